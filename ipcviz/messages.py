@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn, TextIO
 
-from ipcviz.events.undecoded import escaped
+from ipcviz.events.undecoded import escape_text
 
 REFUSED: Final = 2
 """Exit status after an error that is one sentence."""
@@ -44,7 +44,7 @@ def write_line(text: str) -> None:
 
 def write_lines(lines: Iterable[str]) -> None:
     """Write lines to standard output. Raises StreamError if that can't be written."""
-    _put("".join(f"{escaped(line)}\n" for line in lines))
+    _write_output("".join(f"{escape_text(line)}\n" for line in lines))
 
 
 def write_json(value: Any) -> None:
@@ -53,7 +53,7 @@ def write_json(value: Any) -> None:
     Raises StreamError if that can't be written.
     """
     text = json.dumps(value, indent=2, ensure_ascii=True).replace("\x7f", "\\u007f")
-    _put(f"{text}\n")
+    _write_output(f"{text}\n")
 
 
 def write_error(sentence: str, details: str = "") -> None:
@@ -65,19 +65,19 @@ def write_error(sentence: str, details: str = "") -> None:
     """
     lines = (f"ipcviz: {sentence}", *(details.split("\n") if details else ()))
     try:
-        _write(sys.stderr, "".join(f"{escaped(line)}\n" for line in lines))
+        _write_stream(sys.stderr, "".join(f"{escape_text(line)}\n" for line in lines))
     except OSError:
         # Nobody can be told; the exit status says it.
-        silence(2)
+        silence_stream(2)
 
 
-def refuse(sentence: str, details: str = "") -> NoReturn:
+def exit_with_error(sentence: str, details: str = "") -> NoReturn:
     """Write a sentence to standard error, and leave with exit status 2."""
     write_error(sentence, details)
     sys.exit(REFUSED)
 
 
-def silence(fd: int) -> None:
+def silence_stream(fd: int) -> None:
     """Send what a standard stream still holds to nowhere, since where it should go takes no
     more.
     """
@@ -104,14 +104,14 @@ def keep_report(error: BaseException) -> str:
     return f"{what}: please report it with what is in {path}."
 
 
-def _put(text: str) -> None:
+def _write_output(text: str) -> None:
     try:
-        _write(sys.stdout, text)
+        _write_stream(sys.stdout, text)
     except OSError as error:
         raise StreamError(error) from None
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write_stream(stream: TextIO | None, text: str) -> None:
     """Write at once, in whatever encoding the stream has; nothing if we were started without it."""
     if stream is None:
         return

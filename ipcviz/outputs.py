@@ -98,7 +98,7 @@ def find_place(path: str | os.PathLike[str], *, streams: bool = False) -> Output
             raise OutputError(f"{shown} leads through /proc, where no file can be put: {instead}.")
         _check_rights(place)
     except OSError as error:
-        raise OutputError(explain(shown, error)) from None
+        raise OutputError(explain_write_error(shown, error)) from None
     except ValueError as error:
         raise OutputError(f"{shown} can't be written: {error}.") from None
     return place
@@ -112,7 +112,7 @@ def same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> boo
         return os.path.realpath(one) == os.path.realpath(other)
 
 
-def explain(path: str | os.PathLike[str], error: OSError) -> str:
+def explain_write_error(path: str | os.PathLike[str], error: OSError) -> str:
     """One sentence for what the system says against writing a file."""
     reasons = {
         errno.ENOENT: "its folder does not exist",
@@ -227,7 +227,7 @@ class OutputFile:
         try:
             file, self._name = _open_unplaced(self._place.folder)
         except OSError as error:
-            raise OutputError(explain(path, error)) from None
+            raise OutputError(explain_write_error(path, error)) from None
         self.file: IO[bytes] = os.fdopen(file, "w+b")
 
     @property
@@ -255,10 +255,10 @@ class OutputFile:
             self._place = find_place(self.path, streams=self._streams)
             for suffix in beside:
                 self._remove_beside(suffix)
-            self._take_over_mode()
-            self._put()
+            self._copy_owner_and_mode()
+            self._move_into_place()
         except OSError as error:
-            raise OutputError(explain(self.path, error)) from None
+            raise OutputError(explain_write_error(self.path, error)) from None
         self.placed = True
 
     def close(self) -> None:
@@ -272,7 +272,7 @@ class OutputFile:
             self.file.close()
         except OSError as error:
             if self.placed:
-                raise OutputError(explain(self.path, error)) from None
+                raise OutputError(explain_write_error(self.path, error)) from None
         finally:
             if name and not self.placed:
                 with contextlib.suppress(FileNotFoundError):
@@ -300,7 +300,7 @@ class OutputFile:
             )
         os.unlink(path)
 
-    def _take_over_mode(self) -> None:
+    def _copy_owner_and_mode(self) -> None:
         """Give it the owner and the mode of the file that it replaces; where the owner can't be, it
         stays private.
         """
@@ -317,22 +317,22 @@ class OutputFile:
                 return
         _set_mode(number, stat.S_IMODE(old.st_mode) & 0o777)
 
-    def _put(self) -> None:
+    def _move_into_place(self) -> None:
         """One system call puts it there: a name for what has none, or the place of the old file."""
         folder, name = self._place
         if not self._name:
             try:
-                self._link(name)
+                self._link_file(name)
                 return
             except FileExistsError:
                 # What is there can only be replaced by something that has a name.
                 hidden = _hidden_name()
-                self._link(hidden)
+                self._link_file(hidden)
                 self._name = hidden
         os.replace(os.path.join(folder, self._name), os.path.join(folder, name))
         self._name = ""
 
-    def _link(self, name: str) -> None:
+    def _link_file(self, name: str) -> None:
         """Give a file without a name one: linkat(2) with AT_SYMLINK_FOLLOW, as open(2) shows it."""
         folder = os.open(self._place.folder, _PATH_ONLY | os.O_DIRECTORY | CLOSED_ON_EXEC)
         try:
@@ -353,4 +353,4 @@ def write_file(path: str | os.PathLike[str], data: bytes) -> None:
         try:
             output.file.write(data)
         except OSError as error:
-            raise OutputError(explain(path, error)) from None
+            raise OutputError(explain_write_error(path, error)) from None

@@ -15,9 +15,9 @@ def terminal_size() -> os.terminal_size:
     """Columns and rows: those of COLUMNS and LINES if they are set, else the terminal's, within
     bounds.
     """
-    return bounded(*shutil.get_terminal_size())
+    return clamp_size(*shutil.get_terminal_size())
 
 
-def bounded(columns: int, rows: int) -> os.terminal_size:
+def clamp_size(columns: int, rows: int) -> os.terminal_size:
     """A size within bounds."""
     return os.terminal_size((min(max(columns, 1), MOST_COLUMNS), min(max(rows, 1), MOST_ROWS)))

@@ -8,7 +8,7 @@ import select
 import sys
 
 
-def occupy() -> None:
+def occupy_standard_streams() -> None:
     """Put /dev/null where standard input, output and error were closed, for this process alone.
 
     Else the next file, pipe or socket that is opened gets such a number, and what is meant for a
@@ -56,7 +56,7 @@ def write_all(fd: int, data: bytes) -> None:
             waiting.poll()
 
 
-def output() -> int:
+def duplicate_stdout() -> int:
     """A copy of the descriptor of standard output. Raises OSError if we were started without it."""
     if sys.stdout is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))

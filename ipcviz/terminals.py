@@ -80,7 +80,7 @@ class SignalPipe:
             handler = signal.getsignal(signo)
             if handler is not signal.SIG_IGN:
                 self._before[signo] = handler
-        self.install()
+        self.install_handlers()
         return self
 
     def __exit__(
@@ -92,11 +92,11 @@ class SignalPipe:
         for signo, handler in self._before.items():
             signal.signal(signo, signal.SIG_DFL if handler is None else handler)
         signal.set_wakeup_fd(self._wakeup_before)
-        self._fold()
+        self._fold_signals()
         for fd in self._pipe:
             os.close(fd)
 
-    def install(self) -> None:
+    def install_handlers(self) -> None:
         """Set the handlers, again if somebody else has set others."""
         for signo in self._before:
             signal.signal(signo, _do_nothing)
@@ -107,10 +107,10 @@ class SignalPipe:
 
     def read(self) -> Came:
         """What came since the last look, without waiting."""
-        self._fetch()
-        return self._fold()
+        self._fetch_signals()
+        return self._fold_signals()
 
-    def stop(self, give_back: Callable[[], None]) -> None:
+    def stop_process(self, give_back: Callable[[], None]) -> None:
         """Stop the process as SIGTSTP does; return when it is continued.
 
         The order of SIGTSTP and SIGCONT is kept: if SIGCONT came meanwhile, the process does not
@@ -125,7 +125,7 @@ class SignalPipe:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
         try:
             signal.pthread_kill(threading.get_ident(), signal.SIGTSTP)
-            self._fetch()
+            self._fetch_signals()
             if _CONTINUE in self._unread:
                 signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # which drops the pending one
                 return
@@ -133,7 +133,7 @@ class SignalPipe:
             signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
-            self.install()
+            self.install_handlers()
             self._wake_reader()
 
     def wait_for_foreground(self, fd: int) -> bool:
@@ -145,7 +145,7 @@ class SignalPipe:
         """
         while not _is_foreground(fd):
             before = signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-            began = self._fetch()
+            began = self._fetch_signals()
             signal.pthread_kill(threading.get_ident(), signal.SIGTTOU)
             signal.signal(signal.SIGTTOU, before)
             if not self._was_continued(began) and not _is_foreground(fd):
@@ -160,17 +160,17 @@ class SignalPipe:
                 os.write(self._pipe[1], b"\0")
 
     def _was_continued(self, since: int) -> bool:
-        self._fetch()
+        self._fetch_signals()
         return _CONTINUE in self._unread[since:]
 
-    def _fetch(self) -> int:
+    def _fetch_signals(self) -> int:
         """Move what came from the pipe to `_unread`; how many there are."""
         with contextlib.suppress(BlockingIOError):
             while data := os.read(self._pipe[0], 4096):
                 self._unread += data
         return len(self._unread)
 
-    def _fold(self) -> Came:
+    def _fold_signals(self) -> Came:
         came, self._unread = self._unread, bytearray()
         ending = next((signo for signo in came if signo in ENDING), 0)
         stop = came.rfind(_STOP) > came.rfind(_CONTINUE)
@@ -226,7 +226,7 @@ class TerminalOutput:
             return
         data = text.encode("utf-8", "replace")
         if self._pending + len(data) > MOST_PENDING:
-            self.lost |= self.abandon()
+            self.lost |= self.drop_pending()
         self._parts.append(data)
         self._pending += len(data)
         self.flush()
@@ -250,7 +250,7 @@ class TerminalOutput:
             self._parts.clear()
             self._pending = 0
 
-    def abandon(self) -> bool:
+    def drop_pending(self) -> bool:
         """Drop what waits, but for the rest of what has begun: it could end in the middle of a
         sequence.
 

@@ -21,7 +21,7 @@ from typing import Any
 import textual.app
 import textual.pilot
 
-from ipcviz.app.textual_internals import settle
+from ipcviz.app.textual_internals import wait_until_settled
 
 MOMENTS = 7
 """At how many moments every panel is asked about every process."""
@@ -252,7 +252,7 @@ def tell(trace: str) -> list[str]:
 
     rows, state = [], State()
     reader = TraceReader(trace)
-    for event in reader.events():
+    for event in reader.read_events():
         before, state = state, reduce(state, event)
         rows += [
             sentence.text for sentence in (narrate(event, before, state),) if sentence is not None
@@ -263,7 +263,7 @@ def tell(trace: str) -> list[str]:
         pass
     count = len(replay.past.moments)
     for place in places(count, MOMENTS):
-        found = seen(replay.past.view(replay.past.moments[place - 1]))
+        found = seen(replay.past.make_view(replay.past.moments[place - 1]))
         del found["state"]
         rows += [f"== moment {place} of {count}"]
         rows += [f"{name}: {value}" for name, values in found.items() for value in parts_of(values)]
@@ -286,16 +286,16 @@ async def show(trace: str) -> list[str]:
     importlib.import_module("ipcviz.cli.main")
     from ipcviz.app.app import IpcvizApp
     from ipcviz.app.textual_internals import compose_strips
-    from ipcviz.cli.replay import _open
+    from ipcviz.cli.replay import _open_session
 
-    session, title, scenario = _open(trace)
+    session, title, scenario = _open_session(trace)
     app = IpcvizApp(session, title, scenario, clock=lambda: 100.0)
     rows: list[str] = []
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         app._timer.pause()
         while not app.feed.settled:
-            app.tick()
+            app.run_frame()
             await pilot.pause()
         count = len(app.feed.past.moments)
         for place in (count // 2, count):
@@ -316,7 +316,7 @@ async def show(trace: str) -> list[str]:
 
 def main(system: str, trace: str) -> None:
     """Print what is told and shown of a trace."""
-    textual.app.wait_for_idle = textual.pilot.wait_for_idle = settle
+    textual.app.wait_for_idle = textual.pilot.wait_for_idle = wait_until_settled
     forget_ipcviz()
     if system != "linux":
         pretend(system)

@@ -95,11 +95,11 @@ def seen(view: View) -> dict[str, Any]:
         chosen = view.select(pid, buffers[0] if buffers else "")
         for kind in PANELS:
             panel = kind()
-            rows = [row() if callable(row) else row for row in panel.build(chosen, WIDTH)]
+            rows = [row() if callable(row) else row for row in panel.build_rows(chosen, WIDTH)]
             found.setdefault(kind.__name__, []).append((panel.title_of(chosen), rows))
-    entries = view.log.since(0)[: view.log_end]
+    entries = view.log.list_since(0)[: view.log_end]
     found["Log"] = [rows_of(entry, WIDTH) for entry in entries]
-    found["Picture"] = graph.build(view.state, lit=view.lit, size=(WIDTH, 20))
+    found["Picture"] = graph.build_scene(view.state, lit=view.lit, size=(WIDTH, 20))
     found["state"] = msgspec.structs.replace(view.state, changed=())
     return found
 
@@ -128,6 +128,6 @@ def live_views(
             clock.now = 100.0 + event.t
             feed.pump(10)
             if wanted is None or event.n in wanted:
-                found[event.n] = seen(feed.view())
+                found[event.n] = seen(feed.make_view())
             group = []
     return feed, found

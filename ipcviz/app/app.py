@@ -20,7 +20,7 @@ from textual.screen import Screen
 from ipcviz.app.base import BaseApp
 from ipcviz.app.collector import calm_collector, leave_screen_alone
 from ipcviz.app.feed import Feed
-from ipcviz.app.keeping import is_kept, recording
+from ipcviz.app.keeping import is_kept, record_session
 from ipcviz.app.recording import ScreenRecorder
 from ipcviz.app.replay import Replay
 from ipcviz.app.screens.help import HelpScreen
@@ -29,10 +29,10 @@ from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.app.screens.watching import all_outsiders
 from ipcviz.app.source import MomentSource
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import Trouble, commands
-from ipcviz.events.undecoded import escaped
+from ipcviz.events.undecoded import escape_text
 from ipcviz.model.steps.schedule import Schedule
 from ipcviz.outputs import write_file
 from ipcviz.scenario import Scenario
@@ -161,7 +161,7 @@ class IpcvizApp(BaseApp[None]):
         """Start the session, which has things to say by the time that the screen has been laid
         out.
         """
-        self.live.expect(self.size)
+        self.live.expect_size(self.size)
         self.push_screen(self.live)
         try:
             self.session.start()
@@ -169,24 +169,24 @@ class IpcvizApp(BaseApp[None]):
             self.trouble = error.message
             self.push_screen(TroubleScreen(error.message, "It could not be started"))
             return
-        self.call_after_refresh(self._begin)
+        self.call_after_refresh(self._begin_session)
 
-    def _begin(self) -> None:
+    def _begin_session(self) -> None:
         self._began = True
         self._fit_terminal(self.size)
         if self._replay is not None:
             self._replay.begin()
-            self.tick()
+            self.run_frame()
             if self.scenario is not None:
                 self.live.timeline.action_first()
             else:
                 self.live.timeline.show_last_before_end()
         # What the start took is no frame's fault.
         self._asked_at, self._used = time.monotonic(), time.process_time()
-        self._timer = self.set_interval(1 / FRAMES, self._frame, name="frames")
+        self._timer = self.set_interval(1 / FRAMES, self._run_paced_frame, name="frames")
         self.set_timer(SETTLED, leave_screen_alone, name="collector")
         if self._replay is None:
-            self._frame()
+            self._run_paced_frame()
 
     def on_resize(self, event: Resize) -> None:
         """The command's terminal grows and shrinks with ours."""
@@ -198,9 +198,9 @@ class IpcvizApp(BaseApp[None]):
             self._told_size = size
         elif self._began and not self.kept and size != self._told_size:
             self._told_size = size
-            self.session.send(commands.Resize.within(size.height, size.width))
+            self.session.send(commands.Resize.make_for_screen(size.height, size.width))
 
-    def _frame(self) -> None:
+    def _run_paced_frame(self) -> None:
         """A tick that shows nothing while frames take more than their share of a processor."""
         if not self.is_running:
             return  # the screen is being taken apart
@@ -210,9 +210,9 @@ class IpcvizApp(BaseApp[None]):
             self._drew, self._frame_cost = False, now - self._frame_at
         self._credit = min(0.1, self._credit + (now - self._asked_at) * SHARE) - (used - self._used)
         self._asked_at, self._used = now, used
-        self.tick(show=self._credit > 0 or now - self._frame_at >= BREATH, catches_up=True)
+        self.run_frame(show=self._credit > 0 or now - self._frame_at >= BREATH, catches_up=True)
 
-    def tick(self, *, show: bool = True, catches_up: bool = False) -> None:
+    def run_frame(self, *, show: bool = True, catches_up: bool = False) -> None:
         """One frame: drain, and if anything changed, show it. The only place where events come in.
 
         Args:
@@ -245,10 +245,10 @@ class IpcvizApp(BaseApp[None]):
 
     def _show_trouble(self, event: Trouble) -> None:
         if event.fatal:
-            self.trouble = escaped(event.message)
+            self.trouble = escape_text(event.message)
             self.push_screen(TroubleScreen(self.trouble, "The session ended"))
         elif self._said < 3:
-            self.notify(escaped(event.message), severity="warning", markup=False, timeout=6)
+            self.notify(escape_text(event.message), severity="warning", markup=False, timeout=6)
 
     def action_help(self) -> None:
         """Help for what is shown."""
@@ -273,11 +273,11 @@ class IpcvizApp(BaseApp[None]):
 
         def named(name: str | None) -> None:
             if name:
-                self.run_worker(self._save(recorder, name), group="save")
+                self.run_worker(self._save_trace(recorder, name), group="save")
 
         self.push_screen(SaveScreen(default_name(self.command)), named)
 
-    async def _save(self, recorder: TraceWriter, name: str) -> None:
+    async def _save_trace(self, recorder: TraceWriter, name: str) -> None:
         self.notify("Writing ...", timeout=1)
         try:
             await asyncio.wrap_future(recorder.copy_to(Path(name).expanduser(), self.feed.state))
@@ -342,8 +342,8 @@ class IpcvizApp(BaseApp[None]):
                 )
             for one, words in all_outsiders(view.state)[:50]:
                 yield SystemCommand(
-                    f"Watch {visible(one.name)}[{one.pid}] too",
-                    f"It is not watched, and {visible(words)}",
+                    f"Watch {make_visible(one.name)}[{one.pid}] too",
+                    f"It is not watched, and {make_visible(words)}",
                     lambda pid=one.pid: self.live.commands.action_watch(pid),
                 )
 
@@ -405,7 +405,7 @@ def _show_session(
     `run_app`.
     """
     try:
-        with recording(session, title, scenario, save) as recorder:
+        with record_session(session, title, scenario, save) as recorder:
             app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
             run(app)
             # The interpreter's end looks through all that is left for cycles; it goes with the

@@ -9,9 +9,9 @@ from typing import ClassVar, Final
 from textual import events
 from textual.message import Message
 
-from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit
+from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit_value
 from ipcviz.app.panels.registry import PANELS
-from ipcviz.app.text import clip, visible
+from ipcviz.app.text import clip_text, make_visible
 from ipcviz.app.view import View
 from ipcviz.events import Outsider
 from ipcviz.events.signals import signal_name
@@ -35,16 +35,16 @@ class Bar(Panel, can_focus=False):
     }
     """
 
-    def items(self, view: View, width: int) -> list[Item]:
+    def list_items(self, view: View, width: int) -> list[Item]:
         """What the bar shows."""
         raise NotImplementedError
 
-    def build(self, view: View, width: int) -> list[Row]:
+    def build_rows(self, view: View, width: int) -> list[Row]:
         """The items in one row, and where each one ends."""
         spans: list[Span] = []
         self._ends: list[tuple[int, Target | None]] = []
         used = 0
-        for item, target in self.items(view, width):
+        for item, target in self.list_items(view, width):
             length = sum(len(text) for text, _ in item)
             if used + length > width:
                 break
@@ -69,13 +69,13 @@ class Bar(Panel, can_focus=False):
 class ProcessBar(Bar):
     """The processes, with the digit that selects each."""
 
-    def items(self, view: View, width: int) -> list[Item]:
+    def list_items(self, view: View, width: int) -> list[Item]:
         """Digit, state and name of each process that has a digit, and how many more there are."""
         found: list[Item] = []
         for pid, digit in sorted(view.slots.items(), key=lambda item: item[1]):
             process = view.state.processes[pid]
-            letter, chip = view.chip(pid)
-            name = clip(visible(process.called), 20)
+            letter, chip = view.choose_process_chip(pid)
+            name = clip_text(make_visible(process.called), 20)
             if not process.full and process.fate == "alive":
                 name += "~"
             if process.fate != "alive":
@@ -108,7 +108,7 @@ class PanelBar(Bar):
         super().__init__(id=id)
         self.shown = "log"
 
-    def items(self, view: View, width: int) -> list[Item]:
+    def list_items(self, view: View, width: int) -> list[Item]:
         """Key and name of each panel."""
         found: list[Item] = []
         panels = {
@@ -197,25 +197,34 @@ class StatusLine(Bar):
         self._dragged_on = (0, 0)
         self._dragging = self._dragged = False
 
-    def items(self, view: View, width: int) -> list[Item]:
+    def list_items(self, view: View, width: int) -> list[Item]:
         """The command at the left; the moment, the state, the marks and the time at the right."""
         where = self.where
-        spans = [*self._place(view), *_warnings(view), *self._progress(view), self._time(view)]
+        spans = [
+            *self._describe_place(view),
+            *_list_warnings(view),
+            *self._describe_progress(view),
+            self._format_time(view),
+        ]
         right: list[Item] = [((span,), None) for span in spans]
         room = max(0, width - sum(len(text) for text, _ in spans))
         if not where.shown:
             back: list[Item] = (
                 [((("<", "dim"),), ("time", "back"))] if where.count > 1 and room > 2 else []
             )
-            return [(((fit(f" {self.command}", room - len(back)), "chosen"),), None), *back, *right]
+            return [
+                (((fit_value(f" {self.command}", room - len(back)), "chosen"),), None),
+                *back,
+                *right,
+            ]
         title = min(len(self.command) + 2, max(0, room - _TRACK - 8)) if room >= 2 * _TRACK else 0
         return [
-            (((fit(f" {self.command}", title), "chosen"),), None),
-            *self._scrubber(title, room - title),
+            (((fit_value(f" {self.command}", title), "chosen"),), None),
+            *self._build_scrubber(title, room - title),
             *right,
         ]
 
-    def _place(self, view: View) -> Iterator[Span]:
+    def _describe_place(self, view: View) -> Iterator[Span]:
         """How old what is shown is, what is missing, and which moment it is."""
         where = self.where
         if view.lag >= LAG_TOLD:
@@ -233,12 +242,12 @@ class StatusLine(Bar):
         if where.reading is not None:
             yield f" reading {where.reading:.0%} ", "blocked"
 
-    def _progress(self, view: View) -> Iterator[Span]:
+    def _describe_progress(self, view: View) -> Iterator[Span]:
         """Whether it runs, is held, or how it ended."""
         state = view.state
         if state.command_code is not None:
             good = not state.command_code and not state.command_signal
-            yield f" {_end_words(state)} ", "running" if good else "bad"
+            yield f" {_describe_end(state)} ", "running" if good else "bad"
             if not state.finished:
                 alive = sum(1 for p in state.processes.values() if p.fate == "alive")
                 yield f" {alive} left ", "blocked"
@@ -251,12 +260,12 @@ class StatusLine(Bar):
         elif not self.kept and not self.where.past:
             yield " live ", "running"
 
-    def _time(self, view: View) -> Span:
+    def _format_time(self, view: View) -> Span:
         minutes, seconds = divmod(max(0.0, view.now), 60)
         exact = f"{seconds:06.3f}" if self.where.shown else f"{seconds:04.1f}"
         return f" {int(minutes)}:{exact} ", ""
 
-    def _scrubber(self, at: int, width: int) -> list[Item]:
+    def _build_scrubber(self, at: int, width: int) -> list[Item]:
         """Buttons for the ends and for one moment, and between them the moments from the first to
         the last.
         """
@@ -266,8 +275,8 @@ class StatusLine(Bar):
             return [(((" " * width, ""),), None)]
         self._track = (at + 4, length)
         where = self.where
-        here = self._column(where.place)
-        marks = {self._column(place) for place in where.marks}
+        here = self._compute_column(where.place)
+        marks = {self._compute_column(place) for place in where.marks}
         line = "".join(_CELLS[column < here, column in marks] for column in range(length))
         return [
             ((("|<", "chosen"),), ("time", "first")),
@@ -277,12 +286,12 @@ class StatusLine(Bar):
             (((">|", "chosen"),), ("time", "now")),
         ]
 
-    def _column(self, place: int) -> int:
+    def _compute_column(self, place: int) -> int:
         """Where on the track a moment is."""
         length, count = self._track[1], self.where.count
         return (max(place, 1) - 1) * (length - 1) // (count - 1) if count > 1 else length - 1
 
-    def _seek(self, x: int) -> None:
+    def _seek_column(self, x: int) -> None:
         # The scrubber can move, or go, while it is dragged: its end is now.
         start, length = self._dragged_on
         column = max(0, min(x - start, length - 1))
@@ -299,12 +308,12 @@ class StatusLine(Bar):
             self._dragging = True
             self._dragged_on = self._track
             self.capture_mouse()
-            self._seek(event.x)
+            self._seek_column(event.x)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Follow the mouse as long as its button is held."""
         if self._dragging:
-            self._seek(event.x)
+            self._seek_column(event.x)
 
     def on_mouse_up(self) -> None:
         """The button was let go."""
@@ -327,7 +336,7 @@ class StatusLine(Bar):
                 return
 
 
-def _warnings(view: View) -> Iterator[Span]:
+def _list_warnings(view: View) -> Iterator[Span]:
     """What a viewer should know at once: who waits for good, and which processes are sampled."""
     state = view.state
     if view.circles:
@@ -341,7 +350,7 @@ def _warnings(view: View) -> Iterator[Span]:
         yield f" ~{sampled} sampled ", "blocked"
 
 
-def _end_words(state: State) -> str:
+def _describe_end(state: State) -> str:
     """How the command ended."""
     if state.command_signal:
         return signal_name(state.command_signal)
@@ -352,7 +361,7 @@ def outsiders_chip(found: tuple[Outsider, ...]) -> str:
     """Who is not watched though somebody waits because of him; of several, how many they are."""
     if len(found) > 1:
         return f"{len(found)} not watched"
-    name = visible(found[0].name)
+    name = make_visible(found[0].name)
     return f"not watched: {name if len(name) <= _STOPPED_WIDTH else ''}[{found[0].pid}]"
 
 
@@ -365,7 +374,7 @@ def circle_chip(state: State, circles: tuple[Circle, ...]) -> str:
         some = f"{unsure} of " if unsure < len(circles) else ""
         return f"probably {some}{len(circles)} circles"
     first = circles[0]
-    names = [visible(state.processes[pid].called) for pid in sorted(first.pids)]
+    names = [make_visible(state.processes[pid].called) for pid in sorted(first.pids)]
     probably = "probably " if first.doubts else ""
     if len(names) == 1:
         return f"{names[0]} {probably}waits for itself"
@@ -384,5 +393,5 @@ def halted_chip(state: State, halted: dict[int, frozenset[int]]) -> str:
     if len(halted) > 1:
         return f"{len(halted)} stopped: {wait}"
     pid = next(iter(halted))
-    name = visible(state.processes[pid].called)
+    name = make_visible(state.processes[pid].called)
     return f"{name if len(name) <= _STOPPED_WIDTH else pid} stopped: {wait}"

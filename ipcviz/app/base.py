@@ -8,9 +8,9 @@ from rich.console import ConsoleDimensions
 from textual.driver import Driver
 
 from ipcviz.app.textual_internals import AppWithoutTraceback, bound_size
-from ipcviz.events.undecoded import escaped
+from ipcviz.events.undecoded import escape_text
 from ipcviz.messages import keep_report, write_error
-from ipcviz.sizes import bounded
+from ipcviz.sizes import clamp_size
 
 Result = TypeVar("Result")
 
@@ -23,7 +23,7 @@ class BaseApp(AppWithoutTraceback[Result], Generic[Result]):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         for console in (self.console, self.error_console):
-            size = bounded(console.width, console.height)
+            size = clamp_size(console.width, console.height)
             if (console.width, console.height) != (size.columns, size.lines):
                 console.size = ConsoleDimensions(size.columns, size.lines)
 
@@ -33,7 +33,7 @@ class BaseApp(AppWithoutTraceback[Result], Generic[Result]):
 
     def notify(self, message: str, **options: Any) -> None:
         """Show a note; what in it is no text is made visible."""
-        text = "\n".join(escaped(line) for line in message.split("\n"))
+        text = "\n".join(escape_text(line) for line in message.split("\n"))
         super().notify(text, **{"markup": False, **options})
 
     def report_failure(self, error: BaseException) -> None:

@@ -20,7 +20,7 @@ from ipcviz import __version__
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.capture import frame_of, make_look
 from ipcviz.app.feed import Feed
-from ipcviz.app.text import clip, visible
+from ipcviz.app.text import clip_text, make_visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import AnyCommand, Call, Event, Settled
 from ipcviz.export import CastWriter
@@ -28,7 +28,7 @@ from ipcviz.export.names import Names
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
-from ipcviz.narrate import narrate, who
+from ipcviz.narrate import name_process, narrate
 from ipcviz.narrate.steps import Outcomes
 from ipcviz.scenario import Scenario
 from ipcviz.trace import TraceError
@@ -98,7 +98,7 @@ class _Shown:
         self.finished = False
         self._next: list[Event] = []
 
-    def give(self, event: Event) -> None:
+    def queue_event(self, event: Event) -> None:
         """Have this one drained next."""
         self._next = [event]
 
@@ -137,7 +137,7 @@ class _CastApp(IpcvizApp):
         " bold; }"
     )
 
-    def _begin(self) -> None:
+    def _begin_session(self) -> None:
         """Nothing is started, and no timer runs: frames are made one by one."""
 
 
@@ -151,23 +151,23 @@ def steps_of(events: Iterable[Event]) -> list[CastStep]:
     found: list[CastStep] = []
     said: deque[str] = deque(maxlen=_LOOK_BACK)
     for event in events:
-        before, state = state, _next(state, event)
-        outcomes.feed(event, before, state)
+        before, state = state, _reduce_event(state, event)
+        outcomes.add_event(event, before, state)
         if is_moment(event, before, state):
-            group = _group(event, before, state, outcomes)
+            group = _name_group(event, before, state, outcomes)
             found.append(CastStep(event.n, bool(group) and group in said))
             said.append(group)
     return found
 
 
-def _next(state: State, event: Event) -> State:
+def _reduce_event(state: State, event: Event) -> State:
     try:
         return reduce(state, event)
     except Exception:  # noqa: BLE001 - an event that makes no sense can break anything, and is not ours
         raise TraceError(f"The trace is damaged: event {event.n} makes no sense.") from None
 
 
-def _group(event: Event, before: State, after: State, outcomes: Outcomes) -> str:
+def _name_group(event: Event, before: State, after: State, outcomes: Outcomes) -> str:
     """What a step shares with those that say the same; empty if it is one of its kind."""
     if isinstance(event, Settled):
         return outcomes.text
@@ -175,7 +175,7 @@ def _group(event: Event, before: State, after: State, outcomes: Outcomes) -> str
     return sentence.group if sentence is not None else "returns"
 
 
-def choose(steps: Sequence[CastStep], wanted: Wanted, most: int = MOST_STEPS) -> CastReport:
+def choose_steps(steps: Sequence[CastStep], wanted: Wanted, most: int = MOST_STEPS) -> CastReport:
     """Which steps a cast shows: all that are wanted if there is room, else those that say something
     new.
     """
@@ -216,7 +216,7 @@ def make_cast(
         TraceError: The stream can't be read, or makes no sense.
     """
     steps = steps_of(events())
-    made = choose(steps, wanted)
+    made = choose_steps(steps, wanted)
     if not made.shown:
         return made
     about = {"version": __version__, "theme": wanted.theme}
@@ -224,9 +224,11 @@ def make_cast(
         about["scenario"] = scenario.name
     look = make_look(THEMES[wanted.theme])
     writer = CastWriter(
-        file, wanted.width, wanted.height, title=visible(title), look=look, about=about
+        file, wanted.width, wanted.height, title=make_visible(title), look=look, about=about
     )
-    asyncio.run(_Casting(writer, wanted, made, title, tuple(argv), scenario).run(events(), steps))
+    asyncio.run(
+        _Casting(writer, wanted, made, title, tuple(argv), scenario).write_frames(events(), steps)
+    )
     return made
 
 
@@ -251,10 +253,10 @@ class _Casting:
         self._feed = feed
         self._app.live.pace.patient = True
 
-    async def run(self, events: Iterable[Event], steps: Sequence[CastStep]) -> None:
+    async def write_frames(self, events: Iterable[Event], steps: Sequence[CastStep]) -> None:
         """Write every frame."""
         app, wanted, made = self._app, self._wanted, self._made
-        stream = Names().all(events)
+        stream = Names().rename_events(events)
         app.theme = THEMES[wanted.theme].name
         async with app.run_test(size=(wanted.width, wanted.height)):
             caption = Static(id="caption")
@@ -264,26 +266,26 @@ class _Casting:
             for place in range(max(0, number - 2), number):
                 self._feed.clear_marks()
                 label = self._feed_events(_up_to(stream, steps[place].n))
-            await self._show(caption, number, label, t)
+            await self._write_frame(caption, number, label, t)
             for number in made.shown:
                 self._feed.clear_marks()
                 label = self._feed_events(_up_to(stream, steps[number - 1].n))
                 t += wanted.hold
-                await self._show(caption, number, label, t, chapter=True)
-            self._writer.end(t + wanted.hold)
+                await self._write_frame(caption, number, label, t, chapter=True)
+            self._writer.write_end(t + wanted.hold)
 
-    async def _show(
+    async def _write_frame(
         self, caption: Static, number: int, label: str, t: float, *, chapter: bool = False
     ) -> None:
         """Write what is to be seen now, as a chapter if it is a step."""
         app = self._app
         place = f" {number}/{self._made.steps} "
-        caption.update(Content(place + clip(label, max(0, self._wanted.width - len(place)))))
-        app.live.timeline.show_present(app.feed.view())
-        rows = await _drawn(app)
-        if chapter and self._writer.differs(rows):
-            self._writer.marker(t, label)
-        self._writer.frame(t, rows)
+        caption.update(Content(place + clip_text(label, max(0, self._wanted.width - len(place)))))
+        app.live.timeline.show_present(app.feed.make_view())
+        rows = await _draw_frame(app)
+        if chapter and self._writer.is_different(rows):
+            self._writer.write_marker(t, label)
+        self._writer.write_frame(t, rows)
 
     def _feed_events(self, events: Iterable[Event]) -> str:
         """Take events in, the last of which is a step. Returns that one's sentence."""
@@ -292,27 +294,28 @@ class _Casting:
         for event in events:
             before = feed.state
             self._clock.t = max(self._clock.t, event.t)
-            self._session.give(event)
+            self._session.queue_event(event)
             feed.pump(float("inf"))
-            self._outcomes.feed(event, before, feed.state)
-        return self._words(event, before, told) if event is not None else ""
+            self._outcomes.add_event(event, before, feed.state)
+        return self._describe_step(event, before, told) if event is not None else ""
 
-    def _words(self, event: Event, before: State, told: int) -> str:
+    def _describe_step(self, event: Event, before: State, told: int) -> str:
         """What a step did: its own sentence, else the last one that was told since the step
         before.
         """
         feed = self._feed
         if isinstance(event, Settled) and self._outcomes.text:
-            return visible(self._outcomes.text)
+            return make_visible(self._outcomes.text)
         sentence = narrate(event, before, feed.state)
         if sentence is None and feed.log.end > told:
             sentence = feed.log.entries[-1].sentence
         if sentence is not None:
-            return visible(sentence.text)
+            return make_visible(sentence.text)
         if isinstance(event, Call):
             failed = f" with {event.error}" if event.error else ""
-            return visible(
-                f"{who(feed.state, event.pid, event.tid)} is back from {event.name}{failed}"
+            return make_visible(
+                f"{name_process(feed.state, event.pid, event.tid)} is back from"
+                f" {event.name}{failed}"
             )
         return "All is at rest" if isinstance(event, Settled) else "The state changed"
 
@@ -325,7 +328,7 @@ def _up_to(stream: Iterator[Event], n: int) -> Iterator[Event]:
             return
 
 
-async def _drawn(app: App[None]) -> list[str]:
+async def _draw_frame(app: App[None]) -> list[str]:
     """The frame after a new view, once nothing follows from it any more.
 
     One layout can ask for another one: a strip grows, the picture gets less room, is drawn anew,
@@ -337,13 +340,13 @@ async def _drawn(app: App[None]) -> list[str]:
         same = 0
         while same < _ROUNDS:
             before = frame
-            await _round(app)
+            await _wait_for_round(app)
             frame = frame_of(app)
             same = same + 1 if frame == before else 0
     return frame
 
 
-async def _round(app: App[None]) -> None:
+async def _wait_for_round(app: App[None]) -> None:
     """Wait until every widget has taken all messages that it had, and the screen has been laid out
     and drawn.
     """

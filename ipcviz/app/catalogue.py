@@ -14,9 +14,9 @@ from textual.widgets.option_list import Option
 
 from ipcviz.app.base import BaseApp
 from ipcviz.app.driver import run_on_terminal
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.app.themes import DARK, LIGHT
-from ipcviz.scenario import Scenario, missing
+from ipcviz.scenario import Scenario, explain_missing
 from ipcviz.terminals import SignalPipe
 
 
@@ -121,7 +121,7 @@ class Catalogue(BaseApp[Choice | None]):
         self.theme = DARK.name
         self.scenarios = {scenario.name: scenario for scenario in scenarios}
         self.message = message
-        self.variants = {scenario.name: _runnable(scenario) for scenario in scenarios}
+        self.variants = {scenario.name: _choose_variant(scenario) for scenario in scenarios}
         self.orders: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
@@ -136,12 +136,12 @@ class Catalogue(BaseApp[Choice | None]):
 
     def on_mount(self) -> None:
         """Show all, with the cursor on the first."""
-        self._fill("")
+        self._fill_list("")
         self.query_one(OptionList).focus()
         if self.message:
             self.notify(self.message, severity="error", markup=False, timeout=15)
 
-    def _fill(self, wanted: str) -> None:
+    def _fill_list(self, wanted: str) -> None:
         """List the scenarios in which all words occur, by topic."""
         words = wanted.lower().split()
         options: list[Option] = []
@@ -154,8 +154,8 @@ class Catalogue(BaseApp[Choice | None]):
                 continue
             if scenario.topic != topic:
                 topic = scenario.topic
-                options.append(Option(Content(visible(topic)), disabled=True))
-            row = f"  {visible(scenario.name):22.22} {scenario.minutes:3} min"
+                options.append(Option(Content(make_visible(topic)), disabled=True))
+            row = f"  {make_visible(scenario.name):22.22} {scenario.minutes:3} min"
             options.append(Option(Content(row), id=scenario.name))
         found = self.query_one(OptionList)
         found.clear_options()
@@ -163,7 +163,7 @@ class Catalogue(BaseApp[Choice | None]):
         found.highlighted = next(
             (at for at, option in enumerate(options) if not option.disabled), None
         )
-        self._about()
+        self._show_about()
 
     @property
     def chosen(self) -> Scenario | None:
@@ -171,7 +171,7 @@ class Catalogue(BaseApp[Choice | None]):
         found = self.query_one(OptionList).highlighted_option
         return self.scenarios.get(found.id) if found is not None and found.id else None
 
-    def _about(self) -> None:
+    def _show_about(self) -> None:
         """What the scenario with the cursor is about."""
         scenario = self.chosen
         text = self.query_one("#text", Static)
@@ -179,14 +179,14 @@ class Catalogue(BaseApp[Choice | None]):
             text.update("")
             return
         parts: list[str | tuple[str, str]] = [
-            (visible(scenario.title), "bold"),
-            f"\n{visible(scenario.summary)}\n\n",
+            (make_visible(scenario.title), "bold"),
+            f"\n{make_visible(scenario.summary)}\n\n",
         ]
         parts.append(("Ways to run it (v: the next)\n", "bold underline"))
         for name, variant in scenario.variants.items():
-            lacks = missing(scenario, name)
+            lacks = explain_missing(scenario, name)
             mark = "> " if name == self.variants[scenario.name] else "  "
-            line = f"{mark}{visible(variant.title or name)}" + (
+            line = f"{mark}{make_visible(variant.title or name)}" + (
                 f" - not here: {lacks}" if lacks else ""
             )
             style = "bold" if mark == "> " else ""
@@ -194,9 +194,11 @@ class Catalogue(BaseApp[Choice | None]):
         parts.append(("\nIn which order (o: the next)\n", "bold underline"))
         for words in orders_of(scenario, self.variants[scenario.name]):
             mine = words == self.order_of(scenario)
-            parts.append((f"{'> ' if mine else '  '}{visible(words)}\n", "bold" if mine else ""))
+            parts.append(
+                (f"{'> ' if mine else '  '}{make_visible(words)}\n", "bold" if mine else "")
+            )
         parts.append(("\nWhat one knows afterwards\n", "bold underline"))
-        parts.extend(f"- {visible(line)}\n" for line in scenario.learn)
+        parts.extend(f"- {make_visible(line)}\n" for line in scenario.learn)
         parts.append(
             (f"\nEnter runs it: {scenario.minutes} minutes, {len(scenario.story)} steps", "bold")
         )
@@ -204,7 +206,7 @@ class Catalogue(BaseApp[Choice | None]):
 
     def on_option_list_option_highlighted(self) -> None:
         """The cursor moved."""
-        self._about()
+        self._show_about()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click: run it."""
@@ -212,7 +214,7 @@ class Catalogue(BaseApp[Choice | None]):
         if scenario is None:
             return
         variant = self.variants[scenario.name]
-        lacks = missing(scenario, variant)
+        lacks = explain_missing(scenario, variant)
         if lacks:
             self.notify(f"It can't run here: {lacks}", severity="error", markup=False)
         else:
@@ -221,7 +223,7 @@ class Catalogue(BaseApp[Choice | None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Each letter searches."""
-        self._fill(event.value)
+        self._fill_list(event.value)
 
     def on_input_submitted(self) -> None:
         """Enter in the search: to the list."""
@@ -251,7 +253,7 @@ class Catalogue(BaseApp[Choice | None]):
             names = list(scenario.variants)
             at = names.index(self.variants[scenario.name])
             self.variants[scenario.name] = names[(at + 1) % len(names)]
-            self._about()
+            self._show_about()
 
     def order_of(self, scenario: Scenario) -> str:
         """In which way a scenario is gone through, in words: as chosen, if its variant can be."""
@@ -266,17 +268,17 @@ class Catalogue(BaseApp[Choice | None]):
             self.orders[scenario.name] = names[
                 (names.index(self.order_of(scenario)) + 1) % len(names)
             ]
-            self._about()
+            self._show_about()
 
     def action_light(self) -> None:
         """Change between the dark and the light theme."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 
 
-def _runnable(scenario: Scenario) -> str:
+def _choose_variant(scenario: Scenario) -> str:
     """The default variant if it can run here, else the first that can, else the default."""
     names = [scenario.default_variant, *scenario.variants]
-    return next((name for name in names if not missing(scenario, name)), names[0])
+    return next((name for name in names if not explain_missing(scenario, name)), names[0])
 
 
 def choose_scenario(scenarios: Sequence[Scenario], message: str = "") -> tuple[Choice | None, int]:

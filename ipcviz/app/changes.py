@@ -33,7 +33,7 @@ class RecentChanges:
         """Add what an event changed; the states before and after it say more than it does."""
         for change in after.changed:
             if isinstance(change, DescriptorPart):
-                self._closed(before, after, change.table, change.fd, event.t)
+                self._note_closed(before, after, change.table, change.fd, event.t)
             if not isinstance(change, ProcessPart | ThreadPart):
                 self.lit[change] = event.t
         if isinstance(event, Sample):
@@ -42,7 +42,7 @@ class RecentChanges:
                 if old is not None and old.level == level:
                     self.lit.pop(ObjectPart(level.object), None)
 
-    def _closed(self, before: State, after: State, table: int, fd: int, t: float) -> None:
+    def _note_closed(self, before: State, after: State, table: int, fd: int, t: float) -> None:
         rows = before.tables.get(table)
         old = rows.get(fd) if rows is not None else None
         now_rows = after.tables.get(table)

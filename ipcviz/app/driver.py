@@ -78,7 +78,7 @@ class TerminalDriver(BoundedSize, LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self.signals.install()  # in place of the handlers that the line above has set
+        self.signals.install_handlers()  # in place of the handlers that the line above has set
         self._screen_fd = next((fd for fd in (1, 2, 0) if os.isatty(fd)), 1)
         self._output: TerminalOutput | None = None
         self._asked_keyboard = False
@@ -149,7 +149,7 @@ class TerminalDriver(BoundedSize, LinuxDriver):
             return
         output, self._output = self._output, None
         self._event_loop.remove_writer(output.fileno())
-        output.abandon()
+        output.drop_pending()
         keyboard = "\x1b[<u" if self._asked_keyboard else ""
         self._asked_keyboard = False
         output.write(f"{_LEAVE}{keyboard}{_LEAVE_SCREEN}")
@@ -185,13 +185,13 @@ class TerminalDriver(BoundedSize, LinuxDriver):
             # The terminal is gone, and nobody may have told us: we are not in its session, or
             # SIGHUP is ignored.
             self._event_loop.remove_reader(self.fileno)
-            self._end(HANG_UP)
+            self._end_app(HANG_UP)
             return
         text = self._decode(data)
         if text:
             self._pass_on(text)
         # An escape that nothing follows is the key Escape.
-        self._event_loop.call_later(constants.ESCAPE_DELAY + 0.01, self._tick)
+        self._event_loop.call_later(constants.ESCAPE_DELAY + 0.01, self._tick_parser)
 
     def _pass_on(self, text: str) -> None:
         try:
@@ -199,9 +199,9 @@ class TerminalDriver(BoundedSize, LinuxDriver):
                 self.process_message(message)
         except KeyParseError:
             self._parser = KeyParser(self._verbose)
-        self._tick()
+        self._tick_parser()
 
-    def _tick(self) -> None:
+    def _tick_parser(self) -> None:
         for message in self._parser.tick():
             self.process_message(message)
 
@@ -210,23 +210,23 @@ class TerminalDriver(BoundedSize, LinuxDriver):
     def _read_signals(self) -> None:
         came = self.signals.read()
         if came.ending:
-            self._end(came.ending)
+            self._end_app(came.ending)
         elif came.stop:
-            self._stop()
+            self._stop_process()
         elif came.continued:
             self._go_on()
         elif came.resized and not reports_its_size(self):
             self._send_size()
 
-    def _end(self, signo: int) -> None:
+    def _end_app(self, signo: int) -> None:
         """Leave as if the viewer did."""
         if not self.signals.ended_by:
             self.signals.ended_by = signo
             self._host.exit()
 
-    def _stop(self) -> None:
+    def _stop_process(self) -> None:
         """Stop as any program does at SIGTSTP, with the terminal as it was."""
-        self.signals.stop(self._give_terminal)
+        self.signals.stop_process(self._give_terminal)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -236,7 +236,7 @@ class TerminalDriver(BoundedSize, LinuxDriver):
         if not self._active:
             return
         if not self.signals.wait_for_foreground(self.fileno):
-            self._end(HANG_UP)
+            self._end_app(HANG_UP)
             return
         self._claim_terminal()
         self._send_size()

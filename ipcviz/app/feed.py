@@ -12,7 +12,7 @@ from typing import Final
 
 from ipcviz.app.changes import LIT_FOR, RecentChanges
 from ipcviz.app.history import Log, Meter, Trail
-from ipcviz.app.naming import named
+from ipcviz.app.naming import name_objects
 from ipcviz.app.past import EventTape, Past
 from ipcviz.app.slots import Slots
 from ipcviz.app.steps import Steps
@@ -143,23 +143,23 @@ class Feed:
         until = time.perf_counter() + (max(budget, CATCH_UP) if self.late else budget)
         took = False
         backlog = self._backlog
-        while backlog or self._drain():
-            self._add(backlog.popleft())
+        while backlog or self._drain_session():
+            self._add_event(backlog.popleft())
             took = True
             if time.perf_counter() > until:
                 break
         self.behind = len(backlog)
         # What waits in the session and in the tracer is not seen from here; that what came was old
         # says so, too.
-        self.lag = self._age() if took else 0.0
+        self.lag = self._compute_age() if took else 0.0
         if self._frozen_at is None and not backlog and self.state.n and self.session.finished:
             # The stream ended before the command did: a kept trace that was cut off, a tracer that
             # was killed.
             self._frozen_at = self.state.t
         if took and self.recorder is not None:
-            self.recorder.keyframe(self.state)
+            self.recorder.add_keyframe(self.state)
         stepped = not backlog and self.steps.tick()
-        return self._expire() or took or stepped
+        return self._expire_marks() or took or stepped
 
     @property
     def late(self) -> bool:
@@ -168,7 +168,7 @@ class Feed:
         """
         return self.lag > LATE
 
-    def _age(self) -> float:
+    def _compute_age(self) -> float:
         """How many seconds ago the last event was that was taken in, by the least that any took
         until now.
         """
@@ -176,7 +176,7 @@ class Feed:
             return 0.0
         return max(self._clock() - self._origin - self.state.t, 0.0)
 
-    def _drain(self) -> bool:
+    def _drain_session(self) -> bool:
         """Have the next events from the session. Returns whether there are any.
 
         Only once all before are taken in: what waits there is seen by the tracer, which tells less
@@ -192,7 +192,7 @@ class Feed:
         """The texts of the scenario's files."""
         return sources_of(self._scenario) if self._scenario is not None else {}
 
-    def view(self) -> View:
+    def make_view(self) -> View:
         """What there is to see now."""
         now = self.now
         moment = Moment(
@@ -205,10 +205,10 @@ class Feed:
             lag=self.lag,
             story=(self._story.scenario, self._story.progress) if self._story else None,
             outcome=self.steps.outcomes.text if self.state.step else "",
-            log=Lazy.known(LogUntil(self.log, self.log.end)),
-            terminal=Lazy.known(TerminalAt(self.terminal, self.terminal.version)),
-            trails=Lazy.known(MappingProxyType(self.trails)),
-            meters=Lazy.known(MappingProxyType(self.meters)),
+            log=Lazy.make_known(LogUntil(self.log, self.log.end)),
+            terminal=Lazy.make_known(TerminalAt(self.terminal, self.terminal.version)),
+            trails=Lazy.make_known(MappingProxyType(self.trails)),
+            meters=Lazy.make_known(MappingProxyType(self.meters)),
         )
         return View(moment, self._holders)
 
@@ -216,20 +216,20 @@ class Feed:
         """Nothing is marked as changed any more: what comes next is a step of its own."""
         self._changes.clear()
 
-    def _add(self, event: Event) -> None:
+    def _add_event(self, event: Event) -> None:
         """Add an event to all that is kept of the stream: state, story, past, marks, log."""
         before = self.state
-        after = self.state = self._reduce(event, before)
-        self.steps.add_event(event, before, after, self._names())
+        after = self.state = self._reduce_event(event, before)
+        self.steps.add_event(event, before, after, self._build_names())
         if isinstance(event, TOLD):
             self._ending.note_event(event)
         moment = self.past.add_event(event, before, after)
         if self.recorder is not None:
             roles = self._story.progress.cast.roles if self._story is not None else None
-            self.recorder.follow(event, before, after, roles, moment)
+            self.recorder.add_meaning(event, before, after, roles, moment)
         if self._origin is None or self._clock() - self._origin < event.t:
             self._origin = self._clock() - event.t
-        self._mark(event, moment=moment)
+        self._mark_event(event, moment=moment)
         self._changes.add(event, before, after)
         if isinstance(event, Sample):
             self._add_sample(event)
@@ -238,23 +238,23 @@ class Feed:
         else:
             self._add_to_log(event, before, after)
 
-    def _reduce(self, event: Event, before: State) -> State:
+    def _reduce_event(self, event: Event, before: State) -> State:
         """The state after an event, with the screen's names."""
         after = reduce(before, event)
         if self._story is None:
-            return named(after, {})
+            return name_objects(after, {})
         self._story.feed(event, before, after)
         progress = self._story.progress
-        return named(after, self.past.set_progress(after.n, progress), progress.cast.roles)
+        return name_objects(after, self.past.set_progress(after.n, progress), progress.cast.roles)
 
-    def _names(self) -> GivenNames:
+    def _build_names(self) -> GivenNames:
         """The scenario's names for processes and objects."""
         if self._story is None:
             return NO_NAMES
         cast = self._story.progress.cast
         return GivenNames(roles=cast.roles, labels=cast.labels)
 
-    def _mark(self, event: Event, *, moment: bool) -> None:
+    def _mark_event(self, event: Event, *, moment: bool) -> None:
         """Note since when something is new: what is lit is what this step changed, however long the
         viewer looks at it.
         """
@@ -271,12 +271,12 @@ class Feed:
         """What an event means for the digits, for the log, and for whether more will come."""
         for change in after.changed:
             if isinstance(change, ProcessPart) and change.pid not in before.processes:
-                self.slots.born(change.pid)
+                self.slots.add_process(change.pid)
         if isinstance(event, Exited):
-            self.slots.died(event.pid)
+            self.slots.end_process(event.pid)
         sentence = narrate(event, before, after)
         if sentence is not None:
-            self.log.add(sentence)
+            self.log.add_sentence(sentence)
         if isinstance(event, Trouble) and len(self.troubles) < 100:
             self.troubles.append(event)
         if isinstance(event, Finished) and event.left == 0:
@@ -292,12 +292,12 @@ class Feed:
             )
             self.meters = {pid: self.meters[pid] for pid in living if pid in self.meters}
         for level in event.levels:
-            self.trails.setdefault(level.object, Trail()).add(event.t, level.queued)
+            self.trails.setdefault(level.object, Trail()).add_level(event.t, level.queued)
         for process in event.processes:
             used = process.user_time + process.system_time
-            self.meters.setdefault(process.pid, Meter()).add(event.t, used)
+            self.meters.setdefault(process.pid, Meter()).add_time(event.t, used)
 
-    def _expire(self) -> bool:
+    def _expire_marks(self) -> bool:
         """Put out what was lit long enough; nothing changes any more after the end, or while all
         are held.
         """

@@ -27,7 +27,7 @@ class Trail:
     def __init__(self) -> None:
         self._buckets: deque[tuple[int, int, int]] = deque(maxlen=int(MINUTE / BUCKET) + 1)
 
-    def add(self, t: float, value: int, highest: int = -1) -> None:
+    def add_level(self, t: float, value: int, highest: int = -1) -> None:
         """A level was read; `highest` is the highest one of those shortly before it, if there were
         any.
         """
@@ -39,7 +39,7 @@ class Trail:
         else:
             self._buckets.append((bucket, highest, value))
 
-    def columns(self, now: float, width: int) -> list[int | None]:
+    def build_columns(self, now: float, width: int) -> list[int | None]:
         """The last minute up to `now` in `width` columns, oldest first: the highest level in each.
 
         A level holds until the next one was read; None where nothing was read yet.
@@ -80,11 +80,11 @@ class Meter:
     def __init__(self) -> None:
         self._points: deque[tuple[float, float]] = deque(maxlen=64)
 
-    def add(self, t: float, seconds: float) -> None:
+    def add_time(self, t: float, seconds: float) -> None:
         """So many seconds of CPU time were used by `t`."""
         self._points.append((t, seconds))
 
-    def percent(self, now: float, window: float = 1.0) -> float | None:
+    def compute_percent(self, now: float, window: float = 1.0) -> float | None:
         """CPU use over the last `window` seconds in percent of one CPU; None until there are two
         looks.
 
@@ -164,7 +164,7 @@ class Log:
         """Number of the entry after the last."""
         return self.first + len(self.entries)
 
-    def add(self, sentence: Sentence) -> None:
+    def add_sentence(self, sentence: Sentence) -> None:
         """Take in a sentence."""
         fold = sentence.fold
         if fold:
@@ -189,6 +189,6 @@ class Log:
             del self.entries[:forget]
             self.first += forget
 
-    def since(self, number: int) -> list[Entry]:
+    def list_since(self, number: int) -> list[Entry]:
         """The entries from a number on."""
         return self.entries[max(0, number - self.first) :]

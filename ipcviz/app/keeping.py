@@ -11,7 +11,7 @@ from typing import Final
 from ipcviz.messages import write_error
 from ipcviz.scenario import Scenario, ScenarioError
 from ipcviz.scenario.kept import meta_of, sources_of
-from ipcviz.scenario.workplace import workplace
+from ipcviz.scenario.workplace import make_workplace
 from ipcviz.session.base import Session
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceError, TraceWriter
@@ -26,7 +26,7 @@ def is_kept(session: Session) -> bool:
 
 
 @contextlib.contextmanager
-def recording(
+def record_session(
     session: Session, title: str, scenario: Scenario | None, save: str
 ) -> Iterator[TraceWriter | None]:
     """Keep a session in the file `save`, or in one that is removed at the end, whatever ends us.
@@ -51,7 +51,7 @@ def recording(
         recorder: TraceWriter | None = None
         place: Path | None = None
         with contextlib.suppress(ScenarioError):
-            place = stack.enter_context(workplace())
+            place = stack.enter_context(make_workplace())
         if save:
             recorder = TraceWriter(
                 save, meta=meta, sources=sources, reducing=False, at_once=False, spare=place

@@ -19,7 +19,7 @@ from ipcviz.model.state import Process, State
 _NO_NAMES: Mapping[int, str] = {}
 
 
-def named(
+def name_objects(
     state: State,
     labels: Mapping[str, str],
     roles: Mapping[int, str] = _NO_NAMES,

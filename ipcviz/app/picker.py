@@ -16,9 +16,9 @@ from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ipcviz.app.base import BaseApp
-from ipcviz.app.text import argv_text, clip, fit, visible
+from ipcviz.app.text import argv_text, clip_text, fit_text, make_visible
 from ipcviz.app.themes import DARK, LIGHT
-from ipcviz.model.mechanisms.notifiers import seconds_text
+from ipcviz.model.mechanisms.notifiers import format_seconds
 from ipcviz.tracer.running import RunningProcess
 
 REFRESH: Final = 1.0
@@ -225,7 +225,9 @@ class Picker(BaseApp[Picked | None]):
         top = table.scroll_offset.y
         width = max(20, self.size.width - 3)
         table.clear_options()
-        rows = [Option(self._row(process, width), id=str(process.pid)) for process in self._shown]
+        rows = [
+            Option(self._build_row(process, width), id=str(process.pid)) for process in self._shown
+        ]
         table.add_options(rows or [Option(Content("No process has these words"), disabled=True)])
         at = next(
             (i for i, p in enumerate(self._shown) if before is not None and p.pid == before.pid), 0
@@ -236,19 +238,19 @@ class Picker(BaseApp[Picked | None]):
         self._show_head(width)
         self._show_about()
 
-    def _row(self, process: RunningProcess, width: int) -> Content:
-        age = seconds_text(max(0.0, self._clock() - process.started))
+    def _build_row(self, process: RunningProcess, width: int) -> Content:
+        age = format_seconds(max(0.0, self._clock() - process.started))
         mark = "*" if process.pid in self.marked else " "
         row = (
-            f"{mark} {process.pid:>7} {fit(visible(process.user), 8)}"
-            f" {fit(visible(process.name), 15)} {age:>7}"
+            f"{mark} {process.pid:>7} {fit_text(make_visible(process.user), 8)}"
+            f" {fit_text(make_visible(process.name), 15)} {age:>7}"
         )
         row += f" {process.threads:>7}  "
         left = width - len(row) if width < ROOMY else 34
-        row += fit(visible(process.blocked_in), max(0, left))
+        row += fit_text(make_visible(process.blocked_in), max(0, left))
         if width >= ROOMY:
-            row += f"  {fit(argv_text(process.command), max(0, width - len(row) - 2))}"
-        row = clip(row, width)
+            row += f"  {fit_text(argv_text(process.command), max(0, width - len(row) - 2))}"
+        row = clip_text(row, width)
         return Content.styled(row, "bold") if process.pid in self.marked else Content(row)
 
     def _show_head(self, width: int) -> None:

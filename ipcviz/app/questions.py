@@ -43,7 +43,7 @@ class Questions:
         self._open = question, choice
         self.verdict = ""
 
-    def reveal(self, scenario: Scenario, progress: Progress) -> None:
+    def reveal_answer(self, scenario: Scenario, progress: Progress) -> None:
         """Judge the guess, if the story has come to the step that was asked about, or can't come
         there any more.
         """
@@ -55,10 +55,10 @@ class Questions:
         question, choice = self._open
         if question.before in reached | skipped:
             self._open = None
-            self.verdict = _judge(question, choice, came=question.before not in skipped)
+            self.verdict = _judge_guess(question, choice, came=question.before not in skipped)
 
 
-def _judge(question: Question, choice: int | None, *, came: bool) -> str:
+def _judge_guess(question: Question, choice: int | None, *, came: bool) -> str:
     """What the viewer is told about a guess."""
     if not came:
         return "It did not come to that in this run."

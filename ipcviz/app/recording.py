@@ -13,7 +13,7 @@ from textual.app import App
 from ipcviz import __version__
 from ipcviz.app.bars import StatusLine
 from ipcviz.app.capture import frame_of, make_look
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.app.view import View
 from ipcviz.export import CastWriter
 from ipcviz.messages import write_error
@@ -75,7 +75,7 @@ class Recording:
         self._writer = CastWriter(
             self._output.file,
             *self._size,
-            title=visible(title),
+            title=make_visible(title),
             look=make_look(theme),
             about={"version": __version__, "theme": theme.name},
         )
@@ -110,20 +110,20 @@ class Recording:
         try:
             if size != self._size:
                 self._size = size
-                self._writer.resize(t, *size)
-            if self._writer.differs(rows):
-                self._mark(view, t)
-                self._writer.frame(t, rows)
+                self._writer.write_size(t, *size)
+            if self._writer.is_different(rows):
+                self._mark_chapter(view, t)
+                self._writer.write_frame(t, rows)
                 self._output.file.flush()
         except OSError as error:
-            self._close()
+            self._close_output()
             raise RecordingError(f"The recording ends here: {error.strerror}.") from None
         self._rests_until = now + SHARE * (self._clock() - now)
         if self._writer.size > MOST_BYTES:
             self.end()
             raise RecordingError(f"The recording is full, and ends here: {MOST_BYTES >> 20} MiB.")
 
-    def _mark(self, view: View | None, t: float) -> None:
+    def _mark_chapter(self, view: View | None, t: float) -> None:
         """A chapter begins where the screen tells something that it has not told before."""
         if view is None or t - self._chapter_at < BETWEEN:
             return
@@ -133,7 +133,7 @@ class Recording:
             if sentence.weight >= STEP:
                 if sentence.n != self._said:
                     self._said, self._chapter_at = sentence.n, t
-                    self._writer.marker(t, visible(sentence.text))
+                    self._writer.write_marker(t, make_visible(sentence.text))
                 return
 
     def end(self) -> None:
@@ -145,16 +145,16 @@ class Recording:
         if self._output is None:
             return
         try:
-            self._writer.end(self.seconds)
+            self._writer.write_end(self.seconds)
             self._output.file.flush()
         except OSError as error:
             raise RecordingError(
                 f"The recording's end could not be written: {error.strerror}."
             ) from None
         finally:
-            self._close()
+            self._close_output()
 
-    def _close(self) -> None:
+    def _close_output(self) -> None:
         output, self._output = self._output, None
         if output is not None:
             with contextlib.suppress(OutputError):
@@ -179,46 +179,46 @@ class ScreenRecorder:
         try:
             self.recording = Recording(app, Path(name).expanduser(), app.command)
         except (RecordingError, RuntimeError) as error:
-            self._report(str(error), bad=True)
+            self._report_message(str(error), bad=True)
             return
-        self._timer = app.set_interval(1 / HZ, self._capture, name="recording")
-        self._show()
+        self._timer = app.set_interval(1 / HZ, self._capture_screen, name="recording")
+        self._show_title()
 
-    def _capture(self) -> None:
+    def _capture_screen(self) -> None:
         if self.recording is not None:
             try:
                 self.recording.capture_screen(self._app.live.view)
             except RecordingError as error:
-                self._stop()
-                self._report(str(error), bad=True)
+                self._stop_recording()
+                self._report_message(str(error), bad=True)
 
     def end(self) -> None:
         """End it, and say where it is. Nothing happens if there is none."""
         recording = self.recording
         if recording is None:
             return
-        self._stop()
+        self._stop_recording()
         try:
             recording.end()
         except RecordingError as error:
-            self._report(str(error), bad=True)
+            self._report_message(str(error), bad=True)
             return
-        self._report(
+        self._report_message(
             f"{recording.seconds:.0f} s recorded: 'ipcviz play {recording.path}' shows them"
         )
 
-    def _stop(self) -> None:
+    def _stop_recording(self) -> None:
         self.recording = None
         self._timer.stop()
-        self._show()
+        self._show_title()
 
-    def _show(self) -> None:
+    def _show_title(self) -> None:
         """Say before the title that the screen is recorded, or no longer."""
         for status in self._app.live.query(StatusLine):
             status.command = f"{RECORDS if self.recording is not None else ''}{self._app.command}"
-            status.rebuild()
+            status.rebuild_rows()
 
-    def _report(self, message: str, *, bad: bool = False) -> None:
+    def _report_message(self, message: str, *, bad: bool = False) -> None:
         if self._app.is_running:
             self._app.notify(
                 message,

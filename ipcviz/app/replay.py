@@ -65,8 +65,8 @@ class Replay:
         reader, self._begun = self._reader, True
         try:
             if self._story is None:
-                self.past.moments = Moments(reader.moments())
-            for n, size in reader.outputs():
+                self.past.moments = Moments(reader.read_moments())
+            for n, size in reader.read_outputs():
                 self.past.add_output(n, size)
             if not self._bounded:
                 self.past.pages.last = self._last
@@ -76,22 +76,22 @@ class Replay:
             # As far as it can be read, it is shown.
             self.past.moments, self._bounded = Moments(), True
         count = len(self.past.moments)
-        self._scan = self._scanning(self.past.moments[count - 1] if count else 0)
+        self._scan = self._scan_events(self.past.moments[count - 1] if count else 0)
 
     def _find_forced_end(self) -> ForcedEnd | None:
         reader, watch = self._reader, EndWatch(self.state.root)
         for n in reader.numbers_of(_DECIDING, _TAIL, _MOST_DECIDING):
-            for event in reader.events(n, n):
+            for event in reader.read_events(n, n):
                 watch.note_event(event)
         return watch.found
 
-    def _scanning(self, after: int) -> Iterator[None]:
+    def _scan_events(self, after: int) -> Iterator[None]:
         """Read the events after number `after`, and note what they are."""
         past, pages, story = self.past, self.past.pages, self._story
         complete = False
         try:
             state = pages.state_at(after)
-            for event in self._reader.events(after + 1):
+            for event in self._reader.read_events(after + 1):
                 before, state = state, pages.next_state(state, event)
                 n = state.n
                 if story is not None:
@@ -180,10 +180,10 @@ class Replay:
     def read_sources(self) -> Mapping[str, str]:
         """The texts that the trace keeps."""
         try:
-            return self._reader.sources()
+            return self._reader.read_sources()
         except TraceError:
             return {}
 
-    def view(self) -> View:
+    def make_view(self) -> View:
         """The end of the trace, as far as it was read."""
-        return self.past.view(self.state.n)
+        return self.past.make_view(self.state.n)

@@ -27,7 +27,7 @@ class Slots:
         self._without: dict[int, None] = {}
 
     @classmethod
-    def of(cls, processes: Map[int, Process]) -> Slots:
+    def from_processes(cls, processes: Map[int, Process]) -> Slots:
         """The digits at a moment at which these processes have been."""
         slots = cls()
         turns = [(process.born, False, pid) for pid, process in processes.items()]
@@ -38,12 +38,12 @@ class Slots:
         ]
         for _, died, pid in sorted(turns):
             if died:
-                slots.died(pid)
+                slots.end_process(pid)
             else:
-                slots.born(pid)
+                slots.add_process(pid)
         return slots
 
-    def born(self, pid: int) -> None:
+    def add_process(self, pid: int) -> None:
         """A process came to be."""
         if pid in self.given:
             if pid in self._ended:
@@ -58,7 +58,7 @@ class Slots:
         else:
             self._without[pid] = None
 
-    def died(self, pid: int) -> None:
+    def end_process(self, pid: int) -> None:
         """A process ended. It keeps its digit until another one needs it."""
         self._without.pop(pid, None)
         if pid not in self.given or pid in self._ended:

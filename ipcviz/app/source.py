@@ -19,8 +19,8 @@ from ipcviz.trace import TraceWriter
 class MomentSource(Protocol):
     """A session's events as the app needs them. `Feed` is one for what runs, `Replay` for a trace.
 
-    The app calls `pump` some 30 times a second, and shows `view()`, or a view of `past`, if that
-    returned True.
+    The app calls `pump` some 30 times a second, and shows `make_view()`, or a view of `past`, if
+    that returned True.
     """
 
     session: Session
@@ -81,5 +81,5 @@ class MomentSource(Protocol):
     def read_sources(self) -> Mapping[str, str]:
         """The texts of a scenario's files, by their paths in its folder."""
 
-    def view(self) -> View:
+    def make_view(self) -> View:
         """What there is to see now, with nothing selected."""

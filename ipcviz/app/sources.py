@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from ipcviz.app.text import Shown, visible
+from ipcviz.app.text import Shown, make_visible
 from ipcviz.inputs import read_input
 
 MOST_BYTES: Final = 1 << 20
@@ -93,4 +93,4 @@ def split_lines(data: bytes | str) -> tuple[str, ...]:
 def _show_line(line: str) -> str:
     line = line.removesuffix("\r")[:MOST_COLUMNS].expandtabs(TAB)
     # A backslash of a source is what it is, and stands for nothing that was not printable.
-    return Shown("\\".join(visible(part) for part in line.split("\\")))
+    return Shown("\\".join(make_visible(part) for part in line.split("\\")))

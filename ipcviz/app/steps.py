@@ -25,7 +25,7 @@ from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import GivenNames, Recorder, Schedule
 from ipcviz.model.steps.scheduler import Move, Scheduler
 from ipcviz.narrate import Outcomes, narrate
-from ipcviz.narrate.steps import awaited_words
+from ipcviz.narrate.steps import describe_awaited
 
 _MOST_WANTED: Final = 8
 """Steps that can be asked for while one is still under way."""
@@ -84,7 +84,7 @@ class Steps:
             return
         self.recorder.record_event(event, before, names)
         self._scheduler.apply_event(event)
-        self.outcomes.feed(event, before, after)
+        self.outcomes.add_event(event, before, after)
         if isinstance(event, Held):
             self.reason = event.reason
 
@@ -97,11 +97,11 @@ class Steps:
         if not state.stepping or self._scheduler.is_busy(state):
             return False
         if self._wanted:
-            self._go(self._wanted.popleft())
+            self._resume_next(self._wanted.popleft())
             return True
         if self.rate and self._clock() >= self._due:
             self._due = self._clock() + 1 / self.rate
-            self._go(_NEXT)
+            self._resume_next(_NEXT)
             return True
         return False
 
@@ -142,7 +142,7 @@ class Steps:
         move = self._scheduler.peek_move(state, self._names)
         if isinstance(move.command, RunUntil):
             return "all run by themselves, as the schedule wants it"
-        awaited = awaited_words(state, move)
+        awaited = describe_awaited(state, move)
         return f"the schedule waits for {awaited}" if awaited else ""
 
     def next_tid(self, state: State) -> int:
@@ -155,11 +155,11 @@ class Steps:
 
     def let_next(self) -> None:
         """Let the next one go."""
-        self._ask(_NEXT)
+        self._request_step(_NEXT)
 
     def let_thread(self, tid: int) -> None:
         """Let this one go."""
-        self._ask(tid)
+        self._request_step(tid)
 
     def hold_all(self) -> None:
         """Hold everything."""
@@ -186,14 +186,14 @@ class Steps:
             self.recorder.record_signal(self._state, pid, signo, self._names)
         self._send(SendSignal(pid=pid, signo=signo))
 
-    def _ask(self, tid: int) -> None:
+    def _request_step(self, tid: int) -> None:
         if self._scheduler.is_busy(self._state):
             if len(self._wanted) < _MOST_WANTED:
                 self._wanted.append(tid)
         else:
-            self._go(tid)
+            self._resume_next(tid)
 
-    def _go(self, tid: int) -> None:
+    def _resume_next(self, tid: int) -> None:
         """Let one go: this one, or whoever is next."""
         if tid != _NEXT:
             thread = self._state.threads.get(tid)
@@ -201,20 +201,20 @@ class Steps:
                 return
             if self._following:
                 self._scheduler.step_by_hand(tid, self._state, self._names)
-            self._let(tid)
-            self._leave(self._scheduler.left)
+            self._resume_thread(tid)
+            self._leave_schedule(self._scheduler.left)
             return
         if self._following and self._by_schedule(
-            self._scheduler.take_move(self._state, self._names)
+            self._scheduler.pop_move(self._state, self._names)
         ):
             return
         tid = stepping.find_next_in_turn(self._state, self.outcomes.tid)
         if tid:
-            self._let(tid)
+            self._resume_thread(tid)
         elif self.rate and self._state.finished:
             self.rate = 0.0
 
-    def _let(self, tid: int) -> None:
+    def _resume_thread(self, tid: int) -> None:
         self._scheduler.note_let_go(tid)
         self.said = ""
         self._send(Let(tid=tid))
@@ -226,11 +226,11 @@ class Steps:
             done = (
                 "The schedule is done: all take turns." if stepping.list_held(self._state) else ""
             )
-            self._leave(departed if move.departed else done)
+            self._leave_schedule(departed if move.departed else done)
             self._following = False
             self.rate = 0.0
             return True
-        awaited = awaited_words(self._state, move)
+        awaited = describe_awaited(self._state, move)
         self.said = f"The schedule waits for {awaited}." if awaited else ""
         if isinstance(move.command, SendSignal):
             self.send_signal(move.command.pid, move.command.signo)
@@ -238,7 +238,7 @@ class Steps:
             self._send(move.command)
         return True
 
-    def _leave(self, why: str) -> None:
+    def _leave_schedule(self, why: str) -> None:
         if why:
             self._following = False
             self.said = why

@@ -8,12 +8,12 @@ from typing import ClassVar, Final
 from rich.cells import cell_len
 from textual import events
 
-from ipcviz.app.panels.cells import wrap
-from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target, row
+from ipcviz.app.panels.cells import wrap_text
+from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target, make_row
 from ipcviz.app.picture.words import place_words
 from ipcviz.app.questions import Questions
 from ipcviz.app.steps import Steps
-from ipcviz.app.text import fit, visible
+from ipcviz.app.text import fit_text, make_visible
 from ipcviz.app.view import View
 from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
@@ -67,16 +67,16 @@ class StepStrip(Panel, can_focus=False):
         self.view = view
         self.set_class(view.state.stepping, "-on")
         if self.has_class("-on"):
-            self.rebuild()
+            self.rebuild_rows()
 
-    def rebuild(self) -> None:
+    def rebuild_rows(self) -> None:
         """Make the rows anew, and take as many as there are."""
-        super().rebuild()
+        super().rebuild_rows()
         height = max(ROWS, len(self.rows))
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
 
-    def build(self, view: View, width: int) -> Sequence[Late]:
+    def build_rows(self, view: View, width: int) -> Sequence[Late]:
         """What happened, how the schedule stands, and what comes next."""
         width = width or self.app.size.width
         now = self.steps if not view.past else None
@@ -85,14 +85,16 @@ class StepStrip(Panel, can_focus=False):
         words = news or _find_information(view, now)
         if now is not None and _stands_still(view.state, now):
             rows = [rows[0], *_make_reason_rows(view, width)]
-            rows.append(row((fit(f" {words}", width), "dim")))
+            rows.append(make_row((fit_text(f" {words}", width), "dim")))
         else:
             if len(rows) < ROWS - 1:
-                rows.append(row((fit(f" {visible(words)}", width), "bad" if news else "dim")))
+                rows.append(
+                    make_row((fit_text(f" {make_visible(words)}", width), "bad" if news else "dim"))
+                )
             rows.append(self._make_next_row(view, now, width))
         if now is not None and self.questions is not None and self.questions.verdict:
-            lines = wrap(visible(self.questions.verdict), width - 2)
-            rows.extend(row((f" {line}", "lit")) for line in lines[:_VERDICT])
+            lines = wrap_text(make_visible(self.questions.verdict), width - 2)
+            rows.extend(make_row((f" {line}", "lit")) for line in lines[:_VERDICT])
         return rows
 
     def _make_next_row(self, view: View, now: Steps | None, width: int) -> Row:
@@ -101,9 +103,9 @@ class StepStrip(Panel, can_focus=False):
         offers = list_offers(view, following) if now is not None else []
         right = sum(cell_len(text) for (text, _), _ in offers)
         room = max(0, width - right - cell_len(_NEXT))
-        words = f" {visible(_describe_next(view, now, following))}"
+        words = f" {make_visible(_describe_next(view, now, following))}"
         target: Target | None = ("step", following) if following and now is not None else None
-        items = [((_NEXT, "held"), target), ((fit(words, room), "chosen"), target), *offers]
+        items = [((_NEXT, "held"), target), ((fit_text(words, room), "chosen"), target), *offers]
         self._ends = []
         used = 0
         for (text, _), aim in items:
@@ -149,13 +151,13 @@ def list_offers(view: View, following: int) -> list[tuple[Span, Target | None]]:
 
 def _make_reason_rows(view: View, width: int) -> list[Row]:
     """Why nobody can go on."""
-    words = visible(describe_standstill(view.state, view.circles, view.now))
+    words = make_visible(describe_standstill(view.state, view.circles, view.now))
     indent = cell_len(_NEXT) + 1
-    first, *more = wrap(words, width - indent)
-    rows = [row((_NEXT, "bad"), " ", (first, "chosen"))]
+    first, *more = wrap_text(words, width - indent)
+    rows = [make_row((_NEXT, "bad"), " ", (first, "chosen"))]
     if more:
-        rest = fit(" ".join(more), width - indent)
-        rows.append(row(" " * indent, (rest, "chosen")))
+        rest = fit_text(" ".join(more), width - indent)
+        rows.append(make_row(" " * indent, (rest, "chosen")))
     return rows
 
 
@@ -164,23 +166,23 @@ def _make_outcome_rows(view: View, steps: Steps | None, width: int, most: int) -
     words = _describe_outcome(view, steps)
     chip: Span = (f" step {view.state.step:,} ", "lit-chip")
     indent = cell_len(chip[0]) + 1
-    first, *more = wrap(words, width - indent) or [""]
+    first, *more = wrap_text(words, width - indent) or [""]
     if more and most == 1:
-        first, more = fit(f"{first} {' '.join(more)}", width - indent), []
+        first, more = fit_text(f"{first} {' '.join(more)}", width - indent), []
     rows = [Row((chip, (" ", ""), (first, "chosen")))]
     if more:
-        rows.append(Row(((" " * indent, ""), (fit(" ".join(more), width - indent), "chosen"))))
+        rows.append(Row(((" " * indent, ""), (fit_text(" ".join(more), width - indent), "chosen"))))
     return rows
 
 
 def _describe_outcome(view: View, steps: Steps | None) -> str:
-    outcome = visible(view.outcome)
+    outcome = make_visible(view.outcome)
     if outcome:
         return outcome
     if view.state.moving or (steps is not None and steps.busy):
         return "... until all is at rest"
     if steps is not None and steps.reason:
-        return f"everything is held: {visible(steps.reason)}"
+        return f"everything is held: {make_visible(steps.reason)}"
     return "everything is held" if not view.state.step else ""
 
 

@@ -95,17 +95,17 @@ class Terminal:
         elif part == "\b":
             self._column = max(0, self._column - 1)
         elif part == "\t":
-            self._write(" " * (8 - self._column % 8))
+            self._write_text(" " * (8 - self._column % 8))
         elif part == "\x07":
             pass
         elif part < " " or part == "\x7f":
-            self._write(f"^{chr(ord(part) ^ 64)}")
+            self._write_text(f"^{chr(ord(part) ^ 64)}")
         else:
-            self._write(
+            self._write_text(
                 part if part.isprintable() else _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", part)
             )
 
-    def _write(self, text: str) -> None:
+    def _write_text(self, text: str) -> None:
         room = COLUMNS_KEPT - self._column
         text = text[: max(0, room)]
         line = (
@@ -119,7 +119,7 @@ class Terminal:
         self.current = ""
         self._column = 0
 
-    def tail(self, count: int) -> list[str]:
+    def list_last_lines(self, count: int) -> list[str]:
         """The last `count` lines, the unfinished one among them."""
         lines = self.lines[-count:] if count else []
         return [*lines, self.current][-count:] if self.current else lines

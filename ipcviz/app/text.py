@@ -27,7 +27,7 @@ _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0", "\\": "\\\\
 
 
 @lru_cache(maxsize=4096)
-def _shown(character: str) -> str:
+def _escape_character(character: str) -> str:
     """One character as it may stand on the screen."""
     if character in _SHORT:
         return _SHORT[character]
@@ -44,12 +44,14 @@ def _shown(character: str) -> str:
 
 
 class Shown(str):
-    """Text that may stand on the screen as it is: what `visible` has made, or would leave alone."""
+    """Text that may stand on the screen as it is: what `make_visible` has made, or would leave
+    alone.
+    """
 
     __slots__ = ()
 
 
-def visible(data: bytes | str, *, newline: str = "\\n") -> str:
+def make_visible(data: bytes | str, *, newline: str = "\\n") -> str:
     r"""The data with everything unprintable made visible, as C writes it: `\n`, `\x1b`, `\\`.
 
     Args:
@@ -64,15 +66,15 @@ def visible(data: bytes | str, *, newline: str = "\\n") -> str:
     text = data.decode("utf-8", "surrogateescape") if isinstance(data, bytes) else data
     if text.isascii() and text.isprintable() and "\\" not in text:
         return Shown(text)
-    return Shown("".join(newline if c == "\n" else _shown(c) for c in text))
+    return Shown("".join(newline if c == "\n" else _escape_character(c) for c in text))
 
 
-def width(text: str) -> int:
+def measure_width(text: str) -> int:
     """Cells that the text takes on the screen."""
     return len(text) if text.isascii() else cell_len(text)
 
 
-def clip(text: str, cells: int, *, where: Literal["end", "start", "middle"] = "end") -> str:
+def clip_text(text: str, cells: int, *, where: Literal["end", "start", "middle"] = "end") -> str:
     """The text cut to at most so many cells, with `…` where something is missing.
 
     Args:
@@ -80,32 +82,32 @@ def clip(text: str, cells: int, *, where: Literal["end", "start", "middle"] = "e
         cells: Room for it; 0 or less gives an empty text.
         where: What is cut away: the end; the start, for paths; the middle.
     """
-    if width(text) <= cells:
+    if measure_width(text) <= cells:
         return text
     if cells <= 1:
         return ELLIPSIS if cells == 1 else ""
     if where == "end":
         return set_cell_size(text, cells - 1).rstrip(" ") + ELLIPSIS
     if where == "start":
-        return ELLIPSIS + _tail(text, cells - 1)
+        return ELLIPSIS + _find_tail(text, cells - 1)
     left = cells // 2
-    return set_cell_size(text, left).rstrip(" ") + ELLIPSIS + _tail(text, cells - 1 - left)
+    return set_cell_size(text, left).rstrip(" ") + ELLIPSIS + _find_tail(text, cells - 1 - left)
 
 
-def _tail(text: str, cells: int) -> str:
+def _find_tail(text: str, cells: int) -> str:
     """The longest end of the text that fits into so many cells."""
     begin = len(text)
     room = cells
-    while begin and room >= width(text[begin - 1]):
+    while begin and room >= measure_width(text[begin - 1]):
         begin -= 1
-        room -= width(text[begin])
+        room -= measure_width(text[begin])
     return text[begin:]
 
 
-def fit(text: str, cells: int, align: Literal["left", "right", "center"] = "left") -> str:
+def fit_text(text: str, cells: int, align: Literal["left", "right", "center"] = "left") -> str:
     """The text clipped or padded with blanks to exactly so many cells."""
-    text = clip(text, cells)
-    room = max(0, cells - width(text))
+    text = clip_text(text, cells)
+    room = max(0, cells - measure_width(text))
     if align == "right":
         return " " * room + text
     if align == "center":
@@ -117,8 +119,8 @@ def argv_text(argv: Sequence[str], cells: int = 0) -> str:
     """An argument vector as one would type it, quoted for sh(1) where needed, clipped to `cells`
     (0: no limit).
     """
-    text = " ".join(visible(shlex.quote(word)) for word in argv)
-    return clip(text, cells) if cells else text
+    text = " ".join(make_visible(shlex.quote(word)) for word in argv)
+    return clip_text(text, cells) if cells else text
 
 
 def moved_text(number: int, exact: bool) -> str:

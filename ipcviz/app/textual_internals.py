@@ -19,7 +19,7 @@ from textual.app import App
 from textual.driver import Driver
 from textual.strip import Strip
 
-from ipcviz.sizes import bounded
+from ipcviz.sizes import clamp_size
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
@@ -49,7 +49,7 @@ class BoundedSize:
 
     def _get_terminal_size(self) -> tuple[int, int]:
         """Columns and rows, within what `ipcviz.sizes` allows."""
-        size = bounded(*super()._get_terminal_size())  # type: ignore[misc]
+        size = clamp_size(*super()._get_terminal_size())  # type: ignore[misc]
         return size.columns, size.lines
 
 
@@ -119,10 +119,10 @@ def compose_fully(app: App[Any]) -> None:
 # What tests need.
 
 SOON = 0.02
-"""Timers that are due within this many seconds belong to what `settle` waits for."""
+"""Timers that are due within this many seconds belong to what `wait_until_settled` waits for."""
 
 
-async def settle(min_sleep: float = 0.0, max_sleep: float = 5.0) -> None:
+async def wait_until_settled(min_sleep: float = 0.0, max_sleep: float = 5.0) -> None:
     """Return when nothing is left to run but timers that are due later: for tests.
 
     Textual's own `wait_for_idle` sleeps for 20 ms, and again until the process has used little CPU
@@ -175,7 +175,7 @@ def set_running(app: App[Any], running: bool) -> None:
     app._running = running
 
 
-def fail(app: App[Any], error: Exception) -> None:
+def fail_app(app: App[Any], error: Exception) -> None:
     """End an app as Textual 8.2 does at an exception in a handler: for tests of what is printed."""
     app._exception = error
     app._exit_renderables.append("Traceback")

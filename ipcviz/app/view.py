@@ -8,18 +8,18 @@ from functools import cached_property
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from ipcviz.app.history import Ghost, Log, Meter, Trail
-from ipcviz.app.picture.words import chip
+from ipcviz.app.picture.words import choose_chip
 from ipcviz.app.terminal import Terminal
 from ipcviz.events import Outsider
 from ipcviz.model import query
 from ipcviz.model.parts import Part
 from ipcviz.model.state import Process, State
-from ipcviz.model.waits.chains import chain_of, halted
-from ipcviz.model.waits.circles import Circle, circles, long_asleep
+from ipcviz.model.waits.chains import chain_of, list_halting_processes
+from ipcviz.model.waits.circles import Circle, list_circles, long_asleep
 from ipcviz.model.waits.lookup import Lookup
 from ipcviz.model.waits.rules import find_wait, wait_of
 from ipcviz.model.waits.values import Wait
-from ipcviz.narrate.circles import chain_words
+from ipcviz.narrate.circles import describe_chain
 from ipcviz.scenario import Progress, Scenario
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class Holders:
         self._of: tuple[tuple[object, ...], frozenset[int]] | None = None
         self._found: dict[str, tuple[query.Holder, ...]] = {}
 
-    def holders(self, state: State) -> dict[str, tuple[query.Holder, ...]]:
+    def list_holders(self, state: State) -> dict[str, tuple[query.Holder, ...]]:
         """The holders in a state."""
         living = frozenset(
             pid for pid, process in state.processes.items() if process.fate == "alive"
@@ -47,7 +47,7 @@ class Holders:
             or any(old is not new for old, new in zip(of[0], now, strict=True))
         ):
             self._of = (now, living)
-            self._found = query.holders(state)
+            self._found = query.list_holders(state)
         return self._found
 
 
@@ -69,7 +69,7 @@ class Lazy(Generic[T]):
         self.made = False
 
     @classmethod
-    def known(cls, value: T) -> Lazy[T]:
+    def make_known(cls, value: T) -> Lazy[T]:
         """One whose value is there already."""
         found = cls(lambda: value)
         found.get()
@@ -82,7 +82,7 @@ class Lazy(Generic[T]):
         return self._value
 
 
-NOBODY: Final[Lazy[int]] = Lazy.known(0)
+NOBODY: Final[Lazy[int]] = Lazy.make_known(0)
 """No thread."""
 
 
@@ -276,7 +276,7 @@ class View:
     @cached_property
     def holders(self) -> dict[str, tuple[query.Holder, ...]]:
         """Who holds each object; worked out once for all panels."""
-        return self.held.holders(self.state)
+        return self.held.list_holders(self.state)
 
     @property
     def roles(self) -> Mapping[int, str]:
@@ -298,19 +298,19 @@ class View:
             )
         )
 
-    def wait(self, tid: int) -> Wait | None:
+    def find_thread_wait(self, tid: int) -> Wait | None:
         """What a thread waits for; None if it runs."""
         if tid not in self._waits:
             self._waits[tid] = wait_of(self.state, tid)
         return self._waits[tid]
 
-    def why(self, tid: int) -> str:
+    def explain_wait(self, tid: int) -> str:
         """Because of whom a thread has waited for long, and what that one waits for in turn; empty
         if it has not.
         """
         wait = self._long_wait(tid)
         return (
-            chain_words(
+            describe_chain(
                 self.state, wait, chain_of(self.state, tid, self._long_wait, self.circles), self.now
             )
             if wait is not None
@@ -320,7 +320,7 @@ class View:
     @cached_property
     def circles(self) -> tuple[Circle, ...]:
         """The threads that wait for each other in circles."""
-        return circles(self.state, self.holders, self.now)
+        return list_circles(self.state, self.holders, self.now)
 
     @cached_property
     def _lookup(self) -> Lookup:
@@ -332,7 +332,7 @@ class View:
         each.
         """
         waiting = (tid for tid, thread in self.state.threads.items() if thread.waiting is not None)
-        return halted(self.state, waiting, self._long_wait)
+        return list_halting_processes(self.state, waiting, self._long_wait)
 
     @cached_property
     def outsiders(self) -> tuple[Outsider, ...]:
@@ -360,20 +360,20 @@ class View:
             self._long_waits[tid] = wait if lasts else None
         return self._long_waits[tid]
 
-    def cpu(self, pid: int) -> float | None:
+    def compute_cpu(self, pid: int) -> float | None:
         """A process's CPU use over the last second in percent of one CPU; None if it is not known
         yet.
         """
         meter = self.meters.get(pid)
-        return meter.percent(self.now) if meter else None
+        return meter.compute_percent(self.now) if meter else None
 
-    def chip(self, pid: int) -> tuple[str, str]:
+    def choose_process_chip(self, pid: int) -> tuple[str, str]:
         """A process's state as a letter and the style of its chip, as in the picture; `?` if it is
         not known.
         """
         process = self.state.processes.get(pid)
         if process is None:
             return "?", "gone"
-        waits = tuple(self.wait(tid) for tid in process.threads)
+        waits = tuple(self.find_thread_wait(tid) for tid in process.threads)
         known = tuple(wait for wait in waits if wait is not None)
-        return chip(self.state, process, known if len(known) == len(waits) else ())
+        return choose_chip(self.state, process, known if len(known) == len(waits) else ())

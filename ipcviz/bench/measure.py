@@ -68,7 +68,7 @@ class Machine(msgspec.Struct, frozen=True):
     python: str
 
 
-def machine() -> Machine:
+def read_machine() -> Machine:
     """This machine."""
     return Machine(
         facts=read_machine_facts(),
@@ -78,14 +78,14 @@ def machine() -> Machine:
     )
 
 
-def timed(work: Callable[[], object]) -> float:
+def measure_time(work: Callable[[], object]) -> float:
     """How many seconds something takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
-def pairs(
+def measure_pairs(
     count: int, ours: Callable[[], float], theirs: Callable[[], float]
 ) -> list[tuple[float, float]]:
     """Take both in turn, `count` times, the first one changing; each says how long it took
@@ -101,7 +101,7 @@ def pairs(
     return found
 
 
-def compared(
+def compare_pairs(
     name: str,
     against: str,
     found: Sequence[tuple[float, float]],
@@ -124,7 +124,7 @@ def compared(
     )
 
 
-def skipped(name: str, tool: str) -> Measurement | None:
+def report_missing_tool(name: str, tool: str) -> Measurement | None:
     """What to say where a tool to compare with is missing; None if it is there."""
     return (
         None if shutil.which(tool) else Measurement(name=name, skipped=f"{tool} is not installed")
@@ -133,7 +133,7 @@ def skipped(name: str, tool: str) -> Measurement | None:
 
 def run_quietly(argv: Sequence[str]) -> float:
     """Run a command to its end without a terminal; seconds. Raises CalledProcessError."""
-    return timed(
+    return measure_time(
         lambda: subprocess.run(
             argv,
             stdin=subprocess.DEVNULL,

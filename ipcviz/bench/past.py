@@ -124,10 +124,10 @@ def write_trace(path: Path, count: int) -> None:
         if len(batch) == 10_000:
             # The moments are made when there is time: give it some.
             writer.add(batch)
-            writer.settle(60.0)
+            writer.wait_for_states(60.0)
             batch = []
     writer.add(batch)
-    writer.settle(60.0)
+    writer.wait_for_states(60.0)
     writer.close()
 
 
@@ -142,7 +142,7 @@ class _Found:
         self.steps: list[float] = []
 
 
-async def _seek(path: Path, seeks: int) -> _Found:
+async def _measure_seeks(path: Path, seeks: int) -> _Found:
     """Reach moments all over a trace, and step from each of them, in each of the panels."""
     reader, found, chance = TraceReader(path), _Found(), random.Random(_SEED)
     began = time.perf_counter()
@@ -160,7 +160,7 @@ async def _seek(path: Path, seeks: int) -> _Found:
             await pilot.pause()
             for _ in range(seeks):
                 began = time.perf_counter()
-                view = past.view(past.moments[chance.randrange(count)])
+                view = past.make_view(past.moments[chance.randrange(count)])
                 _ = view.log, view.terminal, view.trails, view.meters
                 found.moments.append(time.perf_counter() - began)
                 began, used = time.perf_counter(), time.process_time()
@@ -179,28 +179,28 @@ async def _seek(path: Path, seeks: int) -> _Found:
     return found
 
 
-def _milliseconds(seconds: list[float], of_100: int = 50) -> float:
+def _compute_percentile(seconds: list[float], of_100: int = 50) -> float:
     return round(1000 * sorted(seconds)[len(seconds) * of_100 // 100], 1)
 
 
-def seeking(count: int, seeks: int = 20) -> Measurement:
+def measure_seeking(count: int, seeks: int = 20) -> Measurement:
     """Reach moments of a trace of so many events: with all that panels show of them, and as whole
     screens at 120x36.
     """
     with tempfile.TemporaryDirectory(prefix="ipcviz-") as folder:
         path = Path(folder, "long.ipcviz")
         write_trace(path, count)
-        found = asyncio.run(_seek(path, seeks))
+        found = asyncio.run(_measure_seeks(path, seeks))
     return Measurement(
         name=f"any moment of a trace of {count:,} events",
         unit="ms",
-        ours=_milliseconds(found.moments),
+        ours=_compute_percentile(found.moments),
         pairs=len(found.moments),
         facts={
-            "ms_95_of_100": _milliseconds(found.moments, 95),
-            "ms_as_a_screen_at_120x36": _milliseconds(found.screens),
-            "ms_of_cpu_for_that": _milliseconds(found.used),
-            "ms_a_step_as_a_screen": _milliseconds(found.steps),
+            "ms_95_of_100": _compute_percentile(found.moments, 95),
+            "ms_as_a_screen_at_120x36": _compute_percentile(found.screens),
+            "ms_of_cpu_for_that": _compute_percentile(found.used),
+            "ms_a_step_as_a_screen": _compute_percentile(found.steps),
             "ms_to_open": round(1000 * found.opened),
         },
     )

@@ -11,10 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from ipcviz.bench.measure import Measurement, compared, pairs, run_quietly, skipped, timed
+from ipcviz.bench.measure import (
+    Measurement,
+    compare_pairs,
+    measure_pairs,
+    measure_time,
+    report_missing_tool,
+    run_quietly,
+)
 from ipcviz.events import Forked
 from ipcviz.kernel import procfs
-from ipcviz.kernel.arch import Arch, native
+from ipcviz.kernel.arch import Arch, find_native_arch
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
@@ -44,7 +51,7 @@ for pid in pids:
 
 
 @contextmanager
-def tree(processes: int, descriptors: int) -> Iterator[tuple[int, ...]]:
+def start_tree(processes: int, descriptors: int) -> Iterator[tuple[int, ...]]:
     """Processes that sleep, each with so many descriptors, most of them of pipes; ended with the
     block.
     """
@@ -77,9 +84,9 @@ class _Watcher:
     def read_tables(self) -> None:
         """The descriptor tables alone: what lsfd and lsof list, too."""
         for pid in self.context.processes:
-            self.sampler.tables.check(pid, "attached")
+            self.sampler.tables.check_table(pid, "attached")
 
-    def first(self) -> None:
+    def read_first(self) -> None:
         """Everything, read for the first time."""
         self.read_tables()
         self.sampler.sample()
@@ -90,19 +97,19 @@ class _Watcher:
         self._theirs.close()
 
 
-def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
+def measure_sampling(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
     """The first look at a tree and the following ones, against lsfd and lsof on the same
     processes.
 
     Both tools list descriptor tables. A look also reads how full each pipe is and what waits in it,
     each process's state, memory, times and signals, and what each thread sleeps in.
     """
-    arch = native()
+    arch = find_native_arch()
     if arch is None:
         return (Measurement(name="one sample", skipped="not on this architecture"),)
     found = []
     spare_collections()  # as the tracer process does
-    with tree(processes, each) as pids:
+    with start_tree(processes, each) as pids:
         total = sum(len(procfs.read_fd_numbers(pid) or ()) for pid in pids)
         facts = {"processes": len(pids), "descriptors": total}
         listed = ",".join(map(str, pids))
@@ -110,18 +117,18 @@ def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
         def tables() -> float:
             watcher = _Watcher(arch, pids)
             with contextlib.closing(watcher):
-                return timed(watcher.read_tables) * 1e3
+                return measure_time(watcher.read_tables) * 1e3
 
         def first() -> float:
             watcher = _Watcher(arch, pids)
             with contextlib.closing(watcher):
-                return timed(watcher.first) * 1e3
+                return measure_time(watcher.read_first) * 1e3
 
         steady = _Watcher(arch, pids)
-        steady.first()
+        steady.read_first()
 
         def following() -> float:
-            return timed(steady.sampler.sample) * 1e3
+            return measure_time(steady.sampler.sample) * 1e3
 
         noun = "process" if processes == 1 else "processes"
         tree_name = f"{processes:,} {noun}, {total:,} descriptors"
@@ -132,7 +139,7 @@ def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
         ):
             for tool in ("lsfd", "lsof"):
                 title = f"{name} of {tree_name}"
-                missing = skipped(title, tool)
+                missing = report_missing_tool(title, tool)
                 if missing is not None:
                     found.append(missing)
                     continue
@@ -142,10 +149,10 @@ def sample(rounds: int, processes: int, each: int) -> tuple[Measurement, ...]:
 
                 promise = 1.0 if tool == "lsfd" and processes > 1 else 0.0
                 found.append(
-                    compared(
+                    compare_pairs(
                         title,
                         tool,
-                        pairs(rounds, ours, theirs),
+                        measure_pairs(rounds, ours, theirs),
                         promise=promise,
                         unit="ms",
                         **facts,

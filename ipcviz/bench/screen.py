@@ -16,7 +16,7 @@ from typing import Final
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.collector import calm_collector
 from ipcviz.app.view import View
-from ipcviz.bench.measure import Measurement, compared, pairs
+from ipcviz.bench.measure import Measurement, compare_pairs, measure_pairs
 from ipcviz.events import AnyCommand, Call, Event, Forked, ObjectInfo, Started, Table, TableEntry
 
 ROWS: Final = 36
@@ -63,16 +63,16 @@ def seconds_until_shown(argv: Sequence[str], text: str) -> float:
         os.waitpid(pid, 0)
 
 
-def startup(rounds: int) -> Measurement:
+def measure_startup(rounds: int) -> Measurement:
     """`ipcviz run` until its screen says something of use, against a Textual app that only shows a
     line.
     """
     ours = (sys.executable, "-m", "ipcviz", "run", "--", "sleep", "60")
     empty = (sys.executable, "-c", EMPTY_APP)
-    found = pairs(
+    found = measure_pairs(
         rounds, lambda: seconds_until_shown(ours, MARK), lambda: seconds_until_shown(empty, MARK)
     )
-    return compared("start-up to the first useful screen", "an empty Textual app", found)
+    return compare_pairs("start-up to the first useful screen", "an empty Textual app", found)
 
 
 class LoadSession:
@@ -95,7 +95,7 @@ class LoadSession:
     def drain(self) -> list[Event]:
         """The events that are due."""
         now = time.monotonic() - self._began
-        events: list[Event] = [] if self._n else self._structure()
+        events: list[Event] = [] if self._n else self._build_structure()
         for _ in range(int(now * self._rate) - self._sent):
             self._sent += 1
             self._n += 1
@@ -116,7 +116,7 @@ class LoadSession:
             )
         return events
 
-    def _structure(self) -> list[Event]:
+    def _build_structure(self) -> list[Event]:
         events: list[Event] = [Started(t=0.0, n=1, argv=self.argv)]
         for index, pid in enumerate(self._pids):
             parent = self._pids[0] if index else 1
@@ -142,7 +142,7 @@ class LoadSession:
         """Nothing is held."""
 
 
-def frames(
+def measure_frames(
     processes: int = 100, descriptors: int = 1000, rate: int = 5000, seconds: float = 5.0
 ) -> Measurement:
     """Frames a second of the live screen under load, and the share of one CPU that it takes."""

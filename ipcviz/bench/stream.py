@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ipcviz.bench.measure import Measurement, timed
+from ipcviz.bench.measure import Measurement, measure_time
 from ipcviz.events import Event
 from ipcviz.model.reduce import reduce_all
 from ipcviz.tracer.emitter import FLUSH_EVENTS
-from ipcviz.tracer.wire import Unframer, frame
+from ipcviz.tracer.wire import Unframer, frame_body
 
 
-def rates(rounds: int, events: Sequence[Event]) -> tuple[Measurement, Measurement]:
+def measure_rates(rounds: int, events: Sequence[Event]) -> tuple[Measurement, Measurement]:
     """Events a second through `reduce`, and through the stream: encoded, framed, unframed and
     decoded in batches.
     """
@@ -24,11 +24,11 @@ def rates(rounds: int, events: Sequence[Event]) -> tuple[Measurement, Measuremen
     def through() -> None:
         unframer = Unframer()
         for batch in batches:
-            for body in unframer.feed(frame(encoder.encode(batch))):
+            for body in unframer.feed(frame_body(encoder.encode(batch))):
                 decoder.decode(body)
 
-    reduced = [len(events) / timed(lambda: reduce_all(events)) for _ in range(rounds)]
-    streamed = [len(events) / timed(through) for _ in range(rounds)]
+    reduced = [len(events) / measure_time(lambda: reduce_all(events)) for _ in range(rounds)]
+    streamed = [len(events) / measure_time(through) for _ in range(rounds)]
     return (
         Measurement(
             name="events through reduce", unit="1/s", ours=statistics.median(reduced), pairs=rounds

@@ -11,7 +11,13 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from ipcviz.bench.measure import Measurement, compared, pairs, run_quietly, skipped
+from ipcviz.bench.measure import (
+    Measurement,
+    compare_pairs,
+    measure_pairs,
+    report_missing_tool,
+    run_quietly,
+)
 from ipcviz.events import Call, Coverage, Event, Executed, Exited, Sample, SemaphoreOp
 from ipcviz.model.reduce import reduce_all
 from ipcviz.session.live import LiveSession
@@ -28,7 +34,7 @@ for _ in range(int(sys.argv[1])):
 """
 
 
-def pipeline(count: int) -> tuple[str, ...]:
+def build_pipeline(count: int) -> tuple[str, ...]:
     """A command that does nothing but communicate: `count` blocks through a pipe."""
     return ("sh", "-c", f"dd if=/dev/zero bs={BLOCK} count={count} 2>/dev/null | cat >/dev/null")
 
@@ -47,7 +53,7 @@ class WatchedCommand(NamedTuple):
     events: list[Event]
 
 
-def watch(argv: Sequence[str], *, full: bool = False) -> WatchedCommand:
+def watch_command(argv: Sequence[str], *, full: bool = False) -> WatchedCommand:
     """Watch a command as the app does, its events drained as they come."""
     session = LiveSession(LaunchConfig(argv=tuple(argv), full=full))
     events: list[Event] = []
@@ -68,19 +74,21 @@ def watch(argv: Sequence[str], *, full: bool = False) -> WatchedCommand:
     )
 
 
-def live(rounds: int, count: int) -> Measurement:
+def measure_live(rounds: int, count: int) -> Measurement:
     """Live mode on a pipeline of `count` blocks, against the same alone; the tracer's own start is
     in it.
     """
     facts: dict[str, Any] = {}
 
     def ours() -> float:
-        seen = watch(pipeline(count))
+        seen = watch_command(build_pipeline(count))
         facts.update(_what_was_seen(seen, count * BLOCK))
         return seen.whole
 
-    found = pairs(rounds, ours, lambda: run_quietly(pipeline(count)))
-    return compared(f"live mode, dd | cat, {count:,} blocks", "alone", found, promise=1.5, **facts)
+    found = measure_pairs(rounds, ours, lambda: run_quietly(build_pipeline(count)))
+    return compare_pairs(
+        f"live mode, dd | cat, {count:,} blocks", "alone", found, promise=1.5, **facts
+    )
 
 
 def _what_was_seen(seen: WatchedCommand, wanted: int) -> dict[str, Any]:
@@ -118,7 +126,7 @@ def _what_was_seen(seen: WatchedCommand, wanted: int) -> dict[str, Any]:
     }
 
 
-def full(rounds: int, count: int) -> Iterator[Measurement]:
+def measure_full(rounds: int, count: int) -> Iterator[Measurement]:
     """Full mode against strace on one program each: data calls alone, a pipe of two, forks, and a
     shell at work.
     """
@@ -132,7 +140,7 @@ def full(rounds: int, count: int) -> Iterator[Measurement]:
             f"bs={BLOCK}",
             f"count={count}",
         ),
-        f"dd | cat, {count:,} blocks": pipeline(count),
+        f"dd | cat, {count:,} blocks": build_pipeline(count),
         f"sh, {forks} forks": (
             "sh",
             "-c",
@@ -149,28 +157,28 @@ def full(rounds: int, count: int) -> Iterator[Measurement]:
     }
     for program, argv in programs.items():
         name = f"full mode, {program}, per call that it tells"
-        yield skipped(name, "strace") or _against_strace(name, rounds, argv)
+        yield report_missing_tool(name, "strace") or _against_strace(name, rounds, argv)
 
 
 def _against_strace(name: str, rounds: int, argv: Sequence[str]) -> Measurement:
-    calls = sum(isinstance(e, Call) for e in watch(argv, full=True).events)
+    calls = sum(isinstance(e, Call) for e in watch_command(argv, full=True).events)
 
     def ours() -> float:
-        return watch(argv, full=True).command / calls * 1e6
+        return watch_command(argv, full=True).command / calls * 1e6
 
     def theirs() -> float:
         return run_quietly(("strace", "-f", "-o", "/dev/null", *argv)) / calls * 1e6
 
-    found = pairs(rounds, ours, theirs)
-    return compared(name, "strace -f -o /dev/null", found, promise=1.0, unit="us", calls=calls)
+    found = measure_pairs(rounds, ours, theirs)
+    return compare_pairs(name, "strace -f -o /dev/null", found, promise=1.0, unit="us", calls=calls)
 
 
-def semaphores(rounds: int, count: int) -> Measurement:
+def measure_semaphores(rounds: int, count: int) -> Measurement:
     """Semaphore operations under breakpoints: what one costs."""
     times = []
     operations = 0
     for _ in range(rounds):
-        seen = watch((sys.executable, "-c", SEMAPHORES, str(count)), full=True)
+        seen = watch_command((sys.executable, "-c", SEMAPHORES, str(count)), full=True)
         made = [
             e for e in seen.events if isinstance(e, SemaphoreOp) and e.semaphore.kind == "named"
         ]

@@ -18,9 +18,9 @@ from ipcviz.cli.numbers import Seconds
 from ipcviz.cli.options import save_option
 from ipcviz.cli.words import check_outputs
 from ipcviz.events import Finished, Quit, Trouble
-from ipcviz.messages import refuse, write_error
+from ipcviz.messages import exit_with_error, write_error
 from ipcviz.session.live import LiveSession, start_thread
-from ipcviz.tracer.attached.attach import AttachError, check
+from ipcviz.tracer.attached.attach import AttachError, check_processes
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.running import RunningProcess, list_running
 
@@ -83,15 +83,15 @@ def attach(
         found, trace, tree = Found(picked.pids), picked.trace, picked.tree
     pids = found.pids
     config = AttachConfig(pids=pids, tree=tree, trace=trace, spare=(os.getpid(),))
-    names = check(pids, trace=trace, spare=config.spare)
+    names = check_processes(pids, trace=trace, spare=config.spare)
     if output:
         sys.exit(_write_stream(config, output, seconds))
     if not _on_terminal():
-        refuse("The screen needs a terminal; without one use --jsonl -o FILE.")
+        exit_with_error("The screen needs a terminal; without one use --jsonl -o FILE.")
     check_outputs(save)
     session = LiveSession(config)
     title = f"attached to {', '.join(names)}" + (" and what they fork" if tree else "")
-    session.prepare()
+    session.start_tracer()
     # Takes as long as the tracer needs to be ready.
     from ipcviz.app.app import run_app
 
@@ -163,7 +163,7 @@ def _let_choose(search: str, *, trace: bool, tree: bool) -> Picked | None:
 
     def explain_refusal(pids: tuple[int, ...], trace: bool) -> str:
         try:
-            check(pids, trace=trace, spare=spare)
+            check_processes(pids, trace=trace, spare=spare)
         except AttachError as error:
             return str(error)
         return ""
@@ -190,7 +190,7 @@ def _write_stream(config: AttachConfig, output: str, seconds: float | None) -> i
     try:
         session.start()
         start_thread(partial(_end_on_signal, session), "ipcviz signals")
-        return _copy(session, sink, seconds)
+        return _copy_stream(session, sink, seconds)
     finally:
         session.close()
         sink.close()
@@ -202,7 +202,7 @@ def _end_on_signal(session: LiveSession) -> None:
     session.send(Quit())
 
 
-def _copy(session: LiveSession, sink: LinesSink, seconds: float | None) -> int:
+def _copy_stream(session: LiveSession, sink: LinesSink, seconds: float | None) -> int:
     """Copy the stream; `seconds` count from its first event."""
     until: float | None = None
     status = 2

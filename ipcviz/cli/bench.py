@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from ipcviz.bench.measure import Machine, Measurement, machine
+from ipcviz.bench.measure import Machine, Measurement, read_machine
 from ipcviz.messages import write_line
 from ipcviz.narrate.facts import describe_machine
 from ipcviz.outputs import find_place, write_file
@@ -67,15 +67,15 @@ def bench(*, target: Path | None, pairs: int, quick: bool, what: tuple[str, ...]
     if target is not None:
         find_place(target)
     # Before anything runs: the measurements themselves are load.
-    where = machine()
+    where = read_machine()
     found: list[Measurement] = []
     facts = describe_machine(where.facts)
     write_line(f"Linux {where.kernel}, {where.machine}, Python {where.python}, {facts}")
     what = what or ("live", "full", "sample", "semaphores", "events", "startup")
     with _as_installed():
-        for one in _measure(what, pairs, 10 if quick else 1):
+        for one in _measure_parts(what, pairs, 10 if quick else 1):
             found.append(one)
-            write_line(describe(one))
+            write_line(describe_measurement(one))
     if target is not None:
         write_file(
             target, msgspec.json.format(msgspec.json.encode(Report(where, found)), indent=2) + b"\n"
@@ -104,34 +104,34 @@ def _as_installed() -> Iterator[None]:
             os.environ.update(before)
 
 
-def _measure(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Measurement]:
+def _measure_parts(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Measurement]:
     from ipcviz.bench import sampling, screen, stream, watching
 
     if "live" in what:
-        yield watching.live(pairs, 3_000_000 // part)
+        yield watching.measure_live(pairs, 3_000_000 // part)
     if "full" in what:
-        yield from watching.full(pairs, 20_000 // part)
+        yield from watching.measure_full(pairs, 20_000 // part)
     if "events" in what:
-        yield from stream.rates(
-            pairs, watching.watch(watching.pipeline(20_000 // part), full=True).events
+        yield from stream.measure_rates(
+            pairs, watching.watch_command(watching.build_pipeline(20_000 // part), full=True).events
         )
     if "sample" in what:
-        yield from sampling.sample(pairs, 100, 11)
-        yield from sampling.sample(pairs, 1000 // part, 11)
-        yield from sampling.sample(pairs, 1, 10_000 // part)
+        yield from sampling.measure_sampling(pairs, 100, 11)
+        yield from sampling.measure_sampling(pairs, 1000 // part, 11)
+        yield from sampling.measure_sampling(pairs, 1, 10_000 // part)
     if "semaphores" in what:
-        yield watching.semaphores(pairs, 2000 // part)
+        yield watching.measure_semaphores(pairs, 2000 // part)
     if "startup" in what:
-        yield screen.startup(pairs)
+        yield screen.measure_startup(pairs)
     if "past" in what:
         from ipcviz.bench import past
 
-        yield past.seeking(1_000_000 // part)
+        yield past.measure_seeking(1_000_000 // part)
     if "ui" in what:
-        yield screen.frames(seconds=10.0 / part)
+        yield screen.measure_frames(seconds=10.0 / part)
 
 
-def describe(one: Measurement) -> str:
+def describe_measurement(one: Measurement) -> str:
     """A measurement in a line."""
     if one.skipped:
         return f"{one.name}: skipped, {one.skipped}"

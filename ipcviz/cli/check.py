@@ -7,11 +7,11 @@ import stat
 
 import click
 
-from ipcviz.cli.words import tell_cast
+from ipcviz.cli.words import describe_cast_error
 from ipcviz.export import CastError, check_cast
 from ipcviz.export.unshown import find_unshown
-from ipcviz.messages import refuse, write_line
-from ipcviz.scenario import load, missing
+from ipcviz.messages import exit_with_error, write_line
+from ipcviz.scenario import explain_missing, load_scenario
 from ipcviz.scenario.reasons import find_phrases
 
 
@@ -41,7 +41,7 @@ def _check_cast(path: str) -> None:
     try:
         cast = check_cast(path)
     except CastError as error:
-        refuse(tell_cast(path, error))
+        exit_with_error(describe_cast_error(path, error))
     markers = sum(event.code == "m" for event in cast.events)
     chapters = f"{markers:,} chapters" if markers else "no chapters"
     write_line(
@@ -54,15 +54,16 @@ def _check_cast(path: str) -> None:
 
 
 def _check_scenario(path: str) -> None:
-    scenario = load(path)
+    scenario = load_scenario(path)
     write_line(
-        f"{scenario.name}: {scenario.title!r}, {_count(scenario.variants, 'variant')},"
-        f" {_count(scenario.parameters, 'parameter')}, {_count(scenario.story, 'step')},"
-        f" {_count(scenario.questions, 'question')}, {_count(scenario.schedules, 'schedule')}:"
-        " nothing wrong found."
+        f"{scenario.name}: {scenario.title!r}, {_format_count(scenario.variants, 'variant')},"
+        f" {_format_count(scenario.parameters, 'parameter')},"
+        f" {_format_count(scenario.story, 'step')},"
+        f" {_format_count(scenario.questions, 'question')},"
+        f" {_format_count(scenario.schedules, 'schedule')}: nothing wrong found."
     )
     for name in scenario.variants:
-        reason = missing(scenario, name)
+        reason = explain_missing(scenario, name)
         if reason:
             write_line(f"Variant {name!r} can't run on this machine: {reason}.")
     for step, words, names in find_phrases(scenario):
@@ -72,6 +73,6 @@ def _check_scenario(path: str) -> None:
         )
 
 
-def _count(things: object, what: str) -> str:
+def _format_count(things: object, what: str) -> str:
     number = len(things) if hasattr(things, "__len__") else 0
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

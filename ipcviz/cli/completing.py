@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ipcviz.cli.words import AFTER_DASHES, WORDS
-from ipcviz.scenario import Scenario, ScenarioError, allowed_values, find, load_all
+from ipcviz.scenario import Scenario, ScenarioError, allowed_values, find_scenario, load_all
 from ipcviz.scenario.format import Parameter
 from ipcviz.scenario.parameters import as_text, type_of
 
@@ -34,7 +34,7 @@ def complete_scenarios(
     words = context.params.get(param.name or "") or ()
     if context.meta.get(AFTER_DASHES) or words:
         return complete_files(context, param, incomplete)
-    found = _beginning(incomplete, ((one.name, one.title) for one in _all()))
+    found = _list_completions(incomplete, ((one.name, one.title) for one in _list_scenarios()))
     return found or complete_files(context, param, incomplete)
 
 
@@ -42,8 +42,10 @@ def complete_schedules(
     context: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Schedules of the scenario that is named, or of all while none is; files if none begins so."""
-    rows = ((name, plan.title) for one in _named(context) for name, plan in one.schedules.items())
-    return _beginning(incomplete, rows) or complete_files(context, param, incomplete)
+    rows = (
+        (name, plan.title) for one in _list_named(context) for name, plan in one.schedules.items()
+    )
+    return _list_completions(incomplete, rows) or complete_files(context, param, incomplete)
 
 
 def complete_variants(
@@ -51,9 +53,11 @@ def complete_variants(
 ) -> list[CompletionItem]:
     """Variants of the scenario that is named, or of all while none is."""
     rows = (
-        (name, variant.title) for one in _named(context) for name, variant in one.variants.items()
+        (name, variant.title)
+        for one in _list_named(context)
+        for name, variant in one.variants.items()
     )
-    return _beginning(incomplete, rows)
+    return _list_completions(incomplete, rows)
 
 
 def complete_settings(
@@ -66,40 +70,40 @@ def complete_settings(
     """
     rows = (
         (f"{name}={value}", f"{parameter.help} ({allowed_values(parameter)})")
-        for one in _named(context)
+        for one in _list_named(context)
         for name, parameter in one.parameters.items()
-        for value in _values(parameter)
+        for value in _list_values(parameter)
     )
-    return _beginning(incomplete, rows)
+    return _list_completions(incomplete, rows)
 
 
-def _values(parameter: Parameter) -> tuple[str, ...]:
+def _list_values(parameter: Parameter) -> tuple[str, ...]:
     kind = type_of(parameter)
     if kind == "flag":
         return ("yes", "no")
     return parameter.choices if kind == "choice" else (as_text(parameter.default),)
 
 
-def _all() -> list[Scenario]:
+def _list_scenarios() -> list[Scenario]:
     try:
         return load_all()
     except ScenarioError:
         return []
 
 
-def _named(context: click.Context) -> list[Scenario]:
+def _list_named(context: click.Context) -> list[Scenario]:
     """The scenario that is already named on the line; all of them if none is."""
-    known = {one.name: one for one in _all()}
+    known = {one.name: one for one in _list_scenarios()}
     words = context.meta.get(WORDS, ())
     found = [known[word] for word in words if word in known]
     folders = (word for word in words if "/" in word)
     for word in folders if not found else ():
         with contextlib.suppress(ScenarioError):
-            found.append(find(word))
+            found.append(find_scenario(word))
     return found[:1] or list(known.values())
 
 
-def _beginning(incomplete: str, rows: Iterable[tuple[str, str]]) -> list[CompletionItem]:
+def _list_completions(incomplete: str, rows: Iterable[tuple[str, str]]) -> list[CompletionItem]:
     """Each name that begins so, once, with what is said of it in the first place where it is
     found.
     """

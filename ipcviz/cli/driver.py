@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 from ipcviz.events import Event, Sample, Stepped
-from ipcviz.model.query import living
+from ipcviz.model.query import list_living
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps.schedule import NO_NAMES, GivenNames, Recorder, Schedule, parse_schedule
@@ -17,8 +17,8 @@ from ipcviz.model.steps.scheduler import Scheduler
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.model.waits.stuck import all_wait, nobody_else
 from ipcviz.model.waits.values import Why
-from ipcviz.narrate.circles import stuck_words
-from ipcviz.narrate.steps import awaited_words
+from ipcviz.narrate.circles import describe_stuck
+from ipcviz.narrate.steps import describe_awaited
 from ipcviz.session.base import Session
 
 TURNS: Final = parse_schedule("turns")
@@ -90,11 +90,11 @@ class Driver:
         self._news = clock()
         self._begun = False
 
-    def take(self, events: Iterable[Event]) -> None:
+    def apply_events(self, events: Iterable[Event]) -> None:
         """Take in what was drained, and tell the session what comes next if all is at rest."""
         for event in events:
             if isinstance(event, Stepped):
-                self._names = self._named()
+                self._names = self._build_names()
             self.recorder.record_event(event, self.state, self._names)
             self.scheduler.apply_event(event)
             before, self.state = self.state, reduce(self.state, event)
@@ -107,7 +107,7 @@ class Driver:
             self._go_on()
         self.over |= self.state.finished
 
-    def _named(self) -> GivenNames:
+    def _build_names(self) -> GivenNames:
         return (
             GivenNames(roles=self._cast.roles, labels=self._cast.labels)
             if self._cast is not None
@@ -115,28 +115,28 @@ class Driver:
         )
 
     def _go_on(self) -> None:
-        self._names = self._named()
+        self._names = self._build_names()
         while not self.over and not self.scheduler.is_busy(self.state):
-            move = self.scheduler.take_move(self.state, self._names)
+            move = self.scheduler.pop_move(self.state, self._names)
             self.over = move.done or bool(move.departed)
-            self.departed = _sentence(move.departed)
+            self.departed = _format_sentence(move.departed)
             if move.command is not None:
                 self.session.send(move.command)
                 self._news = self._clock()
             elif not self.over:
-                self._wait(awaited_words(self.state, move))
+                self._check_patience(describe_awaited(self.state, move))
                 return
         if not self.over:
-            self._wait("all to come to rest")
+            self._check_patience("all to come to rest")
 
-    def _wait(self, what: str) -> None:
+    def _check_patience(self, what: str) -> None:
         """Give up what does not come: unless time itself is what is waited for, and its end is
         known.
         """
         quiet = self._clock() - self._news
         if self._patience is None:
             if quiet >= _STUCK and not self.notice:
-                self._look_who_is_stuck()
+                self._check_stuck()
             return
         if quiet < (self._patience * _LONGER if self._time_is_due() else self._patience):
             return
@@ -146,11 +146,11 @@ class Driver:
         ]
         self.departed = f"Line {line.number} waited {self._patience:g} seconds in vain for {what}."
 
-    def _look_who_is_stuck(self) -> None:
+    def _check_stuck(self) -> None:
         waits = all_wait(self.state)
         if waits is None:
             return
-        words = stuck_words(self.state, waits)
+        words = describe_stuck(self.state, waits)
         if all(nobody_else(wait) for wait in waits):
             self.over = True
             self.departed = f"All wait, and none of them can wake another: {words}."
@@ -162,19 +162,19 @@ class Driver:
         waits = (wait_of(self.state, tid) for tid in self.state.threads)
         return bool(self.state.timers) or any(w is not None and w.why is Why.TIME for w in waits)
 
-    def events(self) -> Iterator[Event]:
+    def iterate_events(self) -> Iterator[Event]:
         """Everything that the session tells, until the schedule is over or the session has
         ended.
         """
         wait = getattr(self.session, "wait", time.sleep)
-        while not self.session.finished and not (self.over and living(self.state)):
+        while not self.session.finished and not (self.over and list_living(self.state)):
             events = self.session.drain()
-            self.take(events)
+            self.apply_events(events)
             yield from events
             if not events:
                 wait(0.05)
         yield from self.session.drain()
 
 
-def _sentence(words: str) -> str:
+def _format_sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}." if words else ""

@@ -37,7 +37,7 @@ class LinesSink:
         self._fd = -1
         if output == "-":
             try:
-                self._fd = streams.output()
+                self._fd = streams.duplicate_stdout()
             except OSError as error:
                 raise OutputError(f"Standard output can't be written: {error.strerror}.") from None
         else:
@@ -48,7 +48,7 @@ class LinesSink:
         if self.trouble:
             return
         try:
-            self._write(b"".join(self._encoder.encode(event) + b"\n" for event in events))
+            self._write_data(b"".join(self._encoder.encode(event) + b"\n" for event in events))
             if self._output is not None and not self._output.placed and any(map(has_begun, events)):
                 self._output.place()
         except OSError as error:
@@ -56,7 +56,7 @@ class LinesSink:
         except OutputError as error:
             self.trouble = f"the trace ends here, {error.message.rstrip('.')}"
 
-    def _write(self, data: bytes) -> None:
+    def _write_data(self, data: bytes) -> None:
         if self._output is None:
             streams.write_all(self._fd, data)
         else:

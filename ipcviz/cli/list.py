@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from ipcviz.messages import write_json, write_lines
-from ipcviz.scenario import Scenario, allowed_values, load_all, missing
+from ipcviz.scenario import Scenario, allowed_values, explain_missing, load_all
 from ipcviz.scenario.parameters import as_text, type_of
 
 
@@ -24,12 +24,12 @@ def list_scenarios(*, as_json: bool) -> None:
     """
     scenarios = load_all()
     if as_json:
-        write_json([msgspec.to_builtins(_facts(scenario)) for scenario in scenarios])
+        write_json([msgspec.to_builtins(_collect_facts(scenario)) for scenario in scenarios])
     else:
-        write_lines(_table(scenarios))
+        write_lines(_format_table(scenarios))
 
 
-def _facts(scenario: Scenario) -> dict[str, Any]:
+def _collect_facts(scenario: Scenario) -> dict[str, Any]:
     return {
         "name": scenario.name,
         "topic": scenario.topic,
@@ -43,7 +43,7 @@ def _facts(scenario: Scenario) -> dict[str, Any]:
             name: {
                 "title": variant.title,
                 "language": variant.language,
-                "missing": missing(scenario, name),
+                "missing": explain_missing(scenario, name),
             }
             for name, variant in scenario.variants.items()
         },
@@ -63,7 +63,7 @@ def _facts(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _table(scenarios: list[Scenario]) -> list[str]:
+def _format_table(scenarios: list[Scenario]) -> list[str]:
     """One block for each topic: name, minutes, title; below it the variants, the parameters, and
     what is missing.
     """
@@ -74,23 +74,23 @@ def _table(scenarios: list[Scenario]) -> list[str]:
         for scenario in group:
             indent = " " * (width + 12)
             lines.append(f"  {scenario.name:<{width}}  {scenario.minutes:>3} min  {scenario.title}")
-            lines += _wrapped("variants: ", ", ".join(scenario.variants), indent)
+            lines += _wrap_text("variants: ", ", ".join(scenario.variants), indent)
             settings = (
                 f"{name}={as_text(parameter.default)}"
                 for name, parameter in scenario.parameters.items()
             )
-            lines += _wrapped("--set ", " ".join(settings), indent)
-            lines += _wrapped("--schedule ", " ".join(scenario.schedules), indent)
+            lines += _wrap_text("--set ", " ".join(settings), indent)
+            lines += _wrap_text("--schedule ", " ".join(scenario.schedules), indent)
             for name in scenario.variants:
-                reason = missing(scenario, name)
+                reason = explain_missing(scenario, name)
                 if reason:
-                    lines += _wrapped(f"{name} can't run here: ", reason, indent)
+                    lines += _wrap_text(f"{name} can't run here: ", reason, indent)
         lines.append("")
     lines.append("Run one with: ipcviz run NAME")
     return lines
 
 
-def _wrapped(head: str, text: str, indent: str) -> list[str]:
+def _wrap_text(head: str, text: str, indent: str) -> list[str]:
     if not text:
         return []
     return textwrap.wrap(

@@ -18,7 +18,7 @@ from click.shell_completion import CompletionItem
 
 from ipcviz import __version__, streams
 from ipcviz.errors import UserError
-from ipcviz.messages import REFUSED, StreamError, keep_report, silence, write_error
+from ipcviz.messages import REFUSED, StreamError, keep_report, silence_stream, write_error
 
 COMMANDS: Final = {
     "run": ("ipcviz.cli.run:run", "Run a scenario, or after -- any command, and show it."),
@@ -90,19 +90,19 @@ def cli(context: click.Context) -> None:
     Without a command: the catalogue of scenarios.
     """
     if context.invoked_subcommand is None:
-        from ipcviz.cli.run import catalogue
+        from ipcviz.cli.run import show_catalogue
 
-        sys.exit(catalogue())
+        sys.exit(show_catalogue())
 
 
 def main() -> None:
     """Run the command line; an error is one sentence on standard error, and exit status 2."""
-    streams.occupy()
-    threading.excepthook = _tell_of_thread
-    sys.exit(_run())
+    streams.occupy_standard_streams()
+    threading.excepthook = _report_thread_error
+    sys.exit(_run_command())
 
 
-def _run() -> int:
+def _run_command() -> int:
     """Run the command line.
 
     Returns the exit status, whatever happens: what nobody foresaw is a sentence, too.
@@ -126,7 +126,7 @@ def _run() -> int:
     except MemoryError:
         write_error("There is no memory left: see 'ulimit -v' and 'free'.")
     except Exception as error:  # noqa: BLE001 - the last place where it can become a sentence
-        if isinstance(error, OSError) and _came_from_help(error):
+        if isinstance(error, OSError) and _is_from_help(error):
             return _leave_stream(error)
         write_error(_explain_limit(error) or keep_report(error))
     return REFUSED
@@ -147,7 +147,7 @@ def _explain_limit(error: Exception) -> str:
     return ""
 
 
-def _came_from_help(error: OSError) -> bool:
+def _is_from_help(error: OSError) -> bool:
     """Whether it arose where click writes to standard output: the texts of --help and --version are
     its own.
     """
@@ -160,14 +160,14 @@ def _leave_stream(error: OSError) -> int:
 
     Returns the exit status.
     """
-    silence(1)
+    silence_stream(1)
     if error.errno == errno.EPIPE:
         return NO_READER
     write_error(f"Standard output can't be written: {error.strerror}.")
     return REFUSED
 
 
-def _tell_of_thread(hooked: threading.ExceptHookArgs) -> None:
+def _report_thread_error(hooked: threading.ExceptHookArgs) -> None:
     """What ended a thread that nobody foresaw: a sentence, as for the main thread."""
     if hooked.exc_value is not None and not isinstance(hooked.exc_value, SystemExit):
         write_error(keep_report(hooked.exc_value))

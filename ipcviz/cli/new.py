@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 import ipcviz.scenario
-from ipcviz.messages import refuse, write_line
+from ipcviz.messages import exit_with_error, write_line
 
 
 @click.command()
@@ -26,10 +26,10 @@ def new(*, path: Path) -> None:
             template, path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
         )
     except shutil.Error:
-        _empty(path, remove=not existed)
-        refuse(f"{str(path)!r} can't be filled: is the disk full? Choose another folder.")
+        _empty_folder(path, remove=not existed)
+        exit_with_error(f"{str(path)!r} can't be filled: is the disk full? Choose another folder.")
     except OSError as error:
-        refuse(f"{str(path)!r} can't be made: {error.strerror}; choose another folder.")
+        exit_with_error(f"{str(path)!r} can't be made: {error.strerror}; choose another folder.")
     name = shlex.quote(str(path))
     write_line(
         f"{path} is a scenario. Change it; then: ipcviz check {name}, ipcviz run"
@@ -37,7 +37,7 @@ def new(*, path: Path) -> None:
     )
 
 
-def _empty(folder: Path, *, remove: bool) -> None:
+def _empty_folder(folder: Path, *, remove: bool) -> None:
     """Take away again what was put into a folder that was empty or not there: half a scenario is
     none.
     """

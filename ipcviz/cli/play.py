@@ -8,10 +8,10 @@ import sys
 import click
 
 from ipcviz.cli.player import Player
-from ipcviz.cli.words import tell_cast
+from ipcviz.cli.words import describe_cast_error
 from ipcviz.export import CastError, CastReader
 from ipcviz.export.playing import Tape
-from ipcviz.messages import refuse, write_error
+from ipcviz.messages import exit_with_error, write_error
 
 
 @click.command()
@@ -27,22 +27,24 @@ def play(*, file: str) -> None:
         with CastReader(file) as reader:
             tape = Tape(reader)
             while not (tape.shows_something or reader.complete):
-                tape.work(0.1)
+                tape.do_work(0.1)
             if not tape.shows_something:
                 raise CastError(
                     "no event writes anything, so there is nothing to"
-                    f" show{_because(reader.trouble)}"
+                    f" show{_format_trouble(reader.trouble)}"
                 )
             if not (os.isatty(0) and os.isatty(1)):
                 raise _NoTerminalError
             while not (reader.seekable or reader.complete):
-                tape.work(0.1)  # what writes a pipe may be slow, and keys must not wait for it
+                tape.do_work(0.1)  # what writes a pipe may be slow, and keys must not wait for it
             status = Player(tape).run()
             trouble = reader.trouble
     except CastError as error:
-        refuse(tell_cast(file, error))
+        exit_with_error(describe_cast_error(file, error))
     except _NoTerminalError:
-        refuse("A cast is played in a terminal, and there is none: 'ipcviz check' reads it.")
+        exit_with_error(
+            "A cast is played in a terminal, and there is none: 'ipcviz check' reads it."
+        )
     if trouble and status < 128:
         write_error(f"{file}: {trouble}.")
     sys.exit(status)
@@ -52,5 +54,5 @@ class _NoTerminalError(Exception):
     """Nobody could see it."""
 
 
-def _because(trouble: str) -> str:
+def _format_trouble(trouble: str) -> str:
     return f" ({trouble})" if trouble else ""

@@ -61,16 +61,16 @@ class Player:
         """
         with SignalPipe() as signals:
             try:
-                self._take_terminal()
+                self._enter_raw_mode()
                 while self._status is None:
-                    self._wait(signals)
+                    self._wait_for_input(signals)
             finally:
                 self._give_terminal()
         return self._status
 
     # The terminal.
 
-    def _take_terminal(self) -> None:
+    def _enter_raw_mode(self) -> None:
         if self._output is None:
             self._output = TerminalOutput(1)
         if self._before is not None:
@@ -89,40 +89,40 @@ class Player:
             raw[tty.CC][termios.VMIN], raw[tty.CC][termios.VTIME] = 1, 0
             set_terminal(0, raw)
         self._output.write(_ENTER)
-        self._forget()
+        self._forget_screen()
 
     def _give_terminal(self) -> None:
         output, self._output = self._output, None
         if output is not None:
-            output.abandon()
+            output.drop_pending()
             output.write(_LEAVE)
             output.close()
         set_terminal(0, self._before)
 
-    def _forget(self) -> None:
+    def _forget_screen(self) -> None:
         """Paint all anew: something else may be on the screen."""
         self._painted, self._stale = [], True
 
-    def _stop(self, signals: SignalPipe) -> None:
+    def _stop_process(self, signals: SignalPipe) -> None:
         """Stop as any program does at SIGTSTP, with the terminal as it was; go on when we are
         continued.
         """
-        signals.stop(self._give_terminal)
+        signals.stop_process(self._give_terminal)
         self._go_on(signals)
 
     def _go_on(self, signals: SignalPipe) -> None:
         """We were continued: whoever had the terminal meanwhile may have left it in another
         mode.
         """
-        self._pause()
+        self._pause_play()
         if signals.wait_for_foreground(0):
-            self._take_terminal()
+            self._enter_raw_mode()
         else:
             self._status = 128 + HANG_UP
 
     # What happens.
 
-    def _wait(self, signals: SignalPipe) -> None:
+    def _wait_for_input(self, signals: SignalPipe) -> None:
         """Wait for a key, a signal, or the next event's time, and do what is to be done; if nothing
         is, work ahead.
         """
@@ -133,22 +133,24 @@ class Player:
             and not output.pending
             and (not tape.busy or time.monotonic() >= self._painted_at + _FRAME)
         ):
-            self._paint(output)
+            self._paint_rows(output)
         written = (output.fileno(),) if output.pending else ()
-        ready, writable, _ = select.select((0, signals.fileno()), written, (), self._patience())
+        ready, writable, _ = select.select(
+            (0, signals.fileno()), written, (), self._compute_timeout()
+        )
         if writable:
             output.flush()
         if output.lost:
             output.lost = False
-            self._forget()
+            self._forget_screen()
         if output.gone:
             self._status = 128 + HANG_UP
         if ready:
-            self._answer(ready, signals)
+            self._handle_ready(ready, signals)
         if self._status is None:
-            self._advance()
+            self._advance_tape()
 
-    def _patience(self) -> float | None:
+    def _compute_timeout(self) -> float | None:
         """How long there is nothing to do: seconds, or None if only a key or a signal can change
         that.
         """
@@ -158,18 +160,18 @@ class Player:
             return None
         return max(0.0, self._began + self._tape.next_time - time.monotonic())
 
-    def _answer(self, ready: list[int], signals: SignalPipe) -> None:
+    def _handle_ready(self, ready: list[int], signals: SignalPipe) -> None:
         if signals.fileno() in ready:
             came = signals.read()
             if came.ending:
                 self._status = 128 + came.ending
                 return
             if came.stop:
-                self._stop(signals)
+                self._stop_process(signals)
             elif came.continued:
                 self._go_on(signals)
             elif came.resized:
-                self._forget()
+                self._forget_screen()
         if 0 in ready and self._status is None:
             try:
                 data = os.read(0, 4096)
@@ -178,24 +180,24 @@ class Player:
             if not data:
                 self._status = 128 + HANG_UP
             for key in keys_of(data):
-                self._press(key)
+                self._handle_key(key)
 
-    def _advance(self) -> None:
+    def _advance_tape(self) -> None:
         """Do a slice of the work; go on by the clock if it plays by itself."""
         tape = self._tape
         if self._began is not None:
             due = tape.next_time
             if tape.at_end:
-                self._pause()
+                self._pause_play()
             elif due is not None and not tape.busy and self._began + due <= time.monotonic():
                 # From one due time to the next, so that the length is right however long drawing
                 # takes.
                 tape.go_to_time(time.monotonic() - self._began)
         was_busy = tape.busy
         if was_busy or not tape.idle:
-            self._stale |= tape.work(_SLICE) or was_busy
+            self._stale |= tape.do_work(_SLICE) or was_busy
 
-    def _press(self, key: str) -> None:
+    def _handle_key(self, key: str) -> None:
         self._stale = True
         if key == "interrupt":
             self._status = 130
@@ -207,38 +209,38 @@ class Player:
         elif self._over:
             self._over = ""
         elif self._number is not None:
-            self._digit(key)
+            self._handle_digit(key)
         else:
-            self._act(key)
+            self._do_action(key)
 
-    def _act(self, key: str) -> None:
+    def _do_action(self, key: str) -> None:
         tape = self._tape
         moves = {"next": 1, "enter": 1, "back": -1}
         if key in moves:
-            self._pause()
-            tape.go(tape.chapter + moves[key])
+            self._pause_play()
+            tape.go_to_chapter(tape.chapter + moves[key])
         elif key == "first":
-            self._pause()
-            tape.go(0)
+            self._pause_play()
+            tape.go_to_chapter(0)
         elif key == "last":
-            self._pause()
+            self._pause_play()
             tape.go_to_end()
         elif key == "escape":
-            tape.stay()
+            tape.stay_here()
         elif key == "play":
             if self._began is not None:
-                self._pause()
+                self._pause_play()
             elif not tape.at_end:
-                tape.stay()
+                tape.stay_here()
                 self._began = time.monotonic() - tape.time
         elif key == "g":
-            self._pause()
+            self._pause_play()
             self._number = ""
         elif key in ("?", "blank"):
-            self._pause()
+            self._pause_play()
             self._over = "help" if key == "?" else "blank"
 
-    def _digit(self, key: str) -> None:
+    def _handle_digit(self, key: str) -> None:
         """A key while a chapter's number is being typed."""
         assert self._number is not None
         if key.isdecimal() and key.isascii():
@@ -246,14 +248,14 @@ class Player:
             return
         number, self._number = self._number, None
         if key == "enter" and number:
-            self._tape.go(int(number) - self._tape.first)
+            self._tape.go_to_chapter(int(number) - self._tape.first)
 
-    def _pause(self) -> None:
+    def _pause_play(self) -> None:
         self._began = None
 
     # What is shown.
 
-    def _paint(self, output: TerminalOutput) -> None:
+    def _paint_rows(self, output: TerminalOutput) -> None:
         """Paint the rows that are not as they were, and put the cursor where the cast has it."""
         columns, rows = _terminal_size()
         screen = self._tape.screen
@@ -267,10 +269,10 @@ class Player:
             lines = HELP.split("\n") if self._over == "help" else []
             shown, place = [line[:columns] for line in lines[:rows]], None
         else:
-            shown = screen.rows(first, height, columns) if height > 0 else []
+            shown = screen.format_rows(first, height, columns) if height > 0 else []
         shown += [""] * (rows - len(shown))
         if not self._over and (own_row or self._number is not None or self._tape.busy):
-            shown[-1] = self._where(columns, rows, cut=cut)[: max(0, columns - 1)]
+            shown[-1] = self._describe_place(columns, rows, cut=cut)[: max(0, columns - 1)]
         parts = [
             f"\x1b[{y};1H\x1b[0m\x1b[2K{row}"
             for y, row in enumerate(shown, 1)
@@ -283,7 +285,7 @@ class Player:
         output.write(f"{_HOLD}\x1b[?25l{clear}{''.join(parts)}{cursor}{_COMPLETE}")
         self._painted, self._painted_at, self._stale = shown, time.monotonic(), False
 
-    def _where(self, columns: int, rows: int, *, cut: bool) -> str:
+    def _describe_place(self, columns: int, rows: int, *, cut: bool) -> str:
         tape = self._tape
         last = len(tape.chapters) - 1 + tape.first
         if self._number is not None:

@@ -22,24 +22,24 @@ from ipcviz.cli.completing import (
 )
 from ipcviz.cli.numbers import Seconds
 from ipcviz.cli.options import schedule_option, settings_option, variant_option
-from ipcviz.cli.words import RemembersWords, check_outputs, planned
+from ipcviz.cli.words import RemembersWords, check_outputs, choose_settings
 from ipcviz.events import Event
 from ipcviz.messages import write_error, write_line
-from ipcviz.model.query import living
-from ipcviz.outputs import OutputError, OutputFile, explain, same_file
+from ipcviz.model.query import list_living
+from ipcviz.outputs import OutputError, OutputFile, explain_write_error, same_file
 from ipcviz.scenario import (
     Scenario,
     ScenarioError,
     Story,
-    find,
-    prepare,
+    find_scenario,
+    prepare_launch,
     read_schedule,
     read_settings,
 )
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.kept import meta_of, scenario_of, sources_of
 from ipcviz.scenario.loader import FILE
-from ipcviz.scenario.workplace import workplace
+from ipcviz.scenario.workplace import make_workplace
 from ipcviz.trace import TraceError, TraceReader, TraceWriter
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ def record(
     A scenario is run for it, by name or folder, one operation at a time; a trace of 'ipcviz trace'
     or 'ipcviz run --save' is shown as it was. The same trace makes the same bytes.
     """
-    columns, rows = _size(size)
-    first, last = _steps(steps)
+    columns, rows = _parse_size(size)
+    first, last = _parse_steps(steps)
     if schedule and live:
         raise click.UsageError("--schedule is for stepping, and --live is not: choose one.")
     options = Options(variant, settings, schedule, live)
@@ -135,7 +135,7 @@ def record(
         from ipcviz.app.casting import Wanted
 
         wanted = Wanted(width=columns, height=rows, hold=hold, theme=theme, first=first, last=last)
-        _tell(_write(_Readable(reader, leaving), output, wanted, source), output)
+        _report_cast(_write_cast(_Readable(reader, leaving), output, wanted, source), output)
 
 
 class _Leaving:
@@ -162,7 +162,7 @@ class _Leaving:
             sys.exit(128 + self._signo)
 
 
-def _size(text: str) -> tuple[int, int]:
+def _parse_size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
     size = (int(found[1]), int(found[2])) if found else (0, 0)
     if not all(
@@ -173,7 +173,7 @@ def _size(text: str) -> tuple[int, int]:
     return size
 
 
-def _steps(text: str) -> tuple[int, int]:
+def _parse_steps(text: str) -> tuple[int, int]:
     """First and last step, the last 0 for the end."""
     found = re.fullmatch(r"(\d{0,9})(-?)(\d{0,9})", text)
     if found is None or (text and not (found[1] or found[3])):
@@ -215,13 +215,15 @@ def _trace_of(source: str, options: Options) -> Iterator[str]:
         yield source
         return
     try:
-        scenario = find(source)
+        scenario = find_scenario(source)
     except ScenarioError as error:
         raise ScenarioError(f"{error.message} There is no trace of that name either.") from None
-    with workplace() as place:
+    with make_workplace() as place:
         path = str(place / "trace.ipcviz")
         settings = read_settings(options.settings)
-        _run(Fresh(scenario, options.variant, settings, options.schedule, options.live), path)
+        _run_scenario(
+            Fresh(scenario, options.variant, settings, options.schedule, options.live), path
+        )
         yield path
 
 
@@ -233,7 +235,7 @@ def _is_file(source: str) -> bool:
         return False
 
 
-def _run(fresh: Fresh, path: str) -> None:
+def _run_scenario(fresh: Fresh, path: str) -> None:
     """Run a scenario without a screen, and keep all that it does."""
     from ipcviz.cli.driver import TURNS, Driver
     from ipcviz.session.live import LiveSession
@@ -241,8 +243,8 @@ def _run(fresh: Fresh, path: str) -> None:
 
     scenario = fresh.scenario
     order, plan = read_schedule(fresh.schedule, scenario) if fresh.schedule else (TURNS, None)
-    variant, values = planned(scenario, fresh.variant, fresh.settings, plan)
-    with prepare(scenario, variant, values) as launch:
+    variant, values = choose_settings(scenario, fresh.variant, fresh.settings, plan)
+    with prepare_launch(scenario, variant, values) as launch:
         meta = {
             "title": f"{scenario.name} ({launch.variant})",
             "argv": json.dumps(launch.argv),
@@ -261,12 +263,12 @@ def _run(fresh: Fresh, path: str) -> None:
         driver = Driver(session, order, Story(scenario), patience=PATIENCE)
         try:
             session.start()
-            while not session.finished and not (driver.over and living(driver.state)):
+            while not session.finished and not (driver.over and list_living(driver.state)):
                 session.wait(0.5)
                 events = session.drain()
                 writer.add(events)
                 if not fresh.live:
-                    driver.take(events)
+                    driver.apply_events(events)
         finally:
             # What still ran is ended here, by us: that is no part of the story.
             session.close()
@@ -292,7 +294,7 @@ def _plain_environment() -> None:
     )
 
 
-def _write(events: _Readable, output: str, wanted: Wanted, source: str) -> CastReport:
+def _write_cast(events: _Readable, output: str, wanted: Wanted, source: str) -> CastReport:
     """Write the cast beside its place, and put it there when it is complete."""
     from ipcviz.app.casting import make_cast
 
@@ -309,7 +311,7 @@ def _write(events: _Readable, output: str, wanted: Wanted, source: str) -> CastR
                 events, file.file, wanted, title=title, argv=reader.argv, scenario=scenario
             )
         except OSError as error:
-            raise OutputError(explain(output, error)) from None
+            raise OutputError(explain_write_error(output, error)) from None
         events.leaving.leave_if_told()
         if not made.shown:
             beyond = f" from {wanted.first} on" if made.steps else ""
@@ -338,14 +340,14 @@ class _Readable:
     def __call__(self) -> Iterator[Event]:
         """The events from the first one on."""
         try:
-            for event in self.reader.events():
+            for event in self.reader.read_events():
                 self.leaving.leave_if_told()
                 yield event
         except TraceError as error:
             self.trouble = error.message
 
 
-def _tell(made: CastReport, output: str) -> None:
+def _report_cast(made: CastReport, output: str) -> None:
     """Say what is in it, and how to get what is not."""
     count = f"{len(made.shown):,} of {made.steps:,} steps" if made.steps > 1 else "1 step"
     write_line(f"{output}: {count}; 'ipcviz play {shlex.quote(output)}' shows it.")

@@ -24,14 +24,14 @@ def replay(*, file: str) -> None:
 
     ssh HOST ipcviz trace -o - --jsonl -- COMMAND | ipcviz replay -
     """
-    session, title, scenario = _open(file)
-    _take_the_terminal(file)
+    session, title, scenario = _open_session(file)
+    _reopen_terminal(file)
     from ipcviz.app.app import run_app
 
     sys.exit(run_app(session, title, scenario))
 
 
-def _open(file: str) -> tuple[Session, str, Scenario | None]:
+def _open_session(file: str) -> tuple[Session, str, Scenario | None]:
     """The session behind a name, its title, its scenario.
 
     Raises:
@@ -56,7 +56,7 @@ def _open(file: str) -> tuple[Session, str, Scenario | None]:
     return KeptSession(reader), title, scenario_of(reader.meta)
 
 
-def _take_the_terminal(file: str) -> None:
+def _reopen_terminal(file: str) -> None:
     """The screen reads keys from standard input; if the stream came from there, open the terminal
     instead.
 

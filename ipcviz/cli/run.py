@@ -24,18 +24,18 @@ from ipcviz.cli.options import (
     variant_option,
     watch_option,
 )
-from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned
+from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, choose_settings
 from ipcviz.errors import UserError
 from ipcviz.events import Resize
 from ipcviz.events.accesses import MOST_VARIABLES, VariableSpec
-from ipcviz.messages import refuse
+from ipcviz.messages import exit_with_error
 from ipcviz.model.steps.schedule import Schedule
 from ipcviz.scenario import (
     Scenario,
     ScenarioError,
-    find,
+    find_scenario,
     load_all,
-    prepare,
+    prepare_launch,
     read_schedule,
     read_settings,
 )
@@ -112,7 +112,7 @@ def run(
             "--watch stops at each load and store, so it goes with --full, --step or a schedule."
         )
     how = RunOptions(pty, full, not no_seccomp, hold, save, save_schedule, order, watched)
-    sys.exit(_show(command, shlex.join(command), how))
+    sys.exit(_show_session(command, shlex.join(command), how))
 
 
 def _one_scenario(words: tuple[str, ...]) -> Scenario:
@@ -121,7 +121,7 @@ def _one_scenario(words: tuple[str, ...]) -> Scenario:
             f"Name one scenario, or put -- before a command: ipcviz run -- {shlex.join(words)}"
         )
     try:
-        return find(words[0])
+        return find_scenario(words[0])
     except ScenarioError as error:
         if shutil.which(words[0]):
             raise ScenarioError(
@@ -133,7 +133,7 @@ def _one_scenario(words: tuple[str, ...]) -> Scenario:
 def _need_a_terminal() -> None:
     """The screen needs one; say so before anything is launched."""
     if not (os.isatty(0) and os.isatty(1)):
-        refuse("The screen needs a terminal; without one use 'ipcviz trace'.")
+        exit_with_error("The screen needs a terminal; without one use 'ipcviz trace'.")
 
 
 BEGIN: Final = "begin"
@@ -164,7 +164,7 @@ class RunOptions(NamedTuple):
     variables: tuple[VariableSpec, ...] = ()
 
 
-def _show(
+def _show_session(
     argv: tuple[str, ...],
     title: str,
     how: RunOptions,
@@ -173,7 +173,7 @@ def _show(
 ) -> int:
     """Show one session until the viewer leaves it."""
     size = terminal_size()
-    its = Resize.within(size.lines, size.columns)
+    its = Resize.make_for_screen(size.lines, size.columns)
     config = LaunchConfig(
         argv=argv,
         cwd=cwd,
@@ -186,7 +186,7 @@ def _show(
         variables=how.variables[:MOST_VARIABLES],
     )
     session = LiveSession(config)
-    session.prepare()
+    session.start_tracer()
     # Takes as long as the tracer needs to be ready.
     from ipcviz.app.app import run_app
 
@@ -206,13 +206,15 @@ def _run_scenario(
     order, plan = read_schedule(schedule, scenario) if schedule else (None, None)
     if order is not None:
         how = how._replace(order=(order, plan.title if plan is not None else str(schedule)))
-    variant, values = planned(scenario, variant, settings, plan)
-    with prepare(scenario, variant, values) as launch:
+    variant, values = choose_settings(scenario, variant, settings, plan)
+    with prepare_launch(scenario, variant, values) as launch:
         how = how._replace(variables=(*launch.variables, *how.variables))
-        return _show(launch.argv, f"{scenario.name} ({launch.variant})", how, launch.cwd, scenario)
+        return _show_session(
+            launch.argv, f"{scenario.name} ({launch.variant})", how, launch.cwd, scenario
+        )
 
 
-def catalogue() -> int:
+def show_catalogue() -> int:
     """Let the viewer choose scenarios, and show each, until they leave the catalogue."""
     from ipcviz.app.catalogue import choose_scenario
 

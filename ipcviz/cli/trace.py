@@ -36,7 +36,13 @@ from ipcviz.cli.options import (
     variant_option,
     watch_option,
 )
-from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs, planned, scenario_named
+from ipcviz.cli.words import (
+    AFTER_DASHES,
+    AfterDashes,
+    check_outputs,
+    choose_settings,
+    scenario_named,
+)
 from ipcviz.events import (
     Event,
     Executed,
@@ -51,10 +57,10 @@ from ipcviz.events import (
 )
 from ipcviz.events.accesses import MOST_VARIABLES, VariableSpec
 from ipcviz.messages import write_error
-from ipcviz.model.query import living
+from ipcviz.model.query import list_living
 from ipcviz.model.steps.schedule import Schedule
 from ipcviz.outputs import write_file
-from ipcviz.scenario import Story, prepare, read_schedule, read_settings
+from ipcviz.scenario import Story, prepare_launch, read_schedule, read_settings
 from ipcviz.scenario.kept import meta_of, sources_of
 from ipcviz.session.live import LiveSession, start_thread
 from ipcviz.sizes import terminal_size
@@ -174,8 +180,8 @@ def trace(
     if scenario is None:
         steps = StepOptions(config.hold, order, save_schedule, shlex.join(command))
         sys.exit(run_trace(output, config, jsonl=jsonl, steps=steps))
-    variant, values = planned(scenario, variant, read_settings(settings), plan)
-    with prepare(scenario, variant, values) as launch:
+    variant, values = choose_settings(scenario, variant, read_settings(settings), plan)
+    with prepare_launch(scenario, variant, values) as launch:
         config = msgspec.structs.replace(
             config,
             argv=launch.argv,
@@ -256,15 +262,15 @@ def run_trace(
         session.start()
         start_thread(partial(_sort_signals, session), "ipcviz signals")
         with _relay_terminal(session, pty):
-            status = _copy(session, sink, told, driver if steps.hold else None, pty=pty)
-        return _stepped(driver, steps, status) if steps.hold else status
+            status = _copy_events(session, sink, told, driver if steps.hold else None, pty=pty)
+        return _report_schedule(driver, steps, status) if steps.hold else status
     finally:
         session.close()
         sink.close()
-        _complain(sink, told)
+        _report_trouble(sink, told)
 
 
-def _stepped(driver: Driver, steps: StepOptions, status: int) -> int:
+def _report_schedule(driver: Driver, steps: StepOptions, status: int) -> int:
     """Say how the schedule went, and write down the steps. Returns the exit status."""
     if driver.departed:
         write_error(driver.departed)
@@ -280,7 +286,7 @@ def _stepped(driver: Driver, steps: StepOptions, status: int) -> int:
     return status
 
 
-def _complain(sink: Sink, told: set[str]) -> None:
+def _report_trouble(sink: Sink, told: set[str]) -> None:
     """Say once why the trace ends before the command: that one is not at fault, and goes on."""
     if sink.trouble and sink.trouble not in told:
         told.add(sink.trouble)
@@ -299,18 +305,18 @@ def _sort_signals(session: LiveSession) -> None:
         from_terminal = (
             info.si_signo in (signal.SIGINT, signal.SIGQUIT) and info.si_code == SI_KERNEL
         )
-        if not from_terminal and not _observed(session, info.si_pid):
+        if not from_terminal and not _is_observed(session, info.si_pid):
             session.killed_by = info.si_signo
             session.send(Quit())
             return
 
 
-def _observed(session: LiveSession, pid: int) -> bool:
+def _is_observed(session: LiveSession, pid: int) -> bool:
     """Whether a process is one of those observed: one that has just begun may be quicker than the
     news of it.
     """
     deadline = time.monotonic() + NEWS_SECONDS
-    while not session.observes(pid):
+    while not session.is_observed(pid):
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.005)
@@ -334,7 +340,7 @@ def _relay_terminal(session: LiveSession, pty: bool) -> Iterator[None]:
             termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
-def _copy(
+def _copy_events(
     session: LiveSession, sink: Sink, told: set[str], driver: Driver | None, *, pty: bool
 ) -> int:
     """Write every event until the stream or the schedule ends; relay the terminal's bytes."""
@@ -345,24 +351,24 @@ def _copy(
     rest = LeftRunning()
     while not session.finished:
         if stdin_open:
-            stdin_open = _type(session)
+            stdin_open = _send_typed(session)
         session.wait(0.02 if stdin_open else 0.5)
         events = session.drain()
         sink.add(events)
-        _complain(sink, told)
-        rest.take(events)
+        _report_trouble(sink, told)
+        rest.follow_events(events)
         if rest.is_due():
             write_error(rest.describe())
         if driver is not None:
-            driver.take(events)
+            driver.apply_events(events)
             if driver.notice and driver.notice not in told:
                 told.add(driver.notice)
                 write_error(driver.notice)
-            if driver.over and living(driver.state):
+            if driver.over and list_living(driver.state):
                 break
         for event in events:
             if isinstance(event, Output) and pty:
-                screen.show(event.data)
+                screen.show_output(event.data)
             elif isinstance(event, Trouble):
                 write_error(event.message)
                 failed |= event.fatal
@@ -380,7 +386,7 @@ class Screen:
         self._session = session
         self._gone = False
 
-    def show(self, data: bytes) -> None:
+    def show_output(self, data: bytes) -> None:
         """Show what the command wrote to its terminal.
 
         If nobody reads there, the session ends. A terminal never refuses what is written to it:
@@ -406,7 +412,7 @@ class LeftRunning:
         self._names: dict[int, str] = {}
         self._since: float | None = None
 
-    def take(self, events: Sequence[Event]) -> None:
+    def follow_events(self, events: Sequence[Event]) -> None:
         """Follow who lives."""
         names = self._names
         for event in events:
@@ -437,7 +443,7 @@ class LeftRunning:
         )
 
 
-def _type(session: LiveSession) -> bool:
+def _send_typed(session: LiveSession) -> bool:
     """Pass what was typed; False once our standard input has ended."""
     if not select.select((0,), (), (), 0)[0]:
         return True

@@ -12,7 +12,7 @@ import click
 
 from ipcviz.export import CastError
 from ipcviz.outputs import OutputError, find_place, same_file
-from ipcviz.scenario import Scenario, ScenarioError, SchedulePlan, choose_variant, find
+from ipcviz.scenario import Scenario, ScenarioError, SchedulePlan, choose_variant, find_scenario
 from ipcviz.scenario.format import Value
 
 AFTER_DASHES: Final = "ipcviz.command"
@@ -56,14 +56,14 @@ def scenario_named(words: tuple[str, ...], *, sure: bool = False) -> Scenario | 
     if len(words) != 1:
         return None
     try:
-        return find(words[0])
+        return find_scenario(words[0])
     except ScenarioError:
         if sure and shutil.which(words[0]) is None:
             raise
         return None
 
 
-def planned(
+def choose_settings(
     scenario: Scenario,
     variant: str | None,
     settings: Mapping[str, Value],
@@ -86,7 +86,7 @@ def planned(
     return variant, {**plan.settings, **settings}
 
 
-def tell_cast(path: str, error: CastError) -> str:
+def describe_cast_error(path: str, error: CastError) -> str:
     """A sentence for what is wrong with a cast: its file, its line, and what."""
     return f"{path}{f', line {error.line}' if error.line else ''}: {error.message}."
 

@@ -38,11 +38,11 @@ class WithArguments:
         value = self.args.get("fd")
         return value if isinstance(value, int) else None
 
-    def number(self, name: str) -> int | None:
+    def get_number(self, name: str) -> int | None:
         """An argument that is a number; None if the call has none of that name, or it is text."""
         return number_in(self.args, name)
 
-    def text(self, name: str) -> str:
+    def get_text(self, name: str) -> str:
         """An argument as text: a number in its digits; empty if the call has none of that name."""
         return text_in(self.args, name)
 

@@ -10,7 +10,7 @@ UNTIMED: Final = -1.0
 """The time of an event that has not been emitted yet."""
 
 
-def written() -> Any:
+def make_written_default() -> Any:
     """The default 0 of a field that is written all the same: where 0 is an answer, not the lack of
     one.
 

@@ -169,11 +169,11 @@ class SystemCall(msgspec.Struct, frozen=True, kw_only=True):
     visible: Visible = ""
     after: After = ""
 
-    def has(self, argument: str) -> bool:
+    def has_argument(self, argument: str) -> bool:
         """Whether it has an argument of this name."""
         return any(name == argument for name, _ in self.arguments)
 
-    def index(self, *types: str) -> int:
+    def find_argument(self, *types: str) -> int:
         """Which of its arguments is the first of one of these types; -1 if none is."""
         for place, (_, kind) in enumerate(self.arguments):
             if kind in types:
@@ -561,7 +561,7 @@ def having(trait: Trait) -> frozenset[str]:
 
 
 READS: Final = where(
-    lambda call: call.flow == "takes" and call.returns == "bytes" and call.has("fd")
+    lambda call: call.flow == "takes" and call.returns == "bytes" and call.has_argument("fd")
 )
 """Calls that take bytes out of the object behind `fd` and return how many."""
 
@@ -571,7 +571,7 @@ READS_ANY: Final = where(
 """Those of them that read whatever descriptor they are given, where it stands."""
 
 WRITES: Final = where(
-    lambda call: call.flow == "puts" and call.returns == "bytes" and call.has("fd")
+    lambda call: call.flow == "puts" and call.returns == "bytes" and call.has_argument("fd")
 )
 """Calls that put bytes into the object behind `fd` and return how many. (vmsplice(2) takes them out
 at a pipe's read end.)

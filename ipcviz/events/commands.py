@@ -24,7 +24,7 @@ class Resize(Command, tag="resize", frozen=True):
     columns: int
 
     @classmethod
-    def within(cls, rows: int, columns: int) -> Resize:
+    def make_for_screen(cls, rows: int, columns: int) -> Resize:
         """The size for a command that is shown on a screen of this size: as wide, and without the
         rows of the bars.
         """

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ipcviz.events.accesses import Accessed, VariableFound
 from ipcviz.events.arguments import Arguments, WithArguments
-from ipcviz.events.base import Base, written
+from ipcviz.events.base import Base, make_written_default
 from ipcviz.events.effects import AnyEffect
 from ipcviz.events.facts import MachineFacts, ProcessFacts
 from ipcviz.events.lines import Located
@@ -117,7 +117,7 @@ class ThreadExited(Base, tag="thread-exited", frozen=True):
 
     pid: int
     tid: int
-    code: int = written()
+    code: int = make_written_default()
 
 
 class Exited(Base, tag="exited", frozen=True):
@@ -132,7 +132,7 @@ class Exited(Base, tag="exited", frozen=True):
     """
 
     pid: int
-    code: int = written()
+    code: int = make_written_default()
     signo: int = 0
     core: bool = False
     unknown: bool = False
@@ -194,7 +194,7 @@ class Call(Base, WithArguments, tag="call", frozen=True):
     name: str
     began: float = 0.0
     args: Arguments = {}
-    ret: int = written()
+    ret: int = make_written_default()
     error: str = ""
     object: str = ""
     data: bytes = b""
@@ -308,7 +308,7 @@ class HandlerReturned(Base, tag="handler-returned", frozen=True):
 
     pid: int
     tid: int
-    blocked: int = written()
+    blocked: int = make_written_default()
     jumped: bool = False
 
 

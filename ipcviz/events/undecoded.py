@@ -30,38 +30,40 @@ def byte_of(character: str) -> int:
     return number - FIRST + 0x80 if FIRST <= number <= LAST else -1
 
 
-def encode(encoder: msgspec.msgpack.Encoder, value: Any) -> bytes:
+def encode_value(encoder: msgspec.msgpack.Encoder, value: Any) -> bytes:
     """Encode a value whose texts may contain such bytes."""
     try:
         return encoder.encode(value)
     except UnicodeEncodeError:
         return encoder.encode(
-            _translated(msgspec.to_builtins(value, builtin_types=(bytes,)), _KEPT)
+            _translate_texts(msgspec.to_builtins(value, builtin_types=(bytes,)), _KEPT)
         )
 
 
-def restore(text: str) -> str:
+def restore_text(text: str) -> str:
     """The text as the system takes it, from one that was encoded so."""
     return text.translate(_RESTORED)
 
 
-def escaped(text: str) -> str:
+def escape_text(text: str) -> str:
     r"""The same for a message on a terminal, which must take none of it for a command: `\xff`,
     `\x1b`.
     """
-    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+    return "".join(c if c.isprintable() else _escape_character(c) for c in text)
 
 
-def _escaped(character: str) -> str:
+def _escape_character(character: str) -> str:
     byte = byte_of(character)
     return f"\\x{byte:02x}" if byte >= 0 else character.encode("unicode_escape").decode()
 
 
-def _translated(value: Any, table: dict[int, int]) -> Any:
+def _translate_texts(value: Any, table: dict[int, int]) -> Any:
     if isinstance(value, str):
         return value.translate(table)
     if isinstance(value, dict):
-        return {_translated(key, table): _translated(one, table) for key, one in value.items()}
+        return {
+            _translate_texts(key, table): _translate_texts(one, table) for key, one in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_translated(one, table) for one in value]
+        return [_translate_texts(one, table) for one in value]
     return value

@@ -144,36 +144,36 @@ class CastWriter:
             header["theme"] = {"fg": look.fg, "bg": look.bg, "palette": ":".join(look.palette)}
         if about:
             header["ipcviz"] = dict(about)
-        self._write(header)
+        self._write_line(header)
 
-    def marker(self, t: float, label: str) -> None:
+    def write_marker(self, t: float, label: str) -> None:
         """A chapter begins: `label` says what happens in it.
 
         Write its frame next, with the same time.
         """
-        self._event(t, "m", one_line(label))
+        self._write_event(t, "m", one_line(label))
 
-    def differs(self, rows: Sequence[str]) -> bool:
+    def is_different(self, rows: Sequence[str]) -> bool:
         """Whether a frame would differ from the one before."""
-        return self._body(rows) != self._frame
+        return self._build_body(rows) != self._frame
 
-    def frame(self, t: float, rows: Sequence[str]) -> bool:
+    def write_frame(self, t: float, rows: Sequence[str]) -> bool:
         """A whole frame: what each row shows, with its colours; anything but colours is left out of
         it.
 
         Returns:
             Whether it was written: one that is equal to the one before is not.
         """
-        body = self._body(rows)
+        body = self._build_body(rows)
         if body == self._frame:
             return False
         self._frame = body
-        self._event(t, "o", f"{'' if self._begun else CLEAR}{HIDE}{body}{PLAIN}")
+        self._write_event(t, "o", f"{'' if self._begun else CLEAR}{HIDE}{body}{PLAIN}")
         self._begun = True
         self.frames += 1
         return True
 
-    def _body(self, rows: Sequence[str]) -> str:
+    def _build_body(self, rows: Sequence[str]) -> str:
         """A frame's rows, each with its place.
 
         The last one is remembered, since it is often asked for twice.
@@ -184,21 +184,21 @@ class CastWriter:
             self._made = "".join(parts)
         return self._made
 
-    def resize(self, t: float, width: int, height: int) -> None:
+    def write_size(self, t: float, width: int, height: int) -> None:
         """The terminal has another size from here on; write a frame of that size next."""
-        self._event(t, "r", f"{width}x{height}")
+        self._write_event(t, "r", f"{width}x{height}")
         self._begun, self._frame = False, ""
 
-    def end(self, t: float) -> None:
+    def write_end(self, t: float) -> None:
         """The last event: players show the last chapter until then."""
-        self._event(t, "o", f"{PLAIN}{SHOW}")
+        self._write_event(t, "o", f"{PLAIN}{SHOW}")
 
-    def _event(self, t: float, code: str, data: str) -> None:
+    def _write_event(self, t: float, code: str, data: str) -> None:
         # Times are never less than the ones before: players take that for granted.
         self._t = max(self._t, round(t, 6))
-        self._write([self._t, code, data])
+        self._write_line([self._t, code, data])
 
-    def _write(self, value: object) -> None:
+    def _write_line(self, value: object) -> None:
         line = msgspec.json.encode(value) + b"\n"
         self._file.write(line)
         self.size += len(line)

@@ -38,18 +38,18 @@ class Listener(Protocol):
     def draw(self, data: str) -> None:
         """Text without controls."""
 
-    def control(self, data: str) -> None:
+    def do_control(self, data: str) -> None:
         """A control of one character, from BEL to SI."""
 
-    def escape(self, kind: str, final: str) -> None:
+    def do_escape(self, kind: str, final: str) -> None:
         """An escape sequence: characters between (`(`, `#`), and the one that ends it."""
 
-    def sequence(self, key: str, parameters: str) -> None:
+    def do_sequence(self, key: str, parameters: str) -> None:
         """A control sequence: its private mark, what is between, and its final character in one;
         its parameters.
         """
 
-    def string(self, kind: str, head: str) -> None:
+    def do_string(self, kind: str, head: str) -> None:
         """A control string: its kind (`]` OSC, `P` DCS, `_` APC, `^` PM, `X` SOS, `k`), and its
         first characters.
         """
@@ -92,7 +92,7 @@ class Parser:
                 continue
             found = match(text, at)
             if found is None:
-                text, at = self._begin(text, at)
+                text, at = self._begin_token(text, at)
                 length = len(text)
                 continue
             at = found.end()
@@ -100,15 +100,15 @@ class Parser:
             if which == "text":
                 listener.draw(found["text"])
             elif which == "final":
-                listener.sequence(
+                listener.do_sequence(
                     found["private"] + found["between"] + found["final"], found["parameters"]
                 )
             elif which == "control":
-                listener.control(found["control"])
+                listener.do_control(found["control"])
             else:
-                listener.escape(found["kind"], found["end"])
+                listener.do_escape(found["kind"], found["end"])
 
-    def _begin(self, text: str, at: int) -> tuple[str, int]:
+    def _begin_token(self, text: str, at: int) -> tuple[str, int]:
         """What is no whole token: the text to go on with, and where."""
         if text[at] != "\x1b":
             return text, at + 1  # a control that does nothing, or one of eight bits
@@ -123,7 +123,7 @@ class Parser:
             inner = text[at + 1 : mixed.end()]
             for c in _CONTROLS.findall(inner):
                 if "\x07" <= c <= "\x0f":
-                    self._listener.control(c)
+                    self._listener.do_control(c)
             return "\x1b" + _CONTROLS.sub("", inner) + text[mixed.end() :], 0
         begun = _BEGUN.match(text, at)
         assert begun is not None
@@ -149,7 +149,7 @@ class Parser:
         if end is None:
             return until
         if end.group() not in "\x18\x1a":
-            self._listener.string(self._string, self._head)
+            self._listener.do_string(self._string, self._head)
         self._string = self._head = ""
         # An escape ends a string, and begins what is next: most often ESC \, which does nothing
         # else.

@@ -27,18 +27,18 @@ class _Kept:
         """Text."""
         self.parts.append(data.translate(_WITHOUT))
 
-    def control(self, data: str) -> None:
+    def do_control(self, data: str) -> None:
         """A control moves the cursor, or rings: none passes."""
 
-    def escape(self, kind: str, final: str) -> None:
+    def do_escape(self, kind: str, final: str) -> None:
         """No escape sequence passes."""
 
-    def sequence(self, key: str, parameters: str) -> None:
+    def do_sequence(self, key: str, parameters: str) -> None:
         """A control sequence passes if it is a colour."""
         if key == "m":
             self.parts.append(f"\x1b[{parameters}m")
 
-    def string(self, kind: str, head: str) -> None:
+    def do_string(self, kind: str, head: str) -> None:
         """No control string passes."""
 
 

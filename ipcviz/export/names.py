@@ -73,30 +73,30 @@ class Names:
         self._numbers: dict[str, dict[str, int]] = {}
         self._texts: dict[str, str] = {}
 
-    def tell(self, event: Event) -> Event:
+    def rename_event(self, event: Event) -> Event:
         """The same event with the names of this stream."""
         if isinstance(event, Forked):
-            self._bear(event.pid)
+            self._add_task(event.pid)
         elif isinstance(event, ThreadCreated):
-            self._bear(event.tid)
+            self._add_task(event.tid)
         elif isinstance(event, Output):
             return event
         if isinstance(event, Call) and event.ret > 0 and not event.error:
-            event = msgspec.structs.replace(event, ret=self._result(event.name, event.ret))
-        return self._struct(event)
+            event = msgspec.structs.replace(event, ret=self._rename_result(event.name, event.ret))
+        return self._rename_struct(event)
 
-    def all(self, events: Iterable[Event]) -> Iterator[Event]:
+    def rename_events(self, events: Iterable[Event]) -> Iterator[Event]:
         """All events of a stream."""
-        return map(self.tell, events)
+        return map(self.rename_event, events)
 
     # Processes and threads.
 
-    def _bear(self, task: int) -> None:
+    def _add_task(self, task: int) -> None:
         """A process or thread came to be; the kernel may give it the number of one that is gone."""
         self._born += 1
         self._tasks[task] = self._born
 
-    def task(self, number: int) -> int:
+    def rename_task(self, number: int) -> int:
         """The number of a process or thread; 0 and less stand for none, or for many."""
         if number <= 0:
             return number
@@ -107,145 +107,155 @@ class Names:
             else found
         )
 
-    def _target(self, number: int) -> int:
+    def _rename_target(self, number: int) -> int:
         """Whom a signal is for: a process, or, negative, a process group; 0 and -1 are what they
         are.
         """
-        return -self.task(-number) if number < -1 else self.task(number)
+        return -self.rename_task(-number) if number < -1 else self.rename_task(number)
 
     # Objects.
 
-    def _number(self, kind: str, name: str) -> int:
+    def _number_name(self, kind: str, name: str) -> int:
         known = self._numbers.setdefault(kind, {})
         return known.setdefault(name, len(known) + 1)
 
-    def key(self, key: str) -> str:
+    def rename_key(self, key: str) -> str:
         """The key of an object, a semaphore, a futex or a variable."""
         head, _, rest = key.partition(":")
         if head in ("sem", "futex", "var"):
             if rest.startswith("vm:"):
                 _, pid, address = rest.split(":", 2)
-                return f"{head}:vm:{self.task(int(pid)) if pid.isdecimal() else pid}:{address}"
+                return (
+                    f"{head}:vm:{self.rename_task(int(pid)) if pid.isdecimal() else pid}:{address}"
+                )
             thing, _, offset = rest.rpartition(":")
-            return f"{head}:{self.key(thing)}:{offset}"
+            return f"{head}:{self.rename_key(thing)}:{offset}"
         if head == "sysv":
             number, _, index = rest.partition(":")
-            return f"sysv:{self._identifier('sem', number)}:{index}"
+            return f"sysv:{self._rename_identifier('sem', number)}:{index}"
         if head in ("shm", "msg"):
-            return f"{head}:{self._identifier(head, rest)}"
+            return f"{head}:{self._rename_identifier(head, rest)}"
         if head in ("pipe", "socket"):
-            return f"{head}:[{self._number(head, rest.strip('[]'))}]"
+            return f"{head}:[{self._number_name(head, rest.strip('[]'))}]"
         if not rest or not head:
             return key
         if head.isdecimal():
-            return f"1:{self._number('file', key)}"
-        return f"{head}:{self._number(head, rest)}"
+            return f"1:{self._number_name('file', key)}"
+        return f"{head}:{self._number_name(head, rest)}"
 
-    def _identifier(self, kind: str, number: str) -> int:
-        return self._number(kind, number)
+    def _rename_identifier(self, kind: str, number: str) -> int:
+        return self._number_name(kind, number)
 
-    def _device(self, number: int) -> int:
-        return self._number("device", str(number)) if number else 0
+    def _rename_device(self, number: int) -> int:
+        return self._number_name("device", str(number)) if number else 0
 
-    def _inode(self, number: int) -> int:
-        return self._number("inode", str(number)) if number else 0
+    def _rename_inode(self, number: int) -> int:
+        return self._number_name("inode", str(number)) if number else 0
 
     # Texts.
 
-    def text(self, text: str) -> str:
+    def rename_text(self, text: str) -> str:
         """A path, an argument or a sentence in which such numbers stand."""
         if "/" not in text and ":[" not in text:
             return text
         found = self._texts.get(text)
         if found is None:
-            found = _IN_TEXT.sub(self._in_text, text)
+            found = _IN_TEXT.sub(self._rename_in_text, text)
             # A process that is not born yet may be the next time: such a text is not remembered.
             if "/proc/" not in text and len(self._texts) < _MOST_REMEMBERED:
                 self._texts[text] = found
         return found
 
-    def _in_text(self, found: re.Match[str]) -> str:
+    def _rename_in_text(self, found: re.Match[str]) -> str:
         if found["process"]:
-            return f"/proc/{self.task(int(found['process']))}"
+            return f"/proc/{self.rename_task(int(found['process']))}"
         if found["terminal"]:
-            return f"/dev/pts/{self._number('terminal', found['terminal'])}"
+            return f"/dev/pts/{self._number_name('terminal', found['terminal'])}"
         if found["build"]:
             return ""
         if found["place"]:
             return found["place"].removesuffix("-")
-        return f"{found['kind']}:[{self._number(found['kind'], found['inode'])}]"
+        return f"{found['kind']}:[{self._number_name(found['kind'], found['inode'])}]"
 
     # Calls.
 
-    def _arguments(self, call: str, args: Arguments) -> dict[str, int | str]:
-        return {name: self._argument(call, name, value) for name, value in args.items()}
+    def _rename_arguments(self, call: str, args: Arguments) -> dict[str, int | str]:
+        return {name: self._rename_argument(call, name, value) for name, value in args.items()}
 
-    def _argument(self, call: str, name: str, value: int | str) -> int | str:
+    def _rename_argument(self, call: str, name: str, value: int | str) -> int | str:
         if isinstance(value, str):
-            return self._credentials(value) if name == "credentials" else self.text(value)
+            return (
+                self._rename_credentials(value)
+                if name == "credentials"
+                else self.rename_text(value)
+            )
         if name in ("pid", "tid", "pgid", "tgid"):
-            return self._target(value)
+            return self._rename_target(value)
         if name == "id" and value >= 0 and call[:3] in ("sem", "shm", "msg"):
-            return self._identifier(call[:3], str(value))
+            return self._rename_identifier(call[:3], str(value))
         return value
 
-    def _result(self, call: str, value: int) -> int:
+    def _rename_result(self, call: str, value: int) -> int:
         if call in _RETURN_PROCESS:
-            return self.task(value)
-        return self._identifier(call[:3], str(value)) if call in _IDENTIFIERS else value
+            return self.rename_task(value)
+        return self._rename_identifier(call[:3], str(value)) if call in _IDENTIFIERS else value
 
     # Events, whatever they are made of.
 
-    def _struct(self, value: T) -> T:
+    def _rename_struct(self, value: T) -> T:
         """A value with everything in it renamed; the same one if nothing was."""
         changed: dict[str, Any] = {}
         args = getattr(value, "args", None)
         if args:
-            changed["args"] = self._arguments(
+            changed["args"] = self._rename_arguments(
                 getattr(value, "call", "") or getattr(value, "name", ""), args
             )
         for name in value.__struct_fields__:  # type: ignore[attr-defined]
             old = getattr(value, name)
-            rename = _FIELDS.get(name, Names._any)
+            rename = _FIELDS.get(name, Names._rename_value)
             new = rename(self, old)
             if new is not old:
                 changed[name] = new
         return msgspec.structs.replace(value, **changed) if changed else value  # type: ignore[type-var]
 
-    def _any(self, value: Any) -> Any:
+    def _rename_value(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self.text(value)
+            return self.rename_text(value)
         if isinstance(value, tuple):
-            new = tuple(self._any(one) for one in value)
+            new = tuple(self._rename_value(one) for one in value)
             return value if all(a is b for a, b in zip(new, value, strict=True)) else new
-        return self._struct(value) if isinstance(value, msgspec.Struct) else value
+        return self._rename_struct(value) if isinstance(value, msgspec.Struct) else value
 
-    def _task_field(self, value: Any) -> Any:
+    def _rename_task_field(self, value: Any) -> Any:
         return (
-            self.task(value)
+            self.rename_task(value)
             if isinstance(value, int) and not isinstance(value, bool)
-            else self._any(value)
+            else self._rename_value(value)
         )
 
-    def _credentials(self, value: Any) -> Any:
+    def _rename_credentials(self, value: Any) -> Any:
         """`pid 12, uid 0, gid 0`, or `name[12]`."""
-        return _PROCESS.sub(lambda found: found[1] + str(self.task(int(found[2]))), value)
+        return _PROCESS.sub(lambda found: found[1] + str(self.rename_task(int(found[2]))), value)
 
-    def _key_field(self, value: Any) -> Any:
-        return self.key(value) if isinstance(value, str) and value else self._any(value)
+    def _rename_key_field(self, value: Any) -> Any:
+        return (
+            self.rename_key(value)
+            if isinstance(value, str) and value
+            else self._rename_value(value)
+        )
 
 
-def _kept(_: Names, value: Any) -> Any:
+def _keep_value(_: Names, value: Any) -> Any:
     return value
 
 
 _FIELDS: Final[dict[str, Callable[[Names, Any], Any]]] = {
-    **dict.fromkeys(PROCESSES, Names._task_field),
-    **dict.fromkeys(KEYS, Names._key_field),
-    "target": lambda names, value: names._target(value) if isinstance(value, int) else value,
-    "dev": lambda names, value: names._device(value),
-    "ino": lambda names, value: names._inode(value),
-    "with_whom": Names._credentials,
+    **dict.fromkeys(PROCESSES, Names._rename_task_field),
+    **dict.fromkeys(KEYS, Names._rename_key_field),
+    "target": lambda names, value: names._rename_target(value) if isinstance(value, int) else value,
+    "dev": lambda names, value: names._rename_device(value),
+    "ino": lambda names, value: names._rename_inode(value),
+    "with_whom": Names._rename_credentials,
     # Done already, or nothing to rename.
-    **dict.fromkeys(("args", "data", "head", "t", "n"), _kept),
+    **dict.fromkeys(("args", "data", "head", "t", "n"), _keep_value),
 }

@@ -2,7 +2,7 @@
 
 Pure, but for the clock that says when a slice is over.
 
-Nothing here takes long: reading and interpreting a large cast are done in slices (`Tape.work`),
+Nothing here takes long: reading and interpreting a large cast are done in slices (`Tape.do_work`),
 between which keys are answered. What the screen was like now and then is kept, so that it is never
 far to any place.
 """
@@ -152,8 +152,8 @@ class EventSource(Protocol):
 class Tape:
     """Where one is in a cast, and what its screen shows there.
 
-    `go`, `step` and their like say where one wants to be; `work` gets there, in slices, and reads
-    on and prepares the rest of the cast when there is nothing else to do.
+    `go_to_chapter`, `step` and their like say where one wants to be; `do_work` gets there, in
+    slices, and reads on and prepares the rest of the cast when there is nothing else to do.
 
     Args:
         source: What to play; it is read as one goes.
@@ -175,7 +175,7 @@ class Tape:
         self._scout = CastScreen(source.width, source.height)
         """Goes ahead of the viewer, and keeps states."""
         self._scout_at = 0
-        self._states: list[tuple[int, ScreenState]] = [(0, self.screen.state())]
+        self._states: list[tuple[int, ScreenState]] = [(0, self.screen.copy_state())]
         self._spacing = SPACING
         self._wanted: int | None = 0
         """The event before which one wants to be; None for the end of the cast."""
@@ -249,7 +249,7 @@ class Tape:
 
     # Where one wants to be.
 
-    def go(self, number: int) -> None:
+    def go_to_chapter(self, number: int) -> None:
         """Show a chapter as it is at its end; one beyond what was read so far is the last one of
         these.
         """
@@ -264,13 +264,13 @@ class Tape:
         """Show what is shown so many seconds after the beginning."""
         self._wanted = max(self.place, bisect_right(self._times, seconds))
 
-    def stay(self) -> None:
+    def stay_here(self) -> None:
         """Want to be where one is."""
         self._wanted = self.place
 
     # The way there.
 
-    def work(self, seconds: float) -> bool:
+    def do_work(self, seconds: float) -> bool:
         """Do the next of what is to be done, for so long or a little longer.
 
         Returns:
@@ -282,18 +282,18 @@ class Tape:
             if not self.complete and (
                 self._wanted is None or self._wanted >= len(self._events) or not self.busy
             ):
-                self._read()
+                self._read_events()
             elif self.busy:
-                self._approach(until)
+                self._approach_target(until)
             elif self._scout_at < len(self._events):
-                self._prepare(len(self._events), until)
+                self._advance_scout(len(self._events), until)
             if time.monotonic() >= until or self.idle:
                 return self.place != shown
 
-    def _read(self) -> None:
+    def _read_events(self) -> None:
         events = self._source.read()
         size = self._sizes[-1]
-        events = [part for event in events for part in _split(event)]
+        events = [part for event in events for part in _split_event(event)]
         for event in events:
             size += len(event.data) if event.code == "o" else 1
             self._sizes.append(size)
@@ -301,9 +301,9 @@ class Tape:
         self._events += events
         self._contents.add(events)
         if self._wanted == 0 and self.place == 0 and (len(self.chapters) > 1 or self.complete):
-            self.go(0)  # the first chapter is known now
+            self.go_to_chapter(0)  # the first chapter is known now
 
-    def _approach(self, until: float) -> None:
+    def _approach_target(self, until: float) -> None:
         """Go on to where one wants to be, from here, from a kept state, or from where the scout
         is.
         """
@@ -315,27 +315,27 @@ class Tape:
                 and self._sizes[wanted] - self._sizes[self._scout_at] > self._spacing
             ):
                 # Not shown yet: what lies between is nothing that the viewer wants to see.
-                self._prepare(wanted, until)
+                self._advance_scout(wanted, until)
                 return
             at, state = self._states[bisect_right(self._states, wanted, key=_place_of) - 1]
             if ahead is None or at > self.place:
                 self.screen.go_to(state)
                 self.place = at
-        self.place = self._play(self.screen, self.place, wanted, until)
+        self.place = self._play_events(self.screen, self.place, wanted, until)
 
-    def _prepare(self, end: int, until: float) -> None:
+    def _advance_scout(self, end: int, until: float) -> None:
         """Let the scout go on, and keep what it sees now and then."""
         while self._scout_at < end:
             kept_at = self._sizes[self._states[-1][0]]
             due = bisect_left(self._sizes, kept_at + self._spacing, lo=self._scout_at)
-            self._scout_at = self._play(self._scout, self._scout_at, min(end, due), until)
+            self._scout_at = self._play_events(self._scout, self._scout_at, min(end, due), until)
             if self._sizes[self._scout_at] >= kept_at + self._spacing:
-                self._keep()
+                self._keep_state()
             if time.monotonic() >= until:
                 break  # at the end of the loop: however short the slice is, it gets on
 
-    def _keep(self) -> None:
-        state = self._scout.state(self._states[-1][1])
+    def _keep_state(self) -> None:
+        state = self._scout.copy_state(self._states[-1][1])
         self._states.append((self._scout_at, state))
         columns, lines = state.size
         if len(self._states) > max(FEWEST_STATES, MOST_CELLS // (columns * lines)):
@@ -343,7 +343,7 @@ class Tape:
             self._states = [*self._states[:-1:2], self._states[-1]]
             self._spacing *= 2
 
-    def _play(self, screen: CastScreen, at: int, end: int, until: float) -> int:
+    def _play_events(self, screen: CastScreen, at: int, end: int, until: float) -> int:
         """Have a screen do events from `at` to before `end`, until the time is up; where that got
         to.
         """
@@ -365,7 +365,7 @@ class Tape:
         return at
 
 
-def _split(event: CastEvent) -> Iterator[CastEvent]:
+def _split_event(event: CastEvent) -> Iterator[CastEvent]:
     """An event as several, each of which is interpreted in a moment."""
     if event.code != "o" or len(event.data) <= _LARGE:
         yield event

@@ -177,24 +177,24 @@ class CastReader:
         until = self._size + _PIECE
         try:
             while self._size < until and not self.complete:
-                parts = self._next()
+                parts = self._read_next()
                 if self.complete:
                     break
-                event = self._event(parts)
+                event = self._parse_event(parts)
                 if event is not None:
                     self._count += 1
                     if self._count > MOST_EVENTS:
                         raise _CutError(f"there are more than {MOST_EVENTS:,} events", self._line)
                     events.append(event)
         except _CutError as error:
-            self._note(error)
+            self._note_error(error)
             self._cut = self.complete = True
         except OSError as error:
-            self._note(CastError(f"it can't be read on: {error.strerror}", self._line + 1))
+            self._note_error(CastError(f"it can't be read on: {error.strerror}", self._line + 1))
             self._cut = self.complete = True
         return events
 
-    def _note(self, error: CastError) -> None:
+    def _note_error(self, error: CastError) -> None:
         """Something is wrong."""
         if self._strict:
             raise error
@@ -225,24 +225,24 @@ class CastReader:
         if line.startswith(b"\xef\xbb\xbf"):
             raise CastError("it begins with a byte order mark, which must not be there", 1)
         try:
-            header = self._decode(line)
+            header = self._decode_line(line)
         except CastError:
             header = self._decode_document(line)
         if not isinstance(header, dict):
             raise CastError(
                 "a cast begins with a header, an object with 'version', 'width' and 'height'", 1
             )
-        self.version = _version(header)
+        self.version = _parse_version(header)
         term = header.get("term") if self.version == 3 else header
         if not isinstance(term, dict):
             raise CastError("the header's 'term' must be an object with 'cols' and 'rows'", 1)
         names = ("cols", "rows") if self.version == 3 else ("width", "height")
-        self.width = _whole(term, names[0], MOST_COLUMNS)
-        self.height = _whole(term, names[1], MOST_ROWS)
+        self.width = _parse_whole_number(term, names[0], MOST_COLUMNS)
+        self.height = _parse_whole_number(term, names[1], MOST_ROWS)
         try:
             _check_header(header, term)
         except CastError as error:
-            self._note(error)
+            self._note_error(error)
         title = header.get("title")
         self.title = title if isinstance(title, str) else ""
         if self.version == 1:
@@ -259,7 +259,7 @@ class CastReader:
         if len(rest) > MOST_DOCUMENT:
             raise CastError("it is not JSON", 1)
         try:
-            header = self._decode(line + rest)
+            header = self._decode_line(line + rest)
         except CastError as error:
             raise CastError(error.message, 1) from None
         if not (isinstance(header, dict) and header.get("version") == 1):
@@ -268,7 +268,7 @@ class CastReader:
             )
         return header
 
-    def _next(self) -> object:
+    def _read_next(self) -> object:
         """The next event as JSON has it; None for a line that is none, or at the end, where
         `complete` is set.
         """
@@ -284,19 +284,19 @@ class CastReader:
         if self.version == 3 and line.startswith(b"#"):
             return None
         if not line.strip():
-            self._note(CastError("the line is empty", self._line))
+            self._note_error(CastError("the line is empty", self._line))
             return None
         try:
-            return self._decode(line)
+            return self._decode_line(line)
         except CastError as error:
-            self._note(error)
+            self._note_error(error)
             return None
 
-    def _decode(self, line: bytes) -> object:
+    def _decode_line(self, line: bytes) -> object:
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError:
-            self._note(CastError("it is not UTF-8", self._line))
+            self._note_error(CastError("it is not UTF-8", self._line))
             text = line.decode("utf-8", "surrogateescape")
         else:
             try:
@@ -304,18 +304,18 @@ class CastReader:
             except DecodingError:
                 pass  # which refuses half of a surrogate pair, too
         try:
-            found = json.loads(text, parse_constant=_refuse)
+            found = json.loads(text, parse_constant=_refuse_constant)
         except (RecursionError, ValueError):
             raise CastError("it is not JSON", self._line) from None
         if _SURROGATES.search(text) is None:
-            self._note(
+            self._note_error(
                 CastError("it has half of a surrogate pair, or a number without end", self._line)
             )
         return found
 
     # Events.
 
-    def _event(self, parts: object) -> CastEvent | None:
+    def _parse_event(self, parts: object) -> CastEvent | None:
         """One event; None for one that can't be played."""
         if parts is None:
             return None
@@ -324,7 +324,7 @@ class CastReader:
         except _CutError:
             raise
         except CastError as error:
-            self._note(error)
+            self._note_error(error)
             return None
 
     def _read_event(self, parts: object) -> CastEvent | None:
@@ -345,23 +345,23 @@ class CastReader:
         if code not in _CODES[self.version]:
             known = ", ".join(sorted(_CODES[self.version]))
             raise CastError(f"its code is {code[:20]!r}, and there are only {known}", number)
-        t = self._time(t, number)
+        t = self._compute_time(t, number)
         if code == "o":
-            data = self._joiner.join(data)
+            data = self._joiner.join_text(data)
         else:
             _check_data(code, data, number)
             data = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", data)
         return CastEvent(t, code, data, number)
 
-    def _time(self, t: float, number: int) -> float:
+    def _compute_time(self, t: float, number: int) -> float:
         """An event's time from the beginning; it never goes back."""
         if t < 0:
-            self._note(CastError(f"its time is negative: {t:g}", number))
+            self._note_error(CastError(f"its time is negative: {t:g}", number))
             t = 0.0
         if self.version != 2:
             t += self._t
         elif t < self._t:
-            self._note(
+            self._note_error(
                 CastError(
                     f"its time, {t:g}, is before that of the event above, {self._t:g}", number
                 )
@@ -386,7 +386,7 @@ class _Joiner:
     def __init__(self) -> None:
         self._held = ""
 
-    def join(self, text: str) -> str:
+    def join_text(self, text: str) -> str:
         """The next text, whole; half a character at its end is held back for the next one."""
         if not self._held and _SURROGATES.search(text) is None:
             return text
@@ -410,12 +410,12 @@ def _as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _refuse(constant: str) -> None:
+def _refuse_constant(constant: str) -> None:
     """JSON has no NaN and no Infinity."""
     raise ValueError(constant)
 
 
-def _version(header: dict[str, Any]) -> int:
+def _parse_version(header: dict[str, Any]) -> int:
     version = header.get("version")
     if version in (1, 2, 3) and not isinstance(version, bool):
         return int(version)
@@ -424,7 +424,7 @@ def _version(header: dict[str, Any]) -> int:
     raise CastError("its version must be 1, 2 or 3", 1)
 
 
-def _whole(of: dict[str, Any], name: str, most: int) -> int:
+def _parse_whole_number(of: dict[str, Any], name: str, most: int) -> int:
     value = of.get(name)
     if value is None:
         raise CastError(f"the header has no {name!r}", 1)

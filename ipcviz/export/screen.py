@@ -109,7 +109,7 @@ class CastScreen(pyte.Screen):
 
     # What the parser tells of.
 
-    def control(self, data: str) -> None:
+    def do_control(self, data: str) -> None:
         """A control of one character."""
         self._last = ""
         if data in "\n\x0b\x0c":
@@ -123,7 +123,7 @@ class CastScreen(pyte.Screen):
         elif data in "\x0e\x0f":
             self.charset = int(data == "\x0e")
 
-    def escape(self, kind: str, final: str) -> None:
+    def do_escape(self, kind: str, final: str) -> None:
         """An escape sequence."""
         self._last = ""
         if kind in ("(", ")"):
@@ -138,14 +138,14 @@ class CastScreen(pyte.Screen):
             if action:
                 getattr(self, action)()
 
-    def sequence(self, key: str, parameters: str) -> None:
+    def do_sequence(self, key: str, parameters: str) -> None:
         """A control sequence; one that is not known does nothing."""
         handler = self._handlers.get(key)
         if handler is not None:
             handler(parameters)
         self._last = ""
 
-    def string(self, kind: str, head: str) -> None:
+    def do_string(self, kind: str, head: str) -> None:
         """A control string: none shows anything here."""
 
     # Cells.
@@ -155,11 +155,11 @@ class CastScreen(pyte.Screen):
         """A cell that nothing was written to."""
         return PLAIN_CELL
 
-    def _blank(self) -> Char:
+    def _make_blank(self) -> Char:
         return _blank_of(self.cursor.attrs.bg)
 
     def _new_line(self) -> _Line:
-        return StaticDefaultDict(self._blank())
+        return StaticDefaultDict(self._make_blank())
 
     def draw(self, data: str) -> None:
         """Write text where the cursor is."""
@@ -167,20 +167,20 @@ class CastScreen(pyte.Screen):
         if charset:
             data = data.translate(charset)
         if data.isascii():
-            self._write(data)
+            self._write_plain(data)
             return
         for plain, part in groupby(data, str.isascii):
             if plain:
-                self._write("".join(part))
+                self._write_plain("".join(part))
             else:
                 for c in part:
                     self._write_character(c)
 
-    def _write(self, text: str) -> None:
+    def _write_plain(self, text: str) -> None:
         """Characters of one column each."""
         cursor, columns = self.cursor, self.columns
         while text:
-            self._wrap(1)
+            self._make_room(1)
             x = cursor.x
             part, text = text[: columns - x], text[columns - x :]
             if text and mo.DECAWM not in self.mode:
@@ -190,7 +190,7 @@ class CastScreen(pyte.Screen):
                 self.insert_characters(len(part))
             line = self.buffer[cursor.y]
             end = x + len(part)
-            _mend(line, x, end)
+            _mend_wide_cells(line, x, end)
             cells = self._cells.get(cursor.attrs)
             if cells is None:
                 cells = self._cells_of(cursor.attrs)
@@ -210,25 +210,25 @@ class CastScreen(pyte.Screen):
         if width < 0 or c in DROPPED or "\ud800" <= c <= "\udfff":
             return
         if width == 0:
-            self._mark(c)
+            self._add_mark(c)
             return
         if width == 1:
-            self._write(c)
+            self._write_plain(c)
             return
         if self.columns < 2:
             return
-        self._wrap(2)
+        self._make_room(2)
         cursor = self.cursor
         if mo.IRM in self.mode:
             self.insert_characters(2)
         line, x = self.buffer[cursor.y], cursor.x
-        _mend(line, x, x + 2)
+        _mend_wide_cells(line, x, x + 2)
         line[x] = cursor.attrs._replace(data=c)
         line[x + 1] = cursor.attrs._replace(data="")
         cursor.x = x + 2
         self._last = c
 
-    def _mark(self, c: str) -> None:
+    def _add_mark(self, c: str) -> None:
         """A character without a width belongs to the one before it."""
         x, line = self.cursor.x - 1, self.buffer[self.cursor.y]
         if x > 0 and line[x].data == "":
@@ -236,7 +236,7 @@ class CastScreen(pyte.Screen):
         if x >= 0 and len(line[x].data) <= _MOST_MARKS:
             line[x] = line[x]._replace(data=unicodedata.normalize("NFC", line[x].data + c))
 
-    def _wrap(self, width: int) -> None:
+    def _make_room(self, width: int) -> None:
         """Make room for a character of so many columns: in the next line, if the cursor is at the
         end of one.
         """
@@ -255,10 +255,10 @@ class CastScreen(pyte.Screen):
 
     # Lines.
 
-    def _region(self) -> Margins:
+    def _get_region(self) -> Margins:
         return self.margins or Margins(0, self.lines - 1)
 
-    def _scroll(self, top: int, bottom: int, count: int) -> None:
+    def _scroll_lines(self, top: int, bottom: int, count: int) -> None:
         """Move the lines from `top` to `bottom` up, or down if `count` is negative."""
         height = bottom - top + 1
         count = max(-height, min(count, height))
@@ -270,9 +270,9 @@ class CastScreen(pyte.Screen):
     def index(self) -> None:
         """The next line, scrolling at the bottom margin."""
         self._keep_in_line()
-        top, bottom = self._region()
+        top, bottom = self._get_region()
         if self.cursor.y == bottom:
-            self._scroll(top, bottom, 1)
+            self._scroll_lines(top, bottom, 1)
         elif self.cursor.y < self.lines - 1:
             self.cursor.y += 1
 
@@ -290,24 +290,24 @@ class CastScreen(pyte.Screen):
     def reverse_index(self) -> None:
         """The line before, scrolling at the top margin (RI)."""
         self._keep_in_line()
-        top, bottom = self._region()
+        top, bottom = self._get_region()
         if self.cursor.y == top:
-            self._scroll(top, bottom, -1)
+            self._scroll_lines(top, bottom, -1)
         elif self.cursor.y > 0:
             self.cursor.y -= 1
 
     def insert_lines(self, count: int | None = None) -> None:
         """Move the lines from the cursor's on down (IL)."""
-        top, bottom = self._region()
+        top, bottom = self._get_region()
         if top <= self.cursor.y <= bottom:
-            self._scroll(self.cursor.y, bottom, -(count or 1))
+            self._scroll_lines(self.cursor.y, bottom, -(count or 1))
             self.carriage_return()
 
     def delete_lines(self, count: int | None = None) -> None:
         """Move the lines below the cursor up (DL)."""
-        top, bottom = self._region()
+        top, bottom = self._get_region()
         if top <= self.cursor.y <= bottom:
-            self._scroll(self.cursor.y, bottom, count or 1)
+            self._scroll_lines(self.cursor.y, bottom, count or 1)
             self.carriage_return()
 
     def insert_characters(self, count: int | None = None) -> None:
@@ -323,9 +323,9 @@ class CastScreen(pyte.Screen):
         x, line = self.cursor.x, self.buffer[self.cursor.y]
         room = self.columns - x
         by = max(-room, min(by, room))
-        _mend(line, x, x if by > 0 else x - by)
+        _mend_wide_cells(line, x, x if by > 0 else x - by)
         cells = [line[at] for at in range(x, self.columns)]
-        blanks = [self._blank()] * abs(by)
+        blanks = [self._make_blank()] * abs(by)
         cells = [*blanks, *cells[: room - by]] if by > 0 else [*cells[-by:], *blanks]
         if wcwidth(cells[-1].data[:1] or " ") == 2:
             cells[-1] = _blank_of(cells[-1].bg)  # half of it is gone
@@ -333,25 +333,27 @@ class CastScreen(pyte.Screen):
 
     # Erasing.
 
-    def _erase(self, y: int, begin: int, end: int) -> None:
+    def _erase_cells(self, y: int, begin: int, end: int) -> None:
         if begin <= 0 and end >= self.columns:
             self.buffer[y] = self._new_line()
             return
         line = self.buffer[y]
-        _mend(line, begin, end)
-        line.update(dict.fromkeys(range(begin, end), self._blank()))
+        _mend_wide_cells(line, begin, end)
+        line.update(dict.fromkeys(range(begin, end), self._make_blank()))
 
     def erase_characters(self, count: int | None = None) -> None:
         """Erase so many from the cursor on (ECH)."""
         self._keep_in_line()
-        self._erase(self.cursor.y, self.cursor.x, min(self.cursor.x + (count or 1), self.columns))
+        self._erase_cells(
+            self.cursor.y, self.cursor.x, min(self.cursor.x + (count or 1), self.columns)
+        )
 
     def erase_in_line(self, how: int = 0, private: bool = False) -> None:
         """Erase from the cursor on (0), up to it (1), or all (2) (EL)."""
         self._keep_in_line()
         spans = {0: (self.cursor.x, self.columns), 1: (0, self.cursor.x + 1), 2: (0, self.columns)}
         if how in spans:
-            self._erase(self.cursor.y, *spans[how])
+            self._erase_cells(self.cursor.y, *spans[how])
 
     def erase_in_display(self, how: int = 0, *args: Any, **kwargs: Any) -> None:
         """Erase from the cursor on (0), up to it (1), or all (2) (ED); 3 would erase what was
@@ -383,13 +385,13 @@ class CastScreen(pyte.Screen):
     def cursor_up(self, count: int | None = None) -> None:
         """Up, to the top margin at most if it is below it (CUU)."""
         self._keep_in_line()
-        top = self._region().top
+        top = self._get_region().top
         self.cursor.y = max(self.cursor.y - (count or 1), top if self.cursor.y >= top else 0)
 
     def cursor_down(self, count: int | None = None) -> None:
         """Down, to the bottom margin at most if it is above it (CUD)."""
         self._keep_in_line()
-        bottom = self._region().bottom
+        bottom = self._get_region().bottom
         self.cursor.y = min(
             self.cursor.y + (count or 1), bottom if self.cursor.y <= bottom else self.lines - 1
         )
@@ -409,7 +411,7 @@ class CastScreen(pyte.Screen):
     def cursor_to_line(self, line: int | None = None) -> None:
         """To a line, from 1 (VPA)."""
         self._keep_in_line()
-        top, bottom = self._region() if mo.DECOM in self.mode else Margins(0, self.lines - 1)
+        top, bottom = self._get_region() if mo.DECOM in self.mode else Margins(0, self.lines - 1)
         self.cursor.y = min(top + max(1, line or 1) - 1, bottom)
 
     def tab(self) -> None:
@@ -452,7 +454,7 @@ class CastScreen(pyte.Screen):
             self.margins = None if (first, last) == (0, self.lines - 1) else Margins(first, last)
             self.cursor_position()
 
-    def _modes(self, parameters: str, *, on: bool) -> None:
+    def _switch_modes(self, parameters: str, *, on: bool) -> None:
         for number in numbers_of(parameters):
             if number in (mo.IRM, mo.LNM):
                 (self.mode.add if on else self.mode.discard)(number)
@@ -533,10 +535,10 @@ class CastScreen(pyte.Screen):
     # Control sequences, by the names in `WITH_PARAMETERS`.
 
     def _set_modes(self, parameters: str) -> None:
-        self._modes(parameters, on=True)
+        self._switch_modes(parameters, on=True)
 
     def _reset_modes(self, parameters: str) -> None:
-        self._modes(parameters, on=False)
+        self._switch_modes(parameters, on=False)
 
     def _set_private_modes(self, parameters: str) -> None:
         self._private_modes(parameters, on=True)
@@ -554,12 +556,12 @@ class CastScreen(pyte.Screen):
         self.cursor_position(*numbers_of(parameters)[:2])
 
     def _scroll_up(self, parameters: str) -> None:
-        self._scroll(*self._region(), max(1, numbers_of(parameters)[0]))
+        self._scroll_lines(*self._get_region(), max(1, numbers_of(parameters)[0]))
 
     def _scroll_down(self, parameters: str) -> None:
         # With five parameters it begins to follow the mouse (xterm).
         if parameters.count(";") < 4:
-            self._scroll(*self._region(), -max(1, numbers_of(parameters)[0]))
+            self._scroll_lines(*self._get_region(), -max(1, numbers_of(parameters)[0]))
 
     def _save(self, parameters: str) -> None:
         if not parameters:
@@ -571,7 +573,7 @@ class CastScreen(pyte.Screen):
 
     # What it shows.
 
-    def rows(self, first: int = 0, count: int = 0, columns: int = 0) -> list[str]:
+    def format_rows(self, first: int = 0, count: int = 0, columns: int = 0) -> list[str]:
         """Lines as text with colours (SGR), plain at its end; nothing else of a terminal's language
         is in it.
 
@@ -586,9 +588,11 @@ class CastScreen(pyte.Screen):
         reverse = mo.DECSCNM in self.mode
         last = min(self.lines, first + (count or self.lines))
         width = min(self.columns, columns or self.columns)
-        return [self._row(self.buffer[y], width, reverse=reverse) for y in range(first, last)]
+        return [
+            self._format_row(self.buffer[y], width, reverse=reverse) for y in range(first, last)
+        ]
 
-    def _row(self, line: _Line, width: int, *, reverse: bool) -> str:
+    def _format_row(self, line: _Line, width: int, *, reverse: bool) -> str:
         if not line and line.default == PLAIN_CELL and not reverse:
             return ""
         cells = [line[x] for x in range(width)]
@@ -598,7 +602,7 @@ class CastScreen(pyte.Screen):
             cells.pop()
         parts: list[str] = []
         x = 0
-        for look, run in groupby(cells, _look_of):
+        for look, run in groupby(cells, _get_style):
             parts.append(_sgr_of(look, reverse))
             for cell in run:
                 x += 1
@@ -622,7 +626,7 @@ class CastScreen(pyte.Screen):
 
     # States.
 
-    def state(self, before: ScreenState | None = None) -> ScreenState:
+    def copy_state(self, before: ScreenState | None = None) -> ScreenState:
         """All that it is now.
 
         Args:
@@ -631,11 +635,11 @@ class CastScreen(pyte.Screen):
         cursor = self.cursor
         return ScreenState(
             size=(self.columns, self.lines),
-            front=_kept(self.buffer, self.lines, before.front if before else None),
+            front=_keep_rows(self.buffer, self.lines, before.front if before else None),
             back=(
                 None
                 if self._back is None
-                else _kept(self._back, self.lines, before.back if before else None)
+                else _keep_rows(self._back, self.lines, before.back if before else None)
             ),
             cursor=(cursor.x, cursor.y, cursor.attrs, cursor.hidden),
             margins=self.margins,
@@ -674,7 +678,7 @@ class _Cells(dict[str, Char]):
         return cell
 
 
-def _mend(line: _Line, begin: int, end: int) -> None:
+def _mend_wide_cells(line: _Line, begin: int, end: int) -> None:
     """What is left of characters of two columns when the columns from `begin` to before `end` are
     overwritten.
     """
@@ -685,7 +689,7 @@ def _mend(line: _Line, begin: int, end: int) -> None:
         line[end] = _blank_of(line[end].bg)
 
 
-def _kept(buffer: dict[int, _Line], lines: int, before: _Rows | None) -> _Rows:
+def _keep_rows(buffer: dict[int, _Line], lines: int, before: _Rows | None) -> _Rows:
     rows: list[tuple[Char, tuple[Char, ...]]] = []
     for y in range(lines):
         line = buffer.get(y)
@@ -738,7 +742,7 @@ _MORE: Final = {2: "2", 8: "8", 53: "53"}
 _LESS: Final = {22: "2", 28: "8", 55: "53"}
 
 
-def _look_of(cell: Char) -> tuple[object, ...]:
+def _get_style(cell: Char) -> tuple[object, ...]:
     return cell[1:]
 
 

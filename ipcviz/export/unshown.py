@@ -66,39 +66,39 @@ class _UnshownCounter:
         self.line = 0
         self.found: dict[str, tuple[int, int]] = {}
 
-    def _count(self, what: str) -> None:
+    def _count_unshown(self, what: str) -> None:
         count, line = self.found.get(what, (0, self.line))
         self.found[what] = count + 1, line
 
     def draw(self, data: str) -> None:
         """Text can be shown."""
 
-    def control(self, data: str) -> None:
+    def do_control(self, data: str) -> None:
         """Controls of one character can be done."""
 
-    def escape(self, kind: str, final: str) -> None:
+    def do_escape(self, kind: str, final: str) -> None:
         """Of escape sequences lines of double size and national characters can't be shown."""
         if kind == "#" and final in "346":
-            self._count("lines of double size")
+            self._count_unshown("lines of double size")
         elif kind in ("(", ")", "*", "+") and final not in "0ABU":
-            self._count("national character sets")
+            self._count_unshown("national character sets")
         elif not kind and final in "nolNOVW~}|" and final not in ESCAPES:
-            self._count("shifts to further character sets")
+            self._count_unshown("shifts to further character sets")
 
-    def sequence(self, key: str, parameters: str) -> None:
+    def do_sequence(self, key: str, parameters: str) -> None:
         """Of control sequences those can't be shown that the screen does not know."""
         if key in ("?h", "?l"):
             numbers = numbers_of(parameters)
             if 3 in numbers:
-                self._count("changes to 132 columns")
+                self._count_unshown("changes to 132 columns")
             if 69 in numbers and key == "?h":
-                self._count("left and right margins")
+                self._count_unshown("left and right margins")
         elif key not in WITH_NUMBER and key not in WITH_PARAMETERS and key not in _WITHOUT_EFFECT:
-            self._count("control sequences that the player does not know")
+            self._count_unshown("control sequences that the player does not know")
 
-    def string(self, kind: str, head: str) -> None:
+    def do_string(self, kind: str, head: str) -> None:
         """Of control strings pictures, links, and other colours of the palette can't be shown."""
         for its, pattern, what in _PICTURES:
             if its == kind and pattern.match(head):
-                self._count(what)
+                self._count_unshown(what)
                 return

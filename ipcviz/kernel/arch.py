@@ -94,7 +94,7 @@ ARCHES: Final = {arch.machine: arch for arch in (X86_64, AARCH64)}
 
 
 @cache
-def native() -> Arch | None:
+def find_native_arch() -> Arch | None:
     """This machine's architecture; None if ipcviz has no table for it."""
     return ARCHES.get(os.uname().machine)
 

@@ -70,7 +70,7 @@ class _Helper:
         self._begin.acquire()
         self._done.acquire()
         self._tid = 0
-        thread = threading.Thread(target=self._run, name="ipcviz aside", daemon=True)
+        thread = threading.Thread(target=self._answer_questions, name="ipcviz aside", daemon=True)
         # Signals are the tracer's thread's, which reads them from a descriptor: all other threads
         # block them.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -79,7 +79,7 @@ class _Helper:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    def _run(self) -> None:
+    def _answer_questions(self) -> None:
         self._tid = threading.get_native_id()
         _have_own_table()
         _current.helper = self
@@ -93,7 +93,7 @@ class _Helper:
                 self._error = error
             self._done.release()
 
-    def make(self, looks: Sequence[Callable[[], object]]) -> int:
+    def ask_questions(self, looks: Sequence[Callable[[], object]]) -> int:
         """Have it ask questions, one after the other.
 
         Returns:
@@ -118,7 +118,7 @@ class _Helper:
         if self._error is not None:
             raise self._error
 
-    def came_back(self) -> bool:
+    def has_returned(self) -> bool:
         """Whether a helper that was left behind has come out, and can make another call."""
         return self._done.acquire(blocking=False)
 
@@ -173,7 +173,7 @@ class Aside:
             The answers by thing, without those that the kernel gives no answer about now, or gave
             none about lately.
         """
-        for name in [name for name, helper in self._left.items() if helper.came_back()]:
+        for name in [name for name, helper in self._left.items() if helper.has_returned()]:
             self._idle.append(self._left.pop(name))
         now = time.monotonic()
         rest = [
@@ -184,7 +184,7 @@ class Aside:
         found: dict[str, T] = {}
         while rest and len(self._left) < MOST_LEFT:
             helper = self._idle.pop() if self._idle else _Helper()
-            made = helper.make([look for _, look in rest])
+            made = helper.ask_questions([look for _, look in rest])
             for (key, _), answer in zip(rest[:made], helper.answers, strict=False):
                 self._pauses.pop(key, None)
                 found[key] = cast("T", answer)

@@ -25,7 +25,7 @@ import msgspec
 from ipcviz.events import Level, Mode, ObjectInfo
 from ipcviz.events.kinds import PIPES, where
 from ipcviz.kernel import procfs, queues, sockets
-from ipcviz.kernel.arch import call_numbers, native
+from ipcviz.kernel.arch import call_numbers, find_native_arch
 from ipcviz.kernel.aside import Aside, check_wanted
 from ipcviz.kernel.borrow import borrow
 from ipcviz.kernel.memory import PAGE_SIZE
@@ -58,14 +58,14 @@ _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
 
 
-def _waiting(fd: int) -> int:
+def _count_waiting(fd: int) -> int:
     """FIONREAD; raises OSError where it has no meaning (a listening socket)."""
     (count,) = struct.unpack("=i", fcntl.ioctl(fd, termios.FIONREAD, _INT))
     check_wanted()
     return int(count)
 
 
-def _capacity(fd: int) -> int:
+def _read_capacity(fd: int) -> int:
     capacity = fcntl.fcntl(fd, F_GETPIPE_SZ)
     check_wanted()
     return capacity
@@ -122,26 +122,26 @@ class _Scratch:
         os.close(seed_out)
         os.close(seed_into)
 
-    def copy(self, fd: int, peek: int, total: int) -> _Copied | None:
+    def copy_waiting(self, fd: int, peek: int, total: int) -> _Copied | None:
         """Copy the waiting bytes of a pipe of `total` slots and forget them again; None if it is
         empty, or unreadable.
 
         What does not fit is left out.
         """
-        copied = self._copy(fd, peek)
+        copied = self._copy_once(fd, peek)
         if (
             copied is not None
             and not copied.whole
             and self.slots < total <= _MOST_SLOTS
-            and self._widen(total)
+            and self._widen_pipes(total)
         ):
             try:
-                copied = self._copy(fd, peek)
+                copied = self._copy_once(fd, peek)
             finally:
-                self._narrow()
+                self._narrow_pipes()
         return copied
 
-    def _copy(self, fd: int, peek: int) -> _Copied | None:
+    def _copy_once(self, fd: int, peek: int) -> _Copied | None:
         copied = _tee(fd, self.into, _ALL, SPLICE_F_NONBLOCK)
         if copied <= 0:
             check_wanted()
@@ -158,9 +158,9 @@ class _Scratch:
                 head += os.read(self.out, limit - len(head))
             return _Copied(copied, _slots_of(self.out) - free, free > 0, head)
         finally:
-            self._empty()
+            self._empty_pipe()
 
-    def _widen(self, total: int) -> bool:
+    def _widen_pipes(self, total: int) -> bool:
         """Have so many slots for a moment, unless the user's limits are near: as many again must be
         left for others.
         """
@@ -168,16 +168,16 @@ class _Scratch:
             fcntl.fcntl(self._filler_into, F_SETPIPE_SZ, total * PAGE_SIZE)
             fcntl.fcntl(self.into, F_SETPIPE_SZ, total * PAGE_SIZE)
         except OSError:
-            self._narrow()
+            self._narrow_pipes()
             return False
         fcntl.fcntl(self._filler_into, F_SETPIPE_SZ, self._fillers * PAGE_SIZE)
         return True
 
-    def _narrow(self) -> None:
+    def _narrow_pipes(self) -> None:
         fcntl.fcntl(self._filler_into, F_SETPIPE_SZ, self._fillers * PAGE_SIZE)
         fcntl.fcntl(self.into, F_SETPIPE_SZ, self.slots * PAGE_SIZE)
 
-    def _empty(self) -> None:
+    def _empty_pipe(self) -> None:
         try:
             while os.splice(self.out, self._null, _ALL, flags=SPLICE_F_NONBLOCK):
                 pass
@@ -198,7 +198,7 @@ class _Scratches(threading.local):
 _scratches = _Scratches()
 
 
-def _scratch() -> _Scratch:
+def _ensure_scratch() -> _Scratch:
     if _scratches.owner != os.getpid():
         _scratches.scratch, _scratches.owner = _Scratch(), os.getpid()
     return _scratches.scratch
@@ -270,19 +270,21 @@ def _ask_pipe(
         with borrow(*writer) as number:
             if number is not None:
                 try:
-                    capacity = _capacity(number)
+                    capacity = _read_capacity(number)
                     writable = _takes_a_write(number)
-                    queued = _waiting(number)
+                    queued = _count_waiting(number)
                 except OSError:
                     writable = None
     if reader is not None and (queued != 0 or capacity < 0):
         with borrow(*reader) as number:
             if number is not None:
                 try:
-                    capacity = _capacity(number)
-                    copied = _scratch().copy(number, peek, capacity // PAGE_SIZE)
+                    capacity = _read_capacity(number)
+                    copied = _ensure_scratch().copy_waiting(number, peek, capacity // PAGE_SIZE)
                     queued = (
-                        _waiting(number) if copied is None or not copied.whole else copied.length
+                        _count_waiting(number)
+                        if copied is None or not copied.whole
+                        else copied.length
                     )
                     if copied is not None:
                         head = copied.head
@@ -363,22 +365,22 @@ def read_listed_level(info: ObjectInfo, listing: sockets.Listing) -> Level | Non
     are of its memory, bookkeeping included: the kernel lists no others.
     """
     if info.kind == "unix socket":
-        one = listing.unix(info.ino)
+        one = listing.find_unix(info.ino)
         if one is None or one.receive_queue < 0:
             return None
         if one.state == sockets.LISTENING:
-            return _backlog(info, one.receive_queue, one.send_queue, one.connecting)
-        other = listing.unix(one.peer) if one.peer else None
+            return _make_backlog_level(info, one.receive_queue, one.send_queue, one.connecting)
+        other = listing.find_unix(one.peer) if one.peer else None
         level = Level(object=info.key, queued=one.receive_queue, state=_unix_state(one))
         if other is None or other.memory is None:
             return level
         limit = other.memory.send_limit
         return replace(level, capacity=limit, writable=other.memory.sent < limit)
-    inet = listing.inet(info.ino)
+    inet = listing.find_inet(info.ino)
     if inet is None:
         return None
     if inet.state == sockets.LISTENING:
-        return _backlog(info, inet.receive_queue, inet.send_queue)
+        return _make_backlog_level(info, inet.receive_queue, inet.send_queue)
     tcp = inet.protocol == socket.IPPROTO_TCP
     level = Level(object=info.key, queued=inet.receive_queue)
     memory = inet.memory
@@ -402,7 +404,7 @@ def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
     if one.receive_queue < 0:
         return None
     if one.state == sockets.LISTENING:
-        return _backlog(info, one.receive_queue, one.send_queue, one.connecting)
+        return _make_backlog_level(info, one.receive_queue, one.send_queue, one.connecting)
     writable: bool | None = None
     capacity = 0
     other = sockets.unix_socket(one.peer, pid) if one.peer else None
@@ -431,7 +433,7 @@ def _unix_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
 
 def _borrowed_head(pid: int, fd: int, peek: int) -> bytes:
     with borrow(pid, fd) as number:
-        return _peek(number, peek) if number is not None else b""
+        return _peek_stream(number, peek) if number is not None else b""
 
 
 def _unix_state(one: sockets.UnixSocket) -> str:
@@ -462,7 +464,7 @@ def _ask_socket(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool) -> 
         if number is None:
             return None
         try:
-            queued = _waiting(number)
+            queued = _count_waiting(number)
             one = socket.socket(fileno=number)
         except OSError:
             # EINVAL: it listens. ENOTSOCK: the descriptor is another one by now.
@@ -484,7 +486,7 @@ def _ask_socket(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool) -> 
             pass
         finally:
             one.detach()
-        head = _peek(number, peek) if peek and queued else b""
+        head = _peek_stream(number, peek) if peek and queued else b""
     return Level(
         object=info.key,
         queued=queued,
@@ -498,7 +500,9 @@ def _ask_socket(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool) -> 
     )
 
 
-def _backlog(info: ObjectInfo, waiting: int, most: int, connecting: tuple[int, ...] = ()) -> Level:
+def _make_backlog_level(
+    info: ObjectInfo, waiting: int, most: int, connecting: tuple[int, ...] = ()
+) -> Level:
     keys = tuple(f"socket:[{ino}]" for ino in connecting if ino)
     full = waiting > most
     return Level(
@@ -527,10 +531,10 @@ def _listening_level(number: int, info: ObjectInfo) -> Level | None:
         one.detach()
     if len(facts) < 32 or facts[0] != sockets.LISTENING:
         return None
-    return _backlog(info, *struct.unpack_from("=II", facts, 24))
+    return _make_backlog_level(info, *struct.unpack_from("=II", facts, 24))
 
 
-def _peek(number: int, limit: int) -> bytes:
+def _peek_stream(number: int, limit: int) -> bytes:
     """The first waiting bytes of a borrowed stream socket that has some.
 
     Called only where some wait: with none, recv(2) would take a pending error away from the owner.
@@ -578,7 +582,7 @@ def queue_attributes(pid: int, fd: int) -> QueueAttributes | None:
 
 @cache
 def _mq_getsetattr() -> int:
-    arch = native()
+    arch = find_native_arch()
     return call_numbers(arch.table).get("mq_getsetattr", -1) if arch is not None else -1
 
 

@@ -127,7 +127,7 @@ class _LineTable:
         self.addresses = [row[0] for row in found]
         self._rows = [row[1:] for row in found]
 
-    def find(self, address: int) -> tuple[str, int] | None:
+    def find_line(self, address: int) -> tuple[str, int] | None:
         """File and line of an address; None if no row covers it."""
         at = bisect_right(self.addresses, address) - 1
         if at < 0:
@@ -187,7 +187,7 @@ class DebugInfo:
             return None
         if number not in self._lines:
             self._lines[number] = _LineTable(self._dwarf, self._units[number])
-        found = self._lines[number].find(address)
+        found = self._lines[number].find_line(address)
         if found is None:
             return None
         return SourceLine(*found, self._function_at(number, address))
@@ -195,7 +195,7 @@ class DebugInfo:
     def _function_at(self, number: int, address: int) -> str:
         if number not in self._functions:
             rows = []
-            for die in _entries(self._units[number]):
+            for die in _list_entries(self._units[number]):
                 if die.tag != "DW_TAG_subprogram":
                     continue
                 name = _name_of(die)
@@ -215,23 +215,23 @@ class DebugInfo:
         if expression not in self._variables:
             if len(self._variables) >= KEPT:
                 self._variables.clear()
-            self._variables[expression] = self._look_up(expression)
+            self._variables[expression] = self._locate_expression(expression)
         return self._variables[expression]
 
-    def _look_up(self, expression: str) -> Variable | None:
+    def _locate_expression(self, expression: str) -> Variable | None:
         pointed = expression.startswith("*")
         expression = expression.removeprefix("*")
         first = _FIRST.match(expression)
         if first is None:
             return None
         for unit in self._units:
-            for die in _entries(unit):
+            for die in _list_entries(unit):
                 if die.tag != "DW_TAG_variable" or _name_of(die) != first[1]:
                     continue
                 address = _address_of(die, unit)
                 if address is not None:
                     rest = expression[first.end() :].strip()
-                    return _follow(die, address, rest, pointed=pointed)
+                    return _follow_members(die, address, rest, pointed=pointed)
         return None
 
 
@@ -299,7 +299,7 @@ def find_variable(path: str, expression: str) -> Variable | None:
         return None
 
 
-def _entries(unit: Any) -> Iterator[Any]:
+def _list_entries(unit: Any) -> Iterator[Any]:
     """A unit's entries, those in namespaces and functions as well: static variables lie there."""
     for count, die in enumerate(unit.iter_DIEs()):
         if count >= MAX_ENTRIES:
@@ -402,7 +402,7 @@ def _type_of(die: Any) -> Any:
     return None
 
 
-def _resolve(die: Any) -> _Type:
+def _resolve_type(die: Any) -> _Type:
     """A type behind its names: what it is in the end, and what it is called."""
     words = ""
     for _ in range(MAX_DEPTH):
@@ -419,15 +419,17 @@ def _resolve(die: Any) -> _Type:
     size = die.attributes["DW_AT_byte_size"].value if "DW_AT_byte_size" in die.attributes else 0
     if die.tag == "DW_TAG_pointer_type":
         inner = _type_of(die)
-        pointed = _resolve(inner).words if inner is not None else "void"
+        pointed = _resolve_type(inner).words if inner is not None else "void"
         return _Type(die, size or 8, words or f"{pointed} *", "pointer")
     if die.tag == "DW_TAG_enumeration_type":
         return _Type(die, size, words or f"enum {name}".rstrip(), "uint")
     if die.tag == "DW_TAG_base_type":
-        return _Type(die, size, words or name, _ENCODINGS.get(_number(die, "DW_AT_encoding"), ""))
+        return _Type(
+            die, size, words or name, _ENCODINGS.get(_read_number(die, "DW_AT_encoding"), "")
+        )
     if die.tag == "DW_TAG_array_type":
-        element = _resolve(_type_of(die))
-        count = _elements(die)
+        element = _resolve_type(_type_of(die))
+        count = _count_elements(die)
         return _Type(die, element.size * count, words or f"{element.words}[{count}]", "")
     if die.tag in _RECORDS:
         kind = "union" if die.tag == "DW_TAG_union_type" else "struct"
@@ -435,45 +437,45 @@ def _resolve(die: Any) -> _Type:
     return _Type(die, size, words or name, "")
 
 
-def _number(die: Any, attribute: str) -> int:
+def _read_number(die: Any, attribute: str) -> int:
     value = die.attributes[attribute].value if attribute in die.attributes else 0
     return value if isinstance(value, int) else 0
 
 
-def _elements(die: Any) -> int:
+def _count_elements(die: Any) -> int:
     """How many elements an array has, all its dimensions together; 0 if that is not known."""
     count = 1
     for child in die.iter_children():
         if child.tag == "DW_TAG_subrange_type":
             if "DW_AT_count" in child.attributes:
-                count *= _number(child, "DW_AT_count")
+                count *= _read_number(child, "DW_AT_count")
             else:
-                count *= _number(child, "DW_AT_upper_bound") + 1
+                count *= _read_number(child, "DW_AT_upper_bound") + 1
     return count
 
 
-def _member(die: Any, name: str) -> tuple[int, Any] | None:
+def _find_member(die: Any, name: str) -> tuple[int, Any] | None:
     """Offset and type of a member, also of those in unions and structures without a name."""
     for child in die.iter_children():
         if child.tag != "DW_TAG_member" or "DW_AT_bit_size" in child.attributes:
             continue
-        offset = _number(child, "DW_AT_data_member_location")
+        offset = _read_number(child, "DW_AT_data_member_location")
         called = _name_of(child)
         if called == name:
             return offset, _type_of(child)
         if not called:
-            inner = _resolve(_type_of(child))
-            found = _member(inner.die, name) if inner.die is not None else None
+            inner = _resolve_type(_type_of(child))
+            found = _find_member(inner.die, name) if inner.die is not None else None
             if found is not None:
                 return offset + found[0], found[1]
     return None
 
 
-def _follow(die: Any, address: int, rest: str, *, pointed: bool) -> Variable | None:
+def _follow_members(die: Any, address: int, rest: str, *, pointed: bool) -> Variable | None:
     """Walk `.member`, `->member` and `[number]` from a variable, and then, if it is `pointed`, to
     what the pointer there holds.
     """
-    here = _resolve(_type_of(die))
+    here = _resolve_type(_type_of(die))
     hops: list[int] = []
     start, offset = address, 0
     at = 0
@@ -483,9 +485,9 @@ def _follow(die: Any, address: int, rest: str, *, pointed: bool) -> Variable | N
             return None
         at = step.end()
         if step[3] is not None:
-            if here.die.tag != "DW_TAG_array_type" or int(step[3]) >= _elements(here.die):
+            if here.die.tag != "DW_TAG_array_type" or int(step[3]) >= _count_elements(here.die):
                 return None
-            here = _resolve(_type_of(here.die))
+            here = _resolve_type(_type_of(here.die))
             offset += int(step[3]) * here.size
             continue
         if step[1] == "->":
@@ -497,12 +499,12 @@ def _follow(die: Any, address: int, rest: str, *, pointed: bool) -> Variable | N
             else:
                 start += offset
             hops.append(0)
-            here, offset = _resolve(_type_of(here.die)), 0
-        found = _member(here.die, step[2]) if here.die is not None else None
+            here, offset = _resolve_type(_type_of(here.die)), 0
+        found = _find_member(here.die, step[2]) if here.die is not None else None
         if found is None or here.die.tag not in _RECORDS:
             return None
         offset += found[0]
-        here = _resolve(found[1])
+        here = _resolve_type(found[1])
     if hops:
         hops[-1] = offset
     else:
@@ -511,5 +513,5 @@ def _follow(die: Any, address: int, rest: str, *, pointed: bool) -> Variable | N
         if here.encoding != "pointer":
             return None
         hops.append(0)
-        here = _resolve(_type_of(here.die))
+        here = _resolve_type(_type_of(here.die))
     return Variable(start, tuple(hops), here.size, here.words, here.encoding)

@@ -15,18 +15,18 @@ import msgspec
 
 from ipcviz.events import Mode, TableEntry
 from ipcviz.kernel import procfs, sockets
-from ipcviz.kernel.arch import call_numbers, native
+from ipcviz.kernel.arch import call_numbers, find_native_arch
 from ipcviz.kernel.borrow import borrow, can_borrow
-from ipcviz.kernel.identity import identify, identify_link
+from ipcviz.kernel.identity import identify_descriptor, identify_link
 from ipcviz.kernel.known import Known, Order, Place, group_of
 
 __all__ = [
     "borrow",
     "can_borrow",
     "can_compare",
-    "compare",
+    "compare_descriptions",
     "decode_flags",
-    "identify",
+    "identify_descriptor",
     "identify_link",
     "missing_features",
     "read_entry",
@@ -102,7 +102,7 @@ def read_entry(pid: int, fd: int, ofd: int, opened: int = -1) -> TableEntry | No
     Returns:
         The row; None if the descriptor, or the process, is gone or not ours to look at.
     """
-    thing = identify(pid, fd, ofd)
+    thing = identify_descriptor(pid, fd, ofd)
     if thing is not None and not opened & ~_TELLING and thing.kind in ("file", "directory"):
         mode, flags, cloexec = decode_flags(opened)
         return TableEntry(fd=fd, ofd=ofd, object=thing, mode=mode, flags=flags, cloexec=cloexec)
@@ -117,14 +117,14 @@ def read_entry(pid: int, fd: int, ofd: int, opened: int = -1) -> TableEntry | No
 
 @cache
 def _kcmp_number() -> int:
-    arch = native()
+    arch = find_native_arch()
     return call_numbers(arch.table).get("kcmp", -1) if arch is not None else -1
 
 
 _ORDERS: Final[tuple[Order, ...]] = ("same", "before", "after", "different")
 
 
-def compare(pid1: int, fd1: int, pid2: int, fd2: int) -> Order | None:
+def compare_descriptions(pid1: int, fd1: int, pid2: int, fd2: int) -> Order | None:
     """Compare the open file descriptions of two descriptors (kcmp(2), KCMP_FILE).
 
     Returns:
@@ -142,13 +142,13 @@ def compare(pid1: int, fd1: int, pid2: int, fd2: int) -> Order | None:
 
 def same_description(pid1: int, fd1: int, pid2: int, fd2: int) -> bool | None:
     """Whether two descriptors share one open file description; None if that can't be known (see
-    `compare`).
+    `compare_descriptions`).
     """
-    order = compare(pid1, fd1, pid2, fd2)
+    order = compare_descriptions(pid1, fd1, pid2, fd2)
     return None if order is None else order == "same"
 
 
-def _same(kind: int, pid1: int, pid2: int) -> bool | None:
+def _is_same(kind: int, pid1: int, pid2: int) -> bool | None:
     number = _kcmp_number()
     if number < 0:
         return None
@@ -160,14 +160,14 @@ def same_table(pid1: int, pid2: int) -> bool | None:
     """Whether two tasks share one descriptor table (clone(2), CLONE_FILES); None if that can't be
     known.
     """
-    return _same(KCMP_FILES, pid1, pid2)
+    return _is_same(KCMP_FILES, pid1, pid2)
 
 
 def same_memory(pid1: int, pid2: int) -> bool | None:
     """Whether two tasks share one address space (clone(2), CLONE_VM); None if that can't be
     known.
     """
-    return _same(KCMP_VM, pid1, pid2)
+    return _is_same(KCMP_VM, pid1, pid2)
 
 
 def can_compare() -> bool:
@@ -176,7 +176,7 @@ def can_compare() -> bool:
     try:
         ctypes.set_errno(0)
         return (
-            compare(os.getpid(), r, os.getpid(), w) is not None
+            compare_descriptions(os.getpid(), r, os.getpid(), w) is not None
             and ctypes.get_errno() != errno.ENOSYS
         )
     finally:
@@ -244,10 +244,12 @@ def read_table(
                 return (here.get(other[1]) if other[0] == pid else procfs.read_link(*other)) == link
 
             mode, flags, cloexec = decode_flags(info[1])
-            ofd = known.take(group_of(thing, mode), (pid, fd), compare, refers, next_ofd)
+            ofd = known.identify_description(
+                group_of(thing, mode), (pid, fd), compare_descriptions, refers, next_ofd
+            )
             if thing.key == "anon:0":
                 thing = replace(thing, key=f"anon:{ofd}")
             entries.append(TableEntry(fd, ofd, thing, mode, flags, cloexec, info[0]))
-    for fd in known.table(pid).keys() - {entry.fd for entry in entries}:
-        known.drop((pid, fd))
+    for fd in known.list_descriptions(pid).keys() - {entry.fd for entry in entries}:
+        known.drop_descriptor((pid, fd))
     return tuple(entries)

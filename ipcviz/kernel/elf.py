@@ -140,12 +140,12 @@ KEPT: Final = 256
 """Files whose facts are kept."""
 
 
-def _program(path: str) -> _Program | None:
-    known = _known(path)
+def _find_program(path: str) -> _Program | None:
+    known = _identify_program(path)
     return None if known is None else known[1]
 
 
-def _known(path: str) -> tuple[Identity, _Program] | None:
+def _identify_program(path: str) -> tuple[Identity, _Program] | None:
     identity = identify_file(path)
     if identity is None:
         return None
@@ -203,11 +203,13 @@ def _read_segments(
     # PN_XNUM, a number of segments that stands in a section, is for core files: the kernel executes
     # no such file.
     count = min(elf["e_phnum"], MAX_SEGMENTS)
-    for segment in _headers(elf, elf.structs.Elf_Phdr, elf["e_phoff"], elf["e_phentsize"], count):
+    for segment in _parse_headers(
+        elf, elf.structs.Elf_Phdr, elf["e_phoff"], elf["e_phentsize"], count
+    ):
         place = segment["p_offset"], segment["p_filesz"]
         if segment["p_type"] == "PT_INTERP" and not interpreter:
             interpreter = os.fsdecode(
-                (_read(elf.stream, place, MAX_INTERPRETER) or b"").partition(b"\0")[0]
+                (_read_place(elf.stream, place, MAX_INTERPRETER) or b"").partition(b"\0")[0]
             )
         elif segment["p_type"] == "PT_LOAD" and segment["p_flags"] & PF_X:
             executable.append(Segment(place[0], segment["p_vaddr"], place[1], segment["p_memsz"]))
@@ -224,8 +226,10 @@ def _find_tables(elf: ELFFile) -> tuple[_Table, ...]:
     count = elf.num_sections()
     if count > MAX_SECTIONS:
         return ()
-    sections = _headers(elf, elf.structs.Elf_Shdr, elf["e_shoff"], elf["e_shentsize"], count)
-    versions = {s["sh_link"]: _place(s) for s in sections if s["sh_type"] == "SHT_GNU_versym"}
+    sections = _parse_headers(elf, elf.structs.Elf_Shdr, elf["e_shoff"], elf["e_shentsize"], count)
+    versions = {
+        s["sh_link"]: _locate_section(s) for s in sections if s["sh_type"] == "SHT_GNU_versym"
+    }
     tables: dict[str, _Table] = {}
     for n, section in enumerate(sections):
         kind = section["sh_type"]
@@ -235,19 +239,21 @@ def _find_tables(elf: ELFFile) -> tuple[_Table, ...]:
             and section["sh_link"] < len(sections)
         ):
             version = versions.get(n, (0, 0)) if kind == "SHT_DYNSYM" else (0, 0)
-            tables[kind] = _Table(_place(section), _place(sections[section["sh_link"]]), version)
+            tables[kind] = _Table(
+                _locate_section(section), _locate_section(sections[section["sh_link"]]), version
+            )
     return tuple(tables.values())
 
 
-def _headers(elf: ELFFile, structure: Any, offset: int, size: int, count: int) -> list[Any]:
+def _parse_headers(elf: ELFFile, structure: Any, offset: int, size: int, count: int) -> list[Any]:
     return [struct_parse(structure, elf.stream, offset + n * size) for n in range(count)]
 
 
-def _place(section: Any) -> tuple[int, int]:
+def _locate_section(section: Any) -> tuple[int, int]:
     return section["sh_offset"], section["sh_size"]
 
 
-def _read(stream: IO[bytes], place: tuple[int, int], most: int = MAX_TABLE) -> bytes | None:
+def _read_place(stream: IO[bytes], place: tuple[int, int], most: int = MAX_TABLE) -> bytes | None:
     """The bytes at a place in a file (offset and length), as far as the file has them; None if they
     are too many.
     """
@@ -263,7 +269,7 @@ def machine_class(path: str) -> ElfClass | None:
     """A program's class and machine; None if it can't be read or is no ELF file (a script, for
     example).
     """
-    program = _program(path)
+    program = _find_program(path)
     return None if program is None else program.kind
 
 
@@ -283,7 +289,7 @@ def runs_on(kind: ElfClass | None, machine: str) -> bool:
 
 def executable_segments(path: str) -> tuple[Segment, ...]:
     """The loadable segments with code; nothing if the file can't be read or is no ELF file."""
-    program = _program(path)
+    program = _find_program(path)
     return () if program is None else program.executable
 
 
@@ -301,7 +307,7 @@ def function_addresses(path: str, names: Iterable[str]) -> dict[str, int]:
     Returns:
         Addresses by name, of those that are there; nothing if the file can't be read.
     """
-    known = _known(path)
+    known = _identify_program(path)
     if known is None:
         return {}
     identity, program = known
@@ -310,7 +316,7 @@ def function_addresses(path: str, names: Iterable[str]) -> dict[str, int]:
     if found is None:
         if len(_functions) >= KEPT:
             _functions.clear()
-        found = _functions[identity, wanted] = _look_up(path, program, wanted)
+        found = _functions[identity, wanted] = _find_functions(path, program, wanted)
     return dict(found)
 
 
@@ -327,7 +333,7 @@ def may_call(path: str, names: Iterable[str]) -> bool:
     Returns:
         True also if that can't be known: no such table can be read.
     """
-    known = _known(path)
+    known = _identify_program(path)
     if known is None:
         return True
     identity, program = known
@@ -340,12 +346,12 @@ def may_call(path: str, names: Iterable[str]) -> bool:
     return answer
 
 
-def notes(path: str) -> frozenset[tuple[str, int]]:
+def read_notes(path: str) -> frozenset[tuple[str, int]]:
     """Names and types of a file's notes (elf(5), Nhdr): ("GNU", 1) is NT_GNU_ABI_TAG.
 
     Empty if none can be read.
     """
-    program = _program(path)
+    program = _find_program(path)
     if program is None or not program.notes:
         return frozenset()
     stream = open_file(path)
@@ -355,7 +361,7 @@ def notes(path: str) -> frozenset[tuple[str, int]]:
     with stream:
         for place in program.notes:
             try:
-                found |= _parse_notes(_read(stream, place, MAX_NOTES) or b"")
+                found |= _parse_notes(_read_place(stream, place, MAX_NOTES) or b"")
             except BROKEN:
                 continue
     return frozenset(found)
@@ -379,7 +385,10 @@ def _asks_for(path: str, program: _Program, names: frozenset[str]) -> bool:
     with stream:
         for table in tables:
             try:
-                symbols, strings = _read(stream, table.symbols), _read(stream, table.names)
+                symbols, strings = (
+                    _read_place(stream, table.symbols),
+                    _read_place(stream, table.names),
+                )
             except BROKEN:
                 return True
             if symbols is None or strings is None:
@@ -394,7 +403,7 @@ def _asks_for(path: str, program: _Program, names: frozenset[str]) -> bool:
     return False
 
 
-def _look_up(path: str, program: _Program, names: frozenset[str]) -> dict[str, int]:
+def _find_functions(path: str, program: _Program, names: frozenset[str]) -> dict[str, int]:
     stream = open_file(path)
     if stream is None:
         return {}
@@ -402,12 +411,12 @@ def _look_up(path: str, program: _Program, names: frozenset[str]) -> dict[str, i
     with stream:
         for table in sorted(program.tables, key=lambda table: not table.versions[1]):
             try:
-                symbols, strings, versions = (_read(stream, place) for place in table)
+                symbols, strings, versions = (_read_place(stream, place) for place in table)
             except BROKEN:
                 continue
             if symbols is None or strings is None or versions is None:
                 continue
-            for name, value in _scan(symbols, strings, versions, names).items():
+            for name, value in _scan_symbols(symbols, strings, versions, names).items():
                 if _is_code(program, value):
                     found.setdefault(name, value)
     return found
@@ -436,7 +445,9 @@ def _name_offsets(strings: bytes, names: Iterable[str]) -> dict[int, str]:
     return offsets
 
 
-def _scan(symbols: bytes, strings: bytes, versions: bytes, names: Iterable[str]) -> dict[str, int]:
+def _scan_symbols(
+    symbols: bytes, strings: bytes, versions: bytes, names: Iterable[str]
+) -> dict[str, int]:
     """Values of the defined functions with these names in a symbol table."""
     offsets = _name_offsets(strings, names)
     if not offsets:

@@ -82,14 +82,14 @@ def named_owners(pid: int, address: int) -> frozenset[int]:
     """Numbers in a lock's memory that may be of the thread that holds it: in the word, and where
     glibc keeps it.
     """
-    raw = memory.read(pid, address, 12)
+    raw = memory.read_bytes(pid, address, 12)
     if raw is None or len(raw) < 12:
         return frozenset()
     word, _, owner = struct.unpack("=III", raw)
     return frozenset((word & OWNER, owner))
 
 
-def locate(pid: int, address: int, private: bool) -> Futex:
+def locate_futex(pid: int, address: int, private: bool) -> Futex:
     """Which futex lies at an address: the same key in all threads that can wake each other
     there.
     """
@@ -103,7 +103,7 @@ def locate(pid: int, address: int, private: bool) -> Futex:
     return Futex(key=key, object=thing, offset=offset, private=private)
 
 
-def read(
+def read_futex(
     pid: int, tid: int, raw: tuple[int, ...], has: Callable[[Futex], Threads], libc: Libc = "glibc"
 ) -> Futex | None:
     """What a thread waits for in futex(2).
@@ -121,37 +121,37 @@ def read(
     address, op, value = raw[0], raw[1] & 0xFFFFFFFF, raw[2] & 0xFFFFFFFF
     if not is_wait(op):
         return None
-    place = locate(pid, address, bool(op & PRIVATE))
+    place = locate_futex(pid, address, bool(op & PRIVATE))
     if op & _COMMAND in (LOCK_PI, LOCK_PI2):
-        return _owned(place, (_word(pid, address) or 0) & OWNER, has(place), sure=True)
+        return _set_owner(place, (_read_word(pid, address) or 0) & OWNER, has(place), sure=True)
     if libc == "go":
         return replace(place, kind="go", sure=True)
     if libc == "musl":
-        return _musl(pid, address, value, place, has(place))
-    return _told(pid, tid, address, op, value, place, has(place)) if libc else place
+        return _classify_musl_futex(pid, address, value, place, has(place))
+    return _classify_futex(pid, tid, address, op, value, place, has(place)) if libc else place
 
 
-def _told(
+def _classify_futex(
     pid: int, tid: int, address: int, op: int, value: int, place: Futex, threads: Threads
 ) -> Futex:
     """The same place with what lies there, as far as that can be told."""
-    word = _word(pid, address)
+    word = _read_word(pid, address)
     command = op & _COMMAND
     lock = (
-        _rwlock(pid, address, value, place, threads)
+        _read_rwlock(pid, address, value, place, threads)
         if command == WAIT_BITSET and value in (2, 3)
         else None
     )
     if lock is not None:
         return lock
-    barrier = _barrier(pid, address, value, place) if command == WAIT else None
+    barrier = _read_barrier(pid, address, value, place) if command == WAIT else None
     if barrier is not None:
         return barrier
     if value == 2:
-        return _mutex(pid, tid, address, place, threads)
+        return _read_mutex(pid, tid, address, place, threads)
     if value & WAITERS and threads(value & OWNER) != "other":
         # A robust mutex: the kernel's list of those has the owner in the word.
-        return _owned(place, value & OWNER, threads)
+        return _set_owner(place, value & OWNER, threads)
     if (
         value not in (0, tid)
         and not place.private
@@ -161,7 +161,7 @@ def _told(
     ):
         # Its own id lies in each thread's memory until it ends: the kernel clears it then
         # (CLONE_CHILD_CLEARTID).
-        return replace(_owned(place, value, threads), kind="thread")
+        return replace(_set_owner(place, value, threads), kind="thread")
     semaphore, condition = (
         value == 0 and _is_semaphore(pid, address, place),
         _is_condition(pid, address),
@@ -171,7 +171,7 @@ def _told(
     return place
 
 
-def _owned(place: Futex, owner: int, threads: Threads, *, sure: bool = False) -> Futex:
+def _set_owner(place: Futex, owner: int, threads: Threads, *, sure: bool = False) -> Futex:
     fate = threads(owner) if owner else "other"
     return replace(
         place,
@@ -183,14 +183,16 @@ def _owned(place: Futex, owner: int, threads: Threads, *, sure: bool = False) ->
     )
 
 
-def _musl(pid: int, address: int, value: int, place: Futex, threads: Threads) -> Futex:
+def _classify_musl_futex(
+    pid: int, address: int, value: int, place: Futex, threads: Threads
+) -> Futex:
     """The same of musl's: a mutex's type lies before the word, and how many wait for it, or a
     semaphore, behind it.
 
     Of a mutex of the usual type the word has no owner. Condition variables, barriers and threads to
     join have nothing that would tell them.
     """
-    raw = memory.read(pid, address - 4, 12)
+    raw = memory.read_bytes(pid, address - 4, 12)
     if raw is None or len(raw) < 12 or not value & WAITERS:
         return place
     kind, _, waiters = _MUSL_MUTEX.unpack(raw)
@@ -202,32 +204,34 @@ def _musl(pid: int, address: int, value: int, place: Futex, threads: Threads) ->
         return place
     if kind & _MUSL_OWNED == 0:
         return replace(place, kind="mutex") if value == WAITERS | _MUSL_BUSY else place
-    return _owned(place, value & OWNER, threads)
+    return _set_owner(place, value & OWNER, threads)
 
 
-def _word(pid: int, address: int) -> int | None:
-    raw = memory.read(pid, address, 4)
+def _read_word(pid: int, address: int) -> int | None:
+    raw = memory.read_bytes(pid, address, 4)
     return int.from_bytes(raw, "little") if raw is not None and len(raw) == 4 else None
 
 
-def _mutex(pid: int, tid: int, address: int, place: Futex, threads: Threads) -> Futex:
+def _read_mutex(pid: int, tid: int, address: int, place: Futex, threads: Threads) -> Futex:
     """A lock of glibc: 2 says that there are waiters. Only a pthread_mutex_t keeps its owner."""
-    raw = memory.read(pid, address, _MUTEX.size)
+    raw = memory.read_bytes(pid, address, _MUTEX.size)
     if raw is None or len(raw) < _MUTEX.size:
         return place
     _, _, owner, users, kind = _MUTEX.unpack(raw)
     if kind >= _MUTEX_KINDS or not 0 < users < _PLAUSIBLE or owner == tid:
         return replace(place, kind="mutex")
-    return _owned(place, owner, threads)
+    return _set_owner(place, owner, threads)
 
 
-def _rwlock(pid: int, address: int, value: int, place: Futex, threads: Threads) -> Futex | None:
+def _read_rwlock(
+    pid: int, address: int, value: int, place: Futex, threads: Threads
+) -> Futex | None:
     """A read-write lock: readers, and the writer that is next, sleep on its third word, other
     writers on its fourth.
     """
     found = []
     for before, asks in ((8, "read" if value == 3 else "write"), (12, "write")):
-        raw = memory.read(pid, address - before, _RWLOCK.size)
+        raw = memory.read_bytes(pid, address - before, _RWLOCK.size)
         if raw is None or len(raw) < _RWLOCK.size or (before == 12 and value == 2):
             continue
         lock = decode_rwlock(raw, private=place.private)
@@ -276,9 +280,9 @@ def decode_rwlock(raw: bytes, *, private: bool) -> tuple[int, int, int, int] | N
     return readers, phase, line, writer
 
 
-def _barrier(pid: int, address: int, value: int, place: Futex) -> Futex | None:
+def _read_barrier(pid: int, address: int, value: int, place: Futex) -> Futex | None:
     """A barrier: who has come sleeps on its second word, the number of the round."""
-    raw = memory.read(pid, address - 4, _BARRIER.size)
+    raw = memory.read_bytes(pid, address - 4, _BARRIER.size)
     found = (
         decode_barrier(raw, value, private=place.private)
         if raw is not None and len(raw) == _BARRIER.size
@@ -308,7 +312,7 @@ def decode_barrier(raw: bytes, value: int, *, private: bool) -> tuple[int, int] 
 
 
 def _is_semaphore(pid: int, address: int, place: Futex) -> bool:
-    raw = memory.read(pid, address, _SEMAPHORE.size)
+    raw = memory.read_bytes(pid, address, _SEMAPHORE.size)
     if raw is None or len(raw) < _SEMAPHORE.size:
         return False
     value, waiters, private, _ = _SEMAPHORE.unpack(raw)
@@ -320,7 +324,7 @@ def _is_semaphore(pid: int, address: int, place: Futex) -> bool:
 
 def _is_condition(pid: int, address: int) -> bool:
     for group in (0, 1):
-        raw = memory.read(pid, address - _SIGNALS - 4 * group, _CONDITION.size)
+        raw = memory.read_bytes(pid, address - _SIGNALS - 4 * group, _CONDITION.size)
         if raw is None or len(raw) < _CONDITION.size:
             continue
         wseq, start, ref0, ref1, _, _, _, wrefs, *_ = _CONDITION.unpack(raw)

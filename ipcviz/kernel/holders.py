@@ -68,20 +68,20 @@ class HolderSearch:
         self._files = frozenset(files)
         self._inodes = frozenset(ino for _, ino in files)
         self._spare = frozenset(spare)
-        self._walk = self._walking()
+        self._walk = self._walk_processes()
 
     def go_on(self, seconds: float) -> bool:
         """Walk on for about so many seconds. Returns whether that was all."""
         until = time.monotonic() + seconds
         return all(time.monotonic() < until for _ in self._walk)
 
-    def _walking(self) -> Iterator[None]:
+    def _walk_processes(self) -> Iterator[None]:
         for pid in procfs.list_processes():
             if pid not in self._spare:
-                yield from self._ask(pid)
+                yield from self._ask_process(pid)
                 yield
 
-    def _ask(self, pid: int) -> Iterator[None]:
+    def _ask_process(self, pid: int) -> Iterator[None]:
         """Ask all descriptors of one process."""
         at = f"/proc/{pid}"
         try:
@@ -102,11 +102,11 @@ class HolderSearch:
             except OSError:
                 continue  # closed meanwhile
             if link in self._links:
-                self._take(pid, at, int(number), link)
+                self._add_holding(pid, at, int(number), link)
             elif self._files and link.startswith("/") and not link.startswith(_NEVER):
-                self._take_file(pid, at, int(number))
+                self._add_file_holding(pid, at, int(number))
 
-    def _take_file(self, pid: int, at: str, number: int) -> None:
+    def _add_file_holding(self, pid: int, at: str, number: int) -> None:
         raw = procfs.read_bytes(f"{at}/fdinfo/{number}")
         info = procfs.parse_fdinfo(raw) if raw else None
         # Before Linux 5.14 fdinfo has no inode.
@@ -117,9 +117,9 @@ class HolderSearch:
         except OSError:
             return
         if (status.st_dev, status.st_ino) in self._files:
-            self._take(pid, at, number, f"{status.st_dev}:{status.st_ino}")
+            self._add_holding(pid, at, number, f"{status.st_dev}:{status.st_ino}")
 
-    def _take(self, pid: int, at: str, number: int, key: str) -> None:
+    def _add_holding(self, pid: int, at: str, number: int, key: str) -> None:
         raw = procfs.read_bytes(f"{at}/fdinfo/{number}")
         info = procfs.parse_fdinfo(raw) if raw else None
         name = procfs.read_comm(pid)
@@ -160,14 +160,14 @@ def listener_of(ino: int, remote: str, listing: sockets.Listing) -> int:
     """
     if not remote:
         return next((one.ino for one in listing.all_unix() if ino in one.connecting), 0)
-    return next((one.ino for one in listing.all_inet() if _accepts(one, remote)), 0)
+    return next((one.ino for one in listing.all_inet() if _is_listening_at(one, remote)), 0)
 
 
-def _accepts(one: sockets.InetSocket, remote: str) -> bool:
+def _is_listening_at(one: sockets.InetSocket, remote: str) -> bool:
     """Whether a TCP socket listens at an address."""
     if one.state != sockets.LISTENING:
         return False
-    local = sockets.plain(one.local)
+    local = sockets.unmap_address(one.local)
     if sockets.show_end(local) == remote:
         return True
     return (

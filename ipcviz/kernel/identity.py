@@ -87,7 +87,7 @@ def _socket_device() -> int:
         return os.fstat(probe.fileno()).st_dev
 
 
-def identify(pid: int, fd: int, ofd: int = 0) -> ObjectInfo | None:
+def identify_descriptor(pid: int, fd: int, ofd: int = 0) -> ObjectInfo | None:
     """What stands behind a descriptor.
 
     Args:
@@ -106,8 +106,8 @@ def identify(pid: int, fd: int, ofd: int = 0) -> ObjectInfo | None:
 def identify_link(
     pid: int, fd: int, link: str, ofd: int = 0, listing: sockets.Listing | None = None
 ) -> ObjectInfo | None:
-    """As `identify`, for a link that was read already; with a `listing` of all sockets nothing is
-    borrowed.
+    """As `identify_descriptor`, for a link that was read already; with a `listing` of all
+    sockets nothing is borrowed.
     """
     if link.startswith("pipe:["):
         return ObjectInfo(key=link, kind="pipe", dev=_pipe_device(), ino=int(link[6:-1]))
@@ -207,10 +207,10 @@ def _identify_anonymous(pid: int, fd: int, link: str, ofd: int) -> ObjectInfo:
 def identify_listed(link: str, listing: sockets.Listing) -> ObjectInfo | None:
     """A socket by its link `socket:[INO]`, as the listing has it; None if it is not in there."""
     ino = int(link[8:-1])
-    unix = listing.unix(ino)
+    unix = listing.find_unix(ino)
     if unix is not None:
-        return _unix_info(link, unix, listing.unix(unix.peer) if unix.peer else None)
-    inet = listing.inet(ino)
+        return _unix_info(link, unix, listing.find_unix(unix.peer) if unix.peer else None)
+    inet = listing.find_inet(ino)
     return _inet_info(link, inet, listing.peer_of(inet)) if inet is not None else None
 
 
@@ -338,7 +338,7 @@ def _inet_info(link: str, one: sockets.InetSocket, peer: int) -> ObjectInfo:
         kind="tcp socket" if tcp else "udp socket",
         dev=_socket_device(),
         ino=one.ino,
-        detail=sockets.describe(local, remote, state),
+        detail=sockets.describe_socket(local, remote, state),
         peer=f"socket:[{peer}]" if peer else "",
         capacity=one.memory.receive_limit if one.memory is not None else 0,
         local=local,
@@ -388,7 +388,7 @@ def _inet_facts(pid: int, number: int, info: ObjectInfo) -> ObjectInfo:
     there = sockets.show_end(remote) if remote[1] else ""
     return msgspec.structs.replace(
         info,
-        detail=sockets.describe(here, there, state),
+        detail=sockets.describe_socket(here, there, state),
         peer=f"socket:[{other.ino}]" if other is not None and other.ino else "",
         capacity=capacity,
         local=here,

@@ -30,7 +30,7 @@ class Instruction(NamedTuple):
 
 
 @cache
-def _disassembler() -> Any:
+def _make_disassembler() -> Any:
     """capstone's, for x86-64; None where it is not installed."""
     try:
         import capstone
@@ -43,7 +43,7 @@ def _disassembler() -> Any:
 
 def can_decode() -> bool:
     """Whether instructions can be decoded here."""
-    return _disassembler() is not None
+    return _make_disassembler() is not None
 
 
 def decode_last(code: bytes, start: int) -> Instruction | None:
@@ -53,7 +53,7 @@ def decode_last(code: bytes, start: int) -> Instruction | None:
         code: From the beginning of a function up to the end of the instruction.
         start: The address of the beginning.
     """
-    decoder = _disassembler()
+    decoder = _make_disassembler()
     if decoder is None or not code or len(code) > MAX_FUNCTION:
         return None
     import capstone

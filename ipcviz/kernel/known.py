@@ -51,11 +51,11 @@ class Known:
         self._holders: dict[int, dict[Place, None]] = {}
         self._tables: dict[int, dict[int, int]] = {}
 
-    def table(self, pid: int) -> Mapping[int, int]:
+    def list_descriptions(self, pid: int) -> Mapping[int, int]:
         """The descriptions behind a process's descriptors."""
         return self._tables.get(pid, {})
 
-    def drop(self, place: Place) -> None:
+    def drop_descriptor(self, place: Place) -> None:
         """A descriptor was closed."""
         pid, fd = place
         ofd = self._tables.get(pid, {}).pop(fd, 0)
@@ -68,17 +68,17 @@ class Known:
     def drop_process(self, pid: int) -> None:
         """A process is gone."""
         for fd in list(self._tables.get(pid, ())):
-            self.drop((pid, fd))
+            self.drop_descriptor((pid, fd))
         self._tables.pop(pid, None)
 
-    def hold(self, ofd: int, group: str, place: Place) -> None:
+    def note_descriptor(self, ofd: int, group: str, place: Place) -> None:
         """A descriptor refers to this description, as is known from elsewhere."""
-        self._hold(ofd, place)
+        self._note_place(ofd, place)
         if ofd not in self._group:
             self._group[ofd] = group
             self._unsorted.setdefault(group, []).append(ofd)
 
-    def take(
+    def identify_description(
         self, group: str, place: Place, compare: Compare, refers: Refers, new: Callable[[], int]
     ) -> int:
         """Find the description that a descriptor refers to, and know from then on that it does.
@@ -90,7 +90,7 @@ class Known:
         Args:
             group: See `group_of`.
             place: The descriptor.
-            compare: See `ipcviz.kernel.descriptors.compare`.
+            compare: See `ipcviz.kernel.descriptors.compare_descriptions`.
             refers: Whether a descriptor refers to this object now.
             new: Gives a number for a description that is not among the known.
         """
@@ -99,12 +99,12 @@ class Known:
             self._forget_closed()
             found = new()
             self._groups[group], self._group[found] = [found], group
-            self._hold(found, place)
+            self._note_place(found, place)
             return found
         before = self._tables.get(place[0], {}).get(place[1], 0)
         if before and (self._group.get(before) != group or len(self._holders[before]) > 1):
             before = 0
-        found, index = self._find(group, place, compare, refers)
+        found, index = self._find_description(group, place, compare, refers)
         if not found:
             rows = self._groups[group]
             if before in rows:
@@ -113,7 +113,7 @@ class Known:
             found = before or new()
             rows.insert(index, found)
             self._group[found] = group
-        self._hold(found, place)
+        self._note_place(found, place)
         return found
 
     def _forget_closed(self) -> None:
@@ -128,36 +128,40 @@ class Known:
         there = {ofd for rows in (*self._groups.values(), *self._unsorted.values()) for ofd in rows}
         self._group = {ofd: group for ofd, group in self._group.items() if ofd in there}
 
-    def _hold(self, ofd: int, place: Place) -> None:
+    def _note_place(self, ofd: int, place: Place) -> None:
         table = self._tables.setdefault(place[0], {})
         if table.get(place[1], ofd) != ofd:
-            self.drop(place)
+            self.drop_descriptor(place)
         table[place[1]] = ofd
         self._holders.setdefault(ofd, {})[place] = None
 
-    def _find(self, group: str, place: Place, compare: Compare, refers: Refers) -> tuple[int, int]:
+    def _find_description(
+        self, group: str, place: Place, compare: Compare, refers: Refers
+    ) -> tuple[int, int]:
         """(The description that a descriptor refers to, 0 if none of the group's; where it is, or
         belongs).
         """
         rows = self._groups.setdefault(group, [])
         for ofd in self._unsorted.pop(group, ()):
-            one = self._holder(ofd, None, refers)
-            found, index = self._find(group, one, compare, refers) if one is not None else (0, 0)
+            one = self._find_holder(ofd, None, refers)
+            found, index = (
+                self._find_description(group, one, compare, refers) if one is not None else (0, 0)
+            )
             if one is None or found:
                 self._group.pop(ofd, None)
             else:
                 rows.insert(index, ofd)
-        found, index = self._search(rows, place, compare, refers)
+        found, index = self._search_rows(rows, place, compare, refers)
         if not found and 1 < len(rows) <= FEW:
             # A descriptor that was closed unseen, and now refers to another description of the same
             # object, is in the wrong place here until its own table is read again.
             found = self._try_all(rows, place, compare, refers)
         return found, index
 
-    def _search(
+    def _search_rows(
         self, rows: list[int], place: Place, compare: Compare, refers: Refers
     ) -> tuple[int, int]:
-        """`_find`, by halving the rows."""
+        """`_find_description`, by halving the rows."""
         low, high = 0, len(rows)
         while low < high:
             middle = (low + high) // 2
@@ -188,13 +192,13 @@ class Known:
     def _other_holder(
         self, rows: list[int], index: int, place: Place, refers: Refers
     ) -> Place | None:
-        """`_holder` of a row; a row that nobody has open any more is dropped."""
-        other = self._holder(rows[index], place, refers)
+        """`_find_holder` of a row; a row that nobody has open any more is dropped."""
+        other = self._find_holder(rows[index], place, refers)
         if other is None:
             self._group.pop(rows.pop(index), None)
         return other
 
-    def _holder(self, ofd: int, place: Place | None, refers: Refers) -> Place | None:
+    def _find_holder(self, ofd: int, place: Place | None, refers: Refers) -> Place | None:
         """A descriptor that refers to a description, rather another one than the one that is asked
         about.
         """
@@ -202,7 +206,7 @@ class Known:
         while (other := next((one for one in places if one != place), None)) is not None:
             if refers(other):
                 return other
-            self.drop(other)
+            self.drop_descriptor(other)
         return place if place in places else None
 
     def _try_all(self, rows: list[int], place: Place, compare: Compare, refers: Refers) -> int:
@@ -211,7 +215,7 @@ class Known:
         """
         own = 0
         for ofd in rows:
-            other = self._holder(ofd, place, refers)
+            other = self._find_holder(ofd, place, refers)
             if other == place:
                 own = ofd
             elif other is not None and compare(*place, *other) == "same":

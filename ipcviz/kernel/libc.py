@@ -42,11 +42,11 @@ def of_program(path: str) -> Libc:
     if identity not in _known:
         if len(_known) >= _KEPT:
             _known.clear()
-        _known[identity] = _find(path)
+        _known[identity] = _find_libc(path)
     return _known[identity]
 
 
-def _find(path: str) -> Libc:
+def _find_libc(path: str) -> Libc:
     kind = elf.machine_class(path)
     if kind is None:
         return ""
@@ -54,7 +54,7 @@ def _find(path: str) -> Libc:
     for begins, libc in _LOADERS:
         if loader.startswith(begins):
             return libc
-    marks = _marks(path)
+    marks = _read_marks(path)
     if marks:
         return marks
     if elf.function_addresses(path, _MUSL):
@@ -62,11 +62,11 @@ def _find(path: str) -> Libc:
     return "glibc" if elf.function_addresses(path, _GLIBC) else ""
 
 
-def _marks(path: str) -> Libc:
+def _read_marks(path: str) -> Libc:
     """What a program's notes say: glibc's crt1.o gives it NT_GNU_ABI_TAG, Go's linker an id of the
     build.
     """
-    notes = elf.notes(path)
+    notes = elf.read_notes(path)
     if ("GNU", _NT_GNU_ABI_TAG) in notes:
         return "glibc"
     return "go" if any(name == "Go" for name, _ in notes) else ""

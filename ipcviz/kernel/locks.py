@@ -165,8 +165,8 @@ def locks_on(
         else:
             # Held by somebody who is not watched.
             held[found] = None
-    return (*sorted(held, key=_place), *sorted(waiting, key=_place))
+    return (*sorted(held, key=_make_sort_key), *sorted(waiting, key=_make_sort_key))
 
 
-def _place(lock: FileLock) -> tuple[str, int, int, int, int]:
+def _make_sort_key(lock: FileLock) -> tuple[str, int, int, int, int]:
     return lock.kind, lock.start, lock.end, lock.pid, lock.ofd

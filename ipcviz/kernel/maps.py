@@ -113,7 +113,7 @@ _PATH_MAX: Final = 4096
 _name: Final = ctypes.create_string_buffer(_PATH_MAX)
 
 
-def _ask(pid: int, address: int) -> MapLine | None:
+def _query_mapping(pid: int, address: int) -> MapLine | None:
     """The mapping that holds an address, if the kernel can be asked for one; raises OSError if not,
     or if none does.
     """
@@ -144,7 +144,7 @@ def _ask(pid: int, address: int) -> MapLine | None:
 def read_line(pid: int, address: int) -> MapLine | None:
     """The mapping that holds an address; older kernels are asked for all of them."""
     try:
-        return _ask(pid, address)
+        return _query_mapping(pid, address)
     except OSError as refused:
         if refused.errno == errno.ENOENT:
             return None
@@ -162,7 +162,7 @@ def line_at(maps: Iterable[MapLine], address: int) -> MapLine | None:
 
 
 @lru_cache(maxsize=1024)
-def _device(dev: int, ino: int, path: str) -> int:
+def _read_device(dev: int, ino: int, path: str) -> int:
     # Some file systems (btrfs) show another device in maps than in st_dev, by which descriptors are
     # known.
     try:
@@ -197,7 +197,7 @@ def identify_mapping(line: MapLine) -> ObjectInfo:
     if path == "/dev/zero" + DELETED or path.startswith("[anon_shmem:"):
         return ObjectInfo(key=f"{dev}:{ino}", kind="anonymous memory", path=path, dev=dev, ino=ino)
     if path.startswith("/"):
-        dev = _device(dev, ino, path)
+        dev = _read_device(dev, ino, path)
     kind: ObjectKind = "file"
     if path.startswith(SHM):
         kind = "shared memory"
@@ -251,7 +251,7 @@ def object_size(pid: int, entry: MapEntry, descriptors: Iterable[tuple[int, int]
 
     Returns:
         Its size; -1 if it can't be found out, as that of anonymous memory. System V segments are in
-        `queues.segments`.
+        `queues.list_segments`.
     """
     info = entry.object
     paths = [f"/proc/{holder}/fd/{fd}" for holder, fd in descriptors]

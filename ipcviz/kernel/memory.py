@@ -86,7 +86,7 @@ _small = _Room(16384)
 _large: list[_Room] = []
 
 
-def _room(length: int) -> _Room:
+def _choose_room(length: int) -> _Room:
     if length <= _small.size:
         return _small
     if not _large:
@@ -107,10 +107,10 @@ def _read_present(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
     read, so aside.
     """
     key = f"{pid} {parts[0][0] // PAGE_SIZE}"
-    return _aside.ask(key, lambda: _look_and_read(pid, parts))
+    return _aside.ask(key, lambda: _read_by_pagemap(pid, parts))
 
 
-def _look_and_read(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
+def _read_by_pagemap(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
     found = bytearray()
     try:
         pages = os.open(f"/proc/{pid}/pagemap", os.O_RDONLY | os.O_CLOEXEC)
@@ -151,10 +151,10 @@ def _present_from(pages: int, address: int, length: int) -> int:
     return max((first + count) * PAGE_SIZE - address, 0) if count else 0
 
 
-def _gather(pid: int, parts: list[tuple[int, int]], total: int) -> bytes | None:
+def _gather_parts(pid: int, parts: list[tuple[int, int]], total: int) -> bytes | None:
     if _present_only:
         return _read_present(pid, parts)
-    room = _room(total)
+    room = _choose_room(total)
     room.local.length = total
     for index, (address, length) in enumerate(parts):
         place = room.remote[index]
@@ -189,7 +189,7 @@ def _through_file(pid: int, parts: list[tuple[int, int]]) -> bytes | None:
     return bytes(found) or None
 
 
-def read(pid: int, address: int, length: int) -> bytes | None:
+def read_bytes(pid: int, address: int, length: int) -> bytes | None:
     """Read up to `length` bytes (at most `MOST`) at an address.
 
     Args:
@@ -207,12 +207,12 @@ def read(pid: int, address: int, length: int) -> bytes | None:
     length = min(length, MOST)
     if _present_only:
         return _read_present(pid, [(address, length)])
-    room = _room(length)
+    room = _choose_room(length)
     _RANGES.pack_into(_ranges, 0, room.address, length, address, length)
     got: int = _quick(pid, _to, 1, _from, 1, 0)
     if got > 0:
         return room.view[:got].tobytes()
-    return _gather(pid, [(address, length)], length) or None
+    return _gather_parts(pid, [(address, length)], length) or None
 
 
 def read_several(pid: int, addresses: Sequence[int], length: int) -> list[bytes] | None:
@@ -222,7 +222,7 @@ def read_several(pid: int, addresses: Sequence[int], length: int) -> list[bytes]
     total = length * len(addresses)
     if not 0 < len(addresses) <= IOV_MAX or total > MOST:
         return None
-    found = _gather(pid, [(address, length) for address in addresses], total)
+    found = _gather_parts(pid, [(address, length) for address in addresses], total)
     if found is None or len(found) < total:
         return None
     return [found[start : start + length] for start in range(0, total, length)]
@@ -240,7 +240,7 @@ def read_string(pid: int, address: int, limit: int = 4096) -> bytes | None:
         here = address + len(found)
         # Up to the page's end at most: the next page may not be mapped, and most strings end in
         # this one.
-        piece = read(pid, here, min(limit - len(found), PAGE_SIZE - here % PAGE_SIZE, 1024))
+        piece = read_bytes(pid, here, min(limit - len(found), PAGE_SIZE - here % PAGE_SIZE, 1024))
         if piece is None:
             return found or None
         end = piece.find(0)
@@ -252,13 +252,13 @@ def read_string(pid: int, address: int, limit: int = 4096) -> bytes | None:
 
 def read_u64(pid: int, address: int) -> int | None:
     """Read an unsigned word of 8 bytes in the machine's byte order."""
-    raw = read(pid, address, 8)
+    raw = read_bytes(pid, address, 8)
     return None if raw is None or len(raw) < 8 else int(_WORD.unpack(raw)[0])
 
 
 def read_u32(pid: int, address: int) -> int | None:
     """Read an unsigned word of 4 bytes in the machine's byte order."""
-    raw = read(pid, address, 4)
+    raw = read_bytes(pid, address, 4)
     return None if raw is None or len(raw) < 4 else int(_HALF.unpack(raw)[0])
 
 
@@ -278,7 +278,7 @@ def read_iovec(pid: int, address: int, count: int, limit: int) -> bytes | None:
     """
     if count <= 0 or limit <= 0:
         return b""
-    array = read(pid, address, min(count, IOV_MAX) * 16)
+    array = read_bytes(pid, address, min(count, IOV_MAX) * 16)
     if array is None:
         return None
     parts = []
@@ -290,4 +290,4 @@ def read_iovec(pid: int, address: int, count: int, limit: int) -> bytes | None:
             left -= min(length, left)
     if not parts:
         return b""
-    return _gather(pid, parts, limit - left) or b""
+    return _gather_parts(pid, parts, limit - left) or b""

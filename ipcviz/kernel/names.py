@@ -23,7 +23,7 @@ _OWN = (
 """Names that mean something else to us than to the process, and what they are below /proc/PID."""
 
 
-def whereabouts(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
+def resolve_path(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
     """A path of a process as one that we can follow, through its root, its working directory or its
     descriptor.
 
@@ -56,7 +56,7 @@ def folder_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> tuple[str
         above = "/"
     try:
         number = os.open(
-            whereabouts(pid, above, directory), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+            resolve_path(pid, above, directory), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
         )
     except (OSError, ValueError):
         return "", name
@@ -73,7 +73,7 @@ def key_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
     names nothing.
     """
     try:
-        found = os.lstat(whereabouts(pid, path, directory))
+        found = os.lstat(resolve_path(pid, path, directory))
     except (OSError, ValueError):
         return ""
     return f"{found.st_dev}:{found.st_ino}"
@@ -82,7 +82,7 @@ def key_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
 def fifo_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
     """Key `DEV:INO` of the FIFO that a process's path leads to; empty if it leads to none."""
     try:
-        found = os.stat(whereabouts(pid, path, directory))
+        found = os.stat(resolve_path(pid, path, directory))
     except (OSError, ValueError):
         return ""
     if not stat.S_ISFIFO(found.st_mode):

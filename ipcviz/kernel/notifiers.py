@@ -64,7 +64,7 @@ def inotify_events(mask: int) -> tuple[str, ...]:
     return tuple(name for bit, name in _INOTIFY if mask & bit)
 
 
-def device(kernel: int) -> int:
+def decode_device(kernel: int) -> int:
     """A device number as stat(2) gives it, from the kernel's own, which fdinfo shows (MAJOR and
     MINOR of kdev_t.h).
     """
@@ -126,14 +126,14 @@ def parse_notifier(
                 object=key, count=count, semaphore=lines.get("eventfd-semaphore", ("0",))[0] == "1"
             )
         if info.kind == "timerfd":
-            left = _seconds(lines["it_value"][0])
+            left = _parse_seconds(lines["it_value"][0])
             clock = int(lines["clockid"][0])
             return Notifier(
                 object=key,
                 count=int(lines["ticks"][0]),
                 clock=CLOCKS.get(clock, f"clock {clock}"),
                 due=now + left if left else None,
-                interval=_seconds(lines["it_interval"][0]),
+                interval=_parse_seconds(lines["it_interval"][0]),
             )
         if info.kind == "signalfd":
             return Notifier(object=key, mask=int(lines["sigmask"][0], 16))
@@ -142,43 +142,49 @@ def parse_notifier(
         if info.kind == "inotify":
             found = lines.get("inotify", ())
             return Notifier(
-                object=key, watches=_watches(found[:LISTED], name), more=max(0, len(found) - LISTED)
+                object=key,
+                watches=_parse_watches(found[:LISTED], name),
+                more=max(0, len(found) - LISTED),
             )
         if info.kind == "epoll":
             found = lines.get("tfd", ())
             return Notifier(
-                object=key, listed=_entries(found[:LISTED], place), more=max(0, len(found) - LISTED)
+                object=key,
+                listed=_parse_entries(found[:LISTED], place),
+                more=max(0, len(found) - LISTED),
             )
     except (KeyError, ValueError, IndexError):
         return None
     return None
 
 
-def _seconds(pair: str) -> float:
+def _parse_seconds(pair: str) -> float:
     """`(1, 498350545)`."""
     seconds, nanoseconds = (int(word) for word in pair.strip("()").split(","))
     return seconds + nanoseconds / 1e9
 
 
-def _entries(lines: tuple[str, ...], place: Place) -> tuple[EpollEntry, ...]:
+def _parse_entries(lines: tuple[str, ...], place: Place) -> tuple[EpollEntry, ...]:
     """`6 events: 19 data: 7ff900000006 pos:0 ino:5806b sdev:5`."""
     found = []
     for line in lines:
         words = re.sub(r":\s+", ":", line).split()
         facts = dict(word.split(":", 1) for word in words[1:])
         fd, mask = int(words[0]), int(facts["events"], 16)
-        thing = place(fd, device(int(facts.get("sdev", "0"), 16)), int(facts.get("ino", "0"), 16))
+        thing = place(
+            fd, decode_device(int(facts.get("sdev", "0"), 16)), int(facts.get("ino", "0"), 16)
+        )
         found.append(EpollEntry(fd=fd, events=epoll_events(mask), object=thing))
     return tuple(sorted(found, key=lambda entry: entry.fd))
 
 
-def _watches(lines: tuple[str, ...], name: Name) -> tuple[InotifyWatch, ...]:
+def _parse_watches(lines: tuple[str, ...], name: Name) -> tuple[InotifyWatch, ...]:
     """`wd:1 ino:212957 sdev:fe00000 mask:fff ignored_mask:0 ...`."""
     found = []
     for line in lines:
         facts = dict(word.split(":", 1) for word in line.split() if ":" in word)
         wd = int(facts["wd"])
-        key = f"{device(int(facts['sdev'], 16))}:{int(facts['ino'], 16)}"
+        key = f"{decode_device(int(facts['sdev'], 16))}:{int(facts['ino'], 16)}"
         events = inotify_events(int(facts["mask"], 16))
         found.append(InotifyWatch(wd=wd, object=key, path=name(wd, key), events=events))
     return tuple(sorted(found, key=lambda watch: watch.wd))

@@ -43,14 +43,14 @@ class Openings:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         flags = _FAN_CLOEXEC | _FAN_NONBLOCK | _FAN_REPORT_FID
-        self._fd = _checked(_libc.fanotify_init(flags, os.O_RDONLY | os.O_CLOEXEC))
+        self._fd = _check_result(_libc.fanotify_init(flags, os.O_RDONLY | os.O_CLOEXEC))
         try:
-            self._mark(_FAN_MARK_ADD, _FAN_OPEN | _FAN_EVENT_ON_CHILD, folder)
+            self._mark_path(_FAN_MARK_ADD, _FAN_OPEN | _FAN_EVENT_ON_CHILD, folder)
         except OSError:
             self.close()
             raise
 
-    def narrow(self, path: str, key: str) -> bool:
+    def narrow_to_fifo(self, path: str, key: str) -> bool:
         """The FIFO is there: look at it alone from now on.
 
         Whether nobody can have opened it so far.
@@ -67,15 +67,15 @@ class Openings:
             found = os.fstat(number)
             if not stat.S_ISFIFO(found.st_mode) or f"{found.st_dev}:{found.st_ino}" != key:
                 return False
-            self._mark(_FAN_MARK_ADD, _FAN_OPEN, f"/proc/self/fd/{number}")
-            self._mark(_FAN_MARK_REMOVE, _FAN_OPEN | _FAN_EVENT_ON_CHILD, self._folder)
+            self._mark_path(_FAN_MARK_ADD, _FAN_OPEN, f"/proc/self/fd/{number}")
+            self._mark_path(_FAN_MARK_REMOVE, _FAN_OPEN | _FAN_EVENT_ON_CHILD, self._folder)
         except OSError:
             return False
         finally:
             os.close(number)
-        return not self.take()
+        return not self.read_openers()
 
-    def take(self) -> list[int]:
+    def read_openers(self) -> list[int]:
         """Who has opened it since the last time; 0 for others' processes, unless we are root.
 
         The kernel keeps several opens of one process as one.
@@ -96,13 +96,13 @@ class Openings:
         """Look no longer."""
         os.close(self._fd)
 
-    def _mark(self, what: int, mask: int, path: str) -> None:
-        _checked(
+    def _mark_path(self, what: int, mask: int, path: str) -> None:
+        _check_result(
             _libc.fanotify_mark(self._fd, what, ctypes.c_uint64(mask), _AT_FDCWD, os.fsencode(path))
         )
 
 
-def _checked(result: int) -> int:
+def _check_result(result: int) -> int:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

@@ -42,10 +42,10 @@ SWAPPED_PAGE: Final = "z"
 def parse_pages(raw: bytes) -> str:
     """One letter for each entry of /proc/PID/pagemap, a 64-bit word each."""
     words = array("Q", raw[: len(raw) // ENTRY_BYTES * ENTRY_BYTES])
-    return "".join([_letter(word) if word else ABSENT_PAGE for word in words])
+    return "".join([_choose_letter(word) if word else ABSENT_PAGE for word in words])
 
 
-def _letter(word: int) -> str:
+def _choose_letter(word: int) -> str:
     if word & PRESENT:
         if word & FILE_OR_SHARED:
             return OWN_PAGE if word & EXCLUSIVE else COMMON_PAGE

@@ -232,11 +232,12 @@ def parse_status(raw: bytes) -> Status | None:
         caught=int(get(b"\nSigCgt:\t"), 16),
         voluntary=int(get(b"\nvoluntary_ctxt_switches:\t")),
         forced=int(get(b"\nnonvoluntary_ctxt_switches:\t")),
-        rss_shared=1024 * (_kib(get(b"\nRssFile:\t", b"")) + _kib(get(b"\nRssShmem:\t", b""))),
+        rss_shared=1024
+        * (_parse_kib(get(b"\nRssFile:\t", b"")) + _parse_kib(get(b"\nRssShmem:\t", b""))),
     )
 
 
-def _kib(value: bytes) -> int:
+def _parse_kib(value: bytes) -> int:
     words = value.split()
     return int(words[0]) if words else 0
 
@@ -331,7 +332,7 @@ def read_wchan(pid: int, tid: int = 0) -> str | None:
     return "" if raw == b"0" else decode_text(raw)
 
 
-def _numbers(path: str) -> tuple[int, ...]:
+def _list_numbers(path: str) -> tuple[int, ...]:
     try:
         return tuple(sorted(int(name) for name in os.listdir(path)))
     except OSError:
@@ -348,7 +349,7 @@ def list_processes() -> tuple[int, ...]:
 
 def list_threads(pid: int) -> tuple[int, ...]:
     """Ids of a process's threads; nothing if it is gone."""
-    return _numbers(f"/proc/{pid}/task")
+    return _list_numbers(f"/proc/{pid}/task")
 
 
 def find_threads(pid: int, stat: Stat | None) -> tuple[int, ...]:

@@ -158,7 +158,7 @@ _mask = ctypes.c_uint64()
 _mask_pointer: Final = ctypes.c_void_p(ctypes.addressof(_mask))
 
 
-def seize(tid: int, options: int) -> None:
+def seize_thread(tid: int, options: int) -> None:
     """Attach without stopping (PTRACE_SEIZE).
 
     Raises OSError: EPERM if not allowed, ESRCH if it is gone.
@@ -169,14 +169,14 @@ def seize(tid: int, options: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def resume(tid: int, request: int, signo: int = 0) -> bool:
+def resume_thread(tid: int, request: int, signo: int = 0) -> bool:
     """Let a stopped tracee go on (CONT, SYSCALL, SINGLESTEP, LISTEN), delivering a signal; False if
     it is gone.
     """
     return _quick(request, tid, 0, signo) != -1
 
 
-def interrupt(tid: int) -> bool:
+def interrupt_thread(tid: int) -> bool:
     """Ask a running tracee to stop (PTRACE_INTERRUPT); some calls then fail with EINTR
     (signal(7)).
     """
@@ -325,14 +325,14 @@ def set_mask(tid: int, mask: int) -> bool:
     return _ptrace(SETSIGMASK, tid, 8, ctypes.addressof(_mask)) != -1
 
 
-def poke(tid: int, address: int, data: bytes) -> bool:
+def poke_memory(tid: int, address: int, data: bytes) -> bool:
     """Write into a stopped tracee's memory, read-only pages too (PTRACE_POKETEXT, a word at a
     time).
     """
     for start in range(0, len(data), WORD):
         part = data[start : start + WORD]
         if len(part) < WORD:
-            rest = memory.read(tid, address + start, WORD)
+            rest = memory.read_bytes(tid, address + start, WORD)
             if rest is None or len(rest) < WORD:
                 return False
             part += rest[len(part) :]
@@ -341,7 +341,7 @@ def poke(tid: int, address: int, data: bytes) -> bool:
     return True
 
 
-def wait(tid: int = -1, *, block: bool = False) -> tuple[int, int] | None:
+def wait_for_change(tid: int = -1, *, block: bool = False) -> tuple[int, int] | None:
     """The next change of a tracee or child: (tid, status); (0, 0) if there is none yet; None if
     there are none left.
     """
@@ -355,21 +355,21 @@ def wait(tid: int = -1, *, block: bool = False) -> tuple[int, int] | None:
 
 
 def wait_asleep() -> tuple[int, int]:
-    """The next change of a tracee or child, as `wait` gives it, for which this thread goes to sleep
-    until any signal comes: (0, 0) then, or if there are none left.
+    """The next change of a tracee or child, as `wait_for_change` gives it, for which this thread
+    goes to sleep until any signal comes: (0, 0) then, or if there are none left.
     """
     tid = _waitpid(-1, _status_pointer, WALL)
     return (tid, _status.value) if tid > 0 else (0, 0)
 
 
 def wait_gently(known: Callable[[int], bool]) -> tuple[int, int] | None:
-    """As `wait`, but a thread that stands before the delivery of a signal is only looked at
-    (WNOWAIT).
+    """As `wait_for_change`, but a thread that stands before the delivery of a signal is only
+    looked at (WNOWAIT).
 
     Once a wait has taken such a stop, the signal is the tracer's to deliver, and lost if that is
     killed before it does; as long as none has, the kernel delivers it. Such a thread must be
     resumed before the next call, which would find it again; so must be those that `known` does not
-    know, which are waited for as by `wait`.
+    know, which are waited for as by `wait_for_change`.
     """
     while True:
         try:
@@ -385,10 +385,10 @@ def wait_gently(known: Callable[[int], bool]) -> tuple[int, int] | None:
         # waitid(2) gives a tracee's whole stop, event and all, as the status.
         if found.si_code == os.CLD_TRAPPED and found.si_status <= 64 and known(found.si_pid):
             return found.si_pid, found.si_status << 8 | 0x7F
-        return wait(found.si_pid)
+        return wait_for_change(found.si_pid)
 
 
-def _text(path: str) -> str:
+def _read_text(path: str) -> str:
     try:
         with open(path) as file:
             return file.read()
@@ -403,7 +403,7 @@ def outlive_parent() -> None:
 
 def can_trace() -> str:
     """Why ptrace can't be used here at all, as a sentence; empty if it can."""
-    status = _text("/proc/self/status")
+    status = _read_text("/proc/self/status")
     if not status:
         return (
             "/proc is not mounted here, and ipcviz reads everything from it: mount it (mount -t"
@@ -417,10 +417,10 @@ def can_trace() -> str:
     return ""
 
 
-def explain(error: OSError, what: str) -> str:
+def explain_refusal(error: OSError, what: str) -> str:
     """One sentence for a seize that failed, with the mend."""
     if error.errno == errno.EPERM:
-        scope = _text("/proc/sys/kernel/yama/ptrace_scope").strip()
+        scope = _read_text("/proc/sys/kernel/yama/ptrace_scope").strip()
         if scope == "3":
             return (
                 f"{what} can't be traced: kernel.yama.ptrace_scope is 3, which forbids it until the"

@@ -118,7 +118,7 @@ def parse_segments(raw: bytes) -> dict[int, SharedSegment]:
     return found
 
 
-def segments() -> dict[int, SharedSegment]:
+def list_segments() -> dict[int, SharedSegment]:
     """All System V shared memory segments by id."""
     return parse_segments(procfs.read_bytes("/proc/sysvipc/shm", whole=True) or b"")
 

@@ -111,17 +111,17 @@ def read_process_facts(process: psutil.Process) -> ProcessFacts | None:
                 pid=process.pid,
                 user=name_user(process.uids().effective),
                 started=process.create_time(),
-                nice=_read(process.nice, 0),
-                io_class=_IO_CLASSES.get(int(_read(lambda: process.ionice().ioclass, -1)), ""),
-                cpus=tuple(sorted(_read(process.cpu_affinity, None) or ())),
-                open_files=_read(process.num_fds, -1),
+                nice=_read_fact(process.nice, 0),
+                io_class=_IO_CLASSES.get(int(_read_fact(lambda: process.ionice().ioclass, -1)), ""),
+                cpus=tuple(sorted(_read_fact(process.cpu_affinity, None) or ())),
+                open_files=_read_fact(process.num_fds, -1),
                 limits=tuple(_read_limits(process)),
             )
     except GONE:
         return None
 
 
-def _read(read: Callable[[], T], otherwise: T) -> T:
+def _read_fact(read: Callable[[], T], otherwise: T) -> T:
     """One fact, or what stands for one that these rights do not allow; a process that is gone is
     not caught here.
     """
@@ -135,7 +135,7 @@ def _read(read: Callable[[], T], otherwise: T) -> T:
 
 def _read_limits(process: psutil.Process) -> Iterator[Limit]:
     for name, number in LIMITS.items():
-        found = _read(partial(process.rlimit, number), None)
+        found = _read_fact(partial(process.rlimit, number), None)
         if found is not None:
             soft, hard = (-1 if value == psutil.RLIM_INFINITY else int(value) for value in found)
             yield Limit(name, soft, hard)

@@ -72,7 +72,7 @@ class OneOf(NamedTuple):
 Condition = AnyBits | Masked | OneOf
 
 
-def meets(condition: Condition, raw: Sequence[int]) -> bool:
+def is_condition_met(condition: Condition, raw: Sequence[int]) -> bool:
     """Whether a call with these arguments meets a condition."""
     value = raw[condition.argument] & 0xFFFFFFFF
     if isinstance(condition, OneOf):
@@ -82,11 +82,11 @@ def meets(condition: Condition, raw: Sequence[int]) -> bool:
     return value & condition.bits != 0
 
 
-def _instruction(code: int, k: int, true: int = 0, false: int = 0) -> bytes:
+def _encode_instruction(code: int, k: int, true: int = 0, false: int = 0) -> bytes:
     return struct.pack("=HBBI", code, true, false, k & 0xFFFFFFFF)
 
 
-def build(
+def build_filter(
     arch: Arch, marks: Iterable[str], conditions: Mapping[str, tuple[Condition, ...]]
 ) -> bytes:
     """The filter's program.
@@ -102,36 +102,36 @@ def build(
     """
     numbers = call_numbers(arch.table)
     program = [
-        _instruction(_LD_W_ABS, _ARCH),
-        _instruction(_JEQ, arch.audit, 1, 0),
-        _instruction(_RET, RET_ALLOW),
-        _instruction(_LD_W_ABS, _NUMBER),
+        _encode_instruction(_LD_W_ABS, _ARCH),
+        _encode_instruction(_JEQ, arch.audit, 1, 0),
+        _encode_instruction(_RET, RET_ALLOW),
+        _encode_instruction(_LD_W_ABS, _NUMBER),
     ]
     for name in sorted(set(marks) & set(numbers)):
-        body = _condition(conditions.get(name))
-        program.append(_instruction(_JEQ, numbers[name], 0, len(body)))
+        body = _build_condition(conditions.get(name))
+        program.append(_encode_instruction(_JEQ, numbers[name], 0, len(body)))
         program.extend(body)
-    program.append(_instruction(_RET, RET_ALLOW))
+    program.append(_encode_instruction(_RET, RET_ALLOW))
     return b"".join(program)
 
 
-def _condition(conditions: tuple[Condition, ...] | None) -> list[bytes]:
+def _build_condition(conditions: tuple[Condition, ...] | None) -> list[bytes]:
     """What follows a matching number: it ends in a return on every path."""
-    trace, allow = _instruction(_RET, RET_TRACE | MARK), _instruction(_RET, RET_ALLOW)
+    trace, allow = _encode_instruction(_RET, RET_TRACE | MARK), _encode_instruction(_RET, RET_ALLOW)
     if conditions is None:
         return [trace]
     body: list[bytes] = []
     for condition in conditions:
-        load = _instruction(_LD_W_ABS, _ARGS + 8 * condition.argument)
+        load = _encode_instruction(_LD_W_ABS, _ARGS + 8 * condition.argument)
         # A test that holds returns at once: the instruction behind it is skipped where it does not.
         if isinstance(condition, OneOf):
             for value in condition.values:
-                body += [load, _instruction(_JEQ, value, 0, 1), trace]
+                body += [load, _encode_instruction(_JEQ, value, 0, 1), trace]
         elif isinstance(condition, Masked):
-            only = _instruction(_AND, condition.bits)
-            body += [load, only, _instruction(_JEQ, condition.value, 0, 1), trace]
+            only = _encode_instruction(_AND, condition.bits)
+            body += [load, only, _encode_instruction(_JEQ, condition.value, 0, 1), trace]
         else:
-            body += [load, _instruction(_JSET, condition.bits, 0, 1), trace]
+            body += [load, _encode_instruction(_JSET, condition.bits, 0, 1), trace]
     return [*body, allow]
 
 
@@ -153,12 +153,16 @@ def build_strict(arch: Arch) -> bytes:
         allowed[audit] = others
     program = []
     for audit, calls in allowed.items():
-        body = [_instruction(_LD_W_ABS, _NUMBER)]
+        body = [_encode_instruction(_LD_W_ABS, _NUMBER)]
         for call in calls:
-            body += [_instruction(_JEQ, call, 0, 1), _instruction(_RET, RET_ALLOW)]
-        body.append(_instruction(_RET, RET_TRACE | FORBIDDEN))
-        program += [_instruction(_LD_W_ABS, _ARCH), _instruction(_JEQ, audit, 0, len(body)), *body]
-    program.append(_instruction(_RET, RET_TRACE | FORBIDDEN))
+            body += [_encode_instruction(_JEQ, call, 0, 1), _encode_instruction(_RET, RET_ALLOW)]
+        body.append(_encode_instruction(_RET, RET_TRACE | FORBIDDEN))
+        program += [
+            _encode_instruction(_LD_W_ABS, _ARCH),
+            _encode_instruction(_JEQ, audit, 0, len(body)),
+            *body,
+        ]
+    program.append(_encode_instruction(_RET, RET_TRACE | FORBIDDEN))
     return b"".join(program)
 
 
@@ -202,7 +206,7 @@ def seccomp_number(arch: Arch) -> int:
     return call_numbers(arch.table)["seccomp"]
 
 
-def install(program: bytes, number: int) -> None:
+def install_filter(program: bytes, number: int) -> None:
     """Install a filter for the calling thread and what it will execute.
 
     It sets no_new_privs only if the kernel asks for it: with CAP_SYS_ADMIN it does not. Raises
@@ -221,7 +225,7 @@ def install(program: bytes, number: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def available(arch: Arch) -> bool:
+def is_available(arch: Arch) -> bool:
     """Whether a process can be stopped for its tracer by a filter: the kernel knows how, and no
     sandbox forbids it.
     """

@@ -41,7 +41,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _semctl = _libc.semctl
 
 
-def decode(raw: bytes) -> tuple[int, int, bool]:
+def decode_semaphore(raw: bytes) -> tuple[int, int, bool]:
     """Decode the sem_t of glibc or musl on 64-bit machines.
 
     Args:
@@ -75,12 +75,12 @@ def is_semaphore(raw: bytes, threads: int) -> bool:
     return private in (0, _PRIVATE_FLAG) and data >> _NWAITERS_SHIFT <= threads
 
 
-def read(pid: int, address: int, info: SemaphoreInfo) -> SemaphoreLevel | None:
+def read_semaphore(pid: int, address: int, info: SemaphoreInfo) -> SemaphoreLevel | None:
     """Value and waiters of a sem_t in a process's memory; None if it can't be read."""
-    raw = memory.read(pid, address, 16)
+    raw = memory.read_bytes(pid, address, 16)
     if raw is None or len(raw) < 16:
         return None
-    value, waiters, _ = decode(raw)
+    value, waiters, _ = decode_semaphore(raw)
     return SemaphoreLevel(info=info, value=value, waiters=waiters)
 
 
@@ -118,10 +118,10 @@ def find_named(
         if line.shared and line.path.startswith(SHM + _PREFIX):
             if names is None:
                 names = named_semaphores()
-            yield _named(line, names), line.start
+            yield _identify_named(line, names), line.start
 
 
-def _named(line: MapLine, names: Mapping[tuple[int, int], str]) -> SemaphoreInfo:
+def _identify_named(line: MapLine, names: Mapping[tuple[int, int], str]) -> SemaphoreInfo:
     # The path can't give the name: its creator has mapped a temporary file, which glibc then linked
     # to the name and removed, so it reads `sem.XXXXXX (deleted)`.
     name = names.get((line.dev, line.ino), "")
@@ -131,7 +131,7 @@ def _named(line: MapLine, names: Mapping[tuple[int, int], str]) -> SemaphoreInfo
     return SemaphoreInfo(key=f"sem:{key}:0", kind="named", name=name, object=key)
 
 
-def locate(
+def locate_semaphore(
     maps: Iterable[MapLine],
     address: int,
     pid: int,
@@ -159,7 +159,7 @@ def locate(
         )
     offset = line.offset + address - line.start
     if line.path.startswith(SHM + _PREFIX) and offset == 0:
-        return _named(line, named_semaphores() if names is None else names)
+        return _identify_named(line, named_semaphores() if names is None else names)
     key = identify_mapping(line).key
     return SemaphoreInfo(key=f"sem:{key}:{offset}", kind="unnamed", object=key, offset=offset)
 

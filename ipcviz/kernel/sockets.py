@@ -137,7 +137,7 @@ class InetSocket(NamedTuple):
     memory: SocketMemory | None = None
 
 
-def _link(pid: int) -> socket.socket | None:
+def _open_link(pid: int) -> socket.socket | None:
     """A netlink socket in the network namespace of a process, or in ours (0)."""
     kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC
     try:
@@ -157,11 +157,11 @@ def _link(pid: int) -> socket.socket | None:
         return None
 
 
-def _converse(body: bytes, dump: bool, pid: int = 0) -> list[bytes] | None:
+def _send_request(body: bytes, dump: bool, pid: int = 0) -> list[bytes] | None:
     """Send one request; the bodies of the answers, or None if the kernel refuses it or does not
     know it.
     """
-    link = _link(pid)
+    link = _open_link(pid)
     if link is None:
         return None
     with link:
@@ -191,7 +191,7 @@ def _converse(body: bytes, dump: bool, pid: int = 0) -> list[bytes] | None:
             return None
 
 
-def _attributes(body: bytes, offset: int) -> dict[int, bytes]:
+def _parse_attributes(body: bytes, offset: int) -> dict[int, bytes]:
     found = {}
     while offset + _ATTRIBUTE.size <= len(body):
         length, kind = _ATTRIBUTE.unpack_from(body, offset)
@@ -202,7 +202,7 @@ def _attributes(body: bytes, offset: int) -> dict[int, bytes]:
     return found
 
 
-def _memory(raw: bytes | None) -> SocketMemory | None:
+def _parse_memory(raw: bytes | None) -> SocketMemory | None:
     return (
         SocketMemory(*struct.unpack_from("=IIII", raw))
         if raw is not None and len(raw) >= 16
@@ -232,7 +232,7 @@ def parse_unix(body: bytes) -> UnixSocket | None:
     if len(body) < _UNIX_MESSAGE.size:
         return None
     _, kind, state, ino, _, _ = _UNIX_MESSAGE.unpack_from(body)
-    attributes = _attributes(body, _UNIX_MESSAGE.size)
+    attributes = _parse_attributes(body, _UNIX_MESSAGE.size)
     queues = attributes.get(_UNIX_RQLEN, b"")
     received, sent = struct.unpack_from("=II", queues) if len(queues) >= 8 else (-1, -1)
     peer = attributes.get(_UNIX_PEER, b"")
@@ -245,7 +245,7 @@ def parse_unix(body: bytes) -> UnixSocket | None:
         peer=int.from_bytes(peer[:4], "little" if struct.pack("=H", 1)[0] else "big"),
         receive_queue=received,
         send_queue=sent,
-        memory=_memory(attributes.get(_UNIX_MEMINFO)),
+        memory=_parse_memory(attributes.get(_UNIX_MEMINFO)),
         shut=int.from_bytes(attributes.get(_UNIX_SHUTDOWN, b""), "little"),
         connecting=struct.unpack(f"={len(icons) // 4}I", icons[: len(icons) // 4 * 4]),
     )
@@ -260,7 +260,7 @@ def unix_socket(ino: int, pid: int = 0) -> UnixSocket | None:
     if not 0 < ino <= _ALL:
         return None
     for where in (0, pid) if pid and not procfs.same_namespace(pid, "net") else (0,):
-        found = _converse(_unix_request(ino), dump=False, pid=where)
+        found = _send_request(_unix_request(ino), dump=False, pid=where)
         one = parse_unix(found[0]) if found else None
         if one is not None and one.ino == ino:
             return one
@@ -269,7 +269,7 @@ def unix_socket(ino: int, pid: int = 0) -> UnixSocket | None:
 
 def unix_sockets() -> dict[int, UnixSocket]:
     """All UNIX sockets by inode."""
-    found = _converse(_unix_request(0), dump=True)
+    found = _send_request(_unix_request(0), dump=True)
     if found is None:
         return parse_proc_unix(procfs.read_bytes("/proc/net/unix", whole=True) or b"")
     sockets = (parse_unix(body) for body in found)
@@ -309,7 +309,7 @@ def parse_inet(body: bytes, protocol: int) -> InetSocket | None:
         state=state,
         receive_queue=received,
         send_queue=sent,
-        memory=_memory(_attributes(body, 72).get(_INET_SKMEMINFO)),
+        memory=_parse_memory(_parse_attributes(body, 72).get(_INET_SKMEMINFO)),
     )
 
 
@@ -328,7 +328,7 @@ def inet_socket(
     One that takes datagrams from anywhere counts as the one with this remote end, too.
     """
     if family == socket.AF_INET6 and "." in local[0]:
-        family, local, remote = socket.AF_INET, plain(local), plain(remote)
+        family, local, remote = socket.AF_INET, unmap_address(local), unmap_address(remote)
     try:
         ends = [
             socket.inet_pton(family, address) if address else b"" for address, _ in (local, remote)
@@ -342,14 +342,14 @@ def inet_socket(
     for first, second in ((here, there), (there, here)) if udp else ((here, there),):
         identity = _INET_ID.pack(first[0], second[0], first[1], second[1])
         identity += struct.pack("=III", 0, _NO_COOKIE, _NO_COOKIE)
-        found = _converse(_inet_request(family, protocol, identity), dump=False)
+        found = _send_request(_inet_request(family, protocol, identity), dump=False)
         one = parse_inet(found[0], protocol) if found else None
         if one is None or one.local[1] != local[1]:
             continue
         if udp and not one.remote[1]:
             return one
         # For want of an exact match the kernel answers with a socket that listens there.
-        if plain(one.local) == plain(local) and one.remote[1] == remote[1]:
+        if unmap_address(one.local) == unmap_address(local) and one.remote[1] == remote[1]:
             return one
     return None
 
@@ -363,7 +363,7 @@ def _all_inet(
     """
     for protocol, name in ((socket.IPPROTO_TCP, "tcp"), (socket.IPPROTO_UDP, "udp")):
         for family, suffix in ((socket.AF_INET, ""), (socket.AF_INET6, "6")):
-            found = _converse(_inet_request(family, protocol, states=_OWNED), dump=True)
+            found = _send_request(_inet_request(family, protocol, states=_OWNED), dump=True)
             if found is None:
                 raw = procfs.read_bytes(f"/proc/net/{name}{suffix}", whole=True) or b""
                 yield from parse_proc_inet(raw, protocol, family)
@@ -411,7 +411,9 @@ def other_end_of(
         for one in parse_proc_inet(raw, protocol, family):
             if one.local[1] != remote[1]:
                 continue
-            if plain(one.local) == plain(remote) and plain(one.remote) == plain(local):
+            if unmap_address(one.local) == unmap_address(remote) and unmap_address(
+                one.remote
+            ) == unmap_address(local):
                 return one
             if name == "udp" and not one.remote[1]:
                 bound = one
@@ -439,10 +441,10 @@ class Listing:
         if before is not None:
             before._before = None
 
-    def unix(self, ino: int) -> UnixSocket | None:
+    def find_unix(self, ino: int) -> UnixSocket | None:
         """A UNIX socket by its inode."""
         if self._unix is None:
-            found = _converse(_unix_request(0), dump=True)
+            found = _send_request(_unix_request(0), dump=True)
             if found is None:
                 self._unix = unix_sockets()
             else:
@@ -453,7 +455,7 @@ class Listing:
                 self._unix = {one.ino: one for one in self._seen.values() if one is not None}
         return self._unix.get(ino)
 
-    def inet(self, ino: int) -> InetSocket | None:
+    def find_inet(self, ino: int) -> InetSocket | None:
         """A TCP or UDP socket by its inode."""
         if self._inet is None:
             known = self._before._seen_inet if self._before is not None else {}
@@ -462,12 +464,12 @@ class Listing:
 
     def all_unix(self) -> Iterable[UnixSocket]:
         """All UNIX sockets."""
-        self.unix(0)
+        self.find_unix(0)
         return (self._unix or {}).values()
 
     def all_inet(self) -> Iterable[InetSocket]:
         """All TCP and UDP sockets that have an inode."""
-        self.inet(0)
+        self.find_inet(0)
         return (self._inet or {}).values()
 
     def peer_of(self, one: InetSocket) -> int:
@@ -477,10 +479,10 @@ class Listing:
         if self._ends is None:
             all_ = (self._inet or {}).values()
             self._ends = {
-                (other.protocol, plain(other.local), plain(other.remote)): other.ino
+                (other.protocol, unmap_address(other.local), unmap_address(other.remote)): other.ino
                 for other in all_
             }
-        local, remote = plain(one.local), plain(one.remote)
+        local, remote = unmap_address(one.local), unmap_address(one.remote)
         found = self._ends.get((one.protocol, remote, local), 0)
         if found or one.protocol != socket.IPPROTO_UDP:
             return found
@@ -492,7 +494,7 @@ class Listing:
         )
 
 
-def describe(local: str, remote: str, state: str) -> str:
+def describe_socket(local: str, remote: str, state: str) -> str:
     """A socket's ends and its state in a few words: `127.0.0.1:80 → 127.0.0.1:40000
     established`.
     """
@@ -503,7 +505,7 @@ MAPPED: Final = "::ffff:"
 """How IPv4 addresses begin that an IPv6 socket has to do with (ipv6(7))."""
 
 
-def plain(end: tuple[str, int]) -> tuple[str, int]:
+def unmap_address(end: tuple[str, int]) -> tuple[str, int]:
     """An address as its other end may know it: IPv4 where an IPv6 socket has it mapped."""
     return (end[0].removeprefix(MAPPED), end[1]) if "." in end[0] else end
 

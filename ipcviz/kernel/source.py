@@ -51,7 +51,7 @@ def find_source(
     """
     inner = None
     frames = unwinding.walk_stack(
-        arch, registers, partial(memory.read, pid), find_mapping, root, behind=behind
+        arch, registers, partial(memory.read_bytes, pid), find_mapping, root, behind=behind
     )
     for frame in frames:
         inner = inner or frame

@@ -16,7 +16,7 @@ NAMESPACES: Final = ("pid", "net", "mnt", "ipc", "user")
 """Those that decide whom a process can meet."""
 
 
-def _namespace(pid: int | str, kind: str) -> str:
+def _read_namespace(pid: int | str, kind: str) -> str:
     try:
         return os.readlink(f"/proc/{pid}/ns/{kind}")
     except OSError:
@@ -24,8 +24,8 @@ def _namespace(pid: int | str, kind: str) -> str:
 
 
 @cache
-def _own(kind: str) -> str:
-    return _namespace("self", kind)
+def _read_own_namespace(kind: str) -> str:
+    return _read_namespace("self", kind)
 
 
 def read_surroundings(pid: int) -> Surroundings | None:
@@ -40,7 +40,9 @@ def read_surroundings(pid: int) -> Surroundings | None:
     if status is None:
         return None
     other = tuple(
-        kind for kind in NAMESPACES if (link := _namespace(pid, kind)) and link != _own(kind)
+        kind
+        for kind in NAMESPACES
+        if (link := _read_namespace(pid, kind)) and link != _read_own_namespace(kind)
     )
     return Surroundings(pid=pid, namespaces=other, inner=status.nspid[1:], timers=read_timers(pid))
 
@@ -64,14 +66,14 @@ def parse_timers(text: str) -> tuple[PosixTimer, ...]:
         name, _, value = line.partition(": ")
         lines[name] = value
         if name == "ClockID":
-            found.append(_timer(lines))
+            found.append(_parse_timer(lines))
             lines = {}
     return tuple(
         sorted((timer for timer in found if timer is not None), key=lambda timer: timer.id)
     )
 
 
-def _timer(lines: dict[str, str]) -> PosixTimer | None:
+def _parse_timer(lines: dict[str, str]) -> PosixTimer | None:
     how, _, target = lines.get("notify", "").partition("/")
     try:
         clock = int(lines["ClockID"])

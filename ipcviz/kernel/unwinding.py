@@ -334,7 +334,7 @@ def _step_out(
 ) -> tuple[int, dict[int, int]] | None:
     """The caller's program counter and registers."""
     if rules.cfa.expr is not None:
-        cfa = _evaluate(rules.cfa.expr, values, read, None)
+        cfa = _evaluate_expression(rules.cfa.expr, values, read, None)
     else:
         base = values.get(rules.cfa.reg)
         cfa = None if base is None else base + rules.cfa.offset & _MASK
@@ -342,7 +342,7 @@ def _step_out(
         return None
     outer = dict(values)
     for number, rule in rules.registers.items():
-        value = _apply(rule, cfa, values, read)
+        value = _apply_rule(rule, cfa, values, read)
         if value is None:
             outer.pop(number, None)
         else:
@@ -353,7 +353,7 @@ def _step_out(
     return None if pc is None else (pc, outer)
 
 
-def _apply(rule: Any, cfa: int, values: dict[int, int], read: Read) -> int | None:
+def _apply_rule(rule: Any, cfa: int, values: dict[int, int], read: Read) -> int | None:
     kind = rule.type
     if kind == "OFFSET":
         return _read_word(read, cfa + rule.arg)
@@ -362,7 +362,7 @@ def _apply(rule: Any, cfa: int, values: dict[int, int], read: Read) -> int | Non
     if kind == "REGISTER":
         return values.get(rule.arg)
     if kind in ("EXPRESSION", "VAL_EXPRESSION"):
-        value = _evaluate(rule.arg, values, read, cfa)
+        value = _evaluate_expression(rule.arg, values, read, cfa)
         if value is None or kind == "VAL_EXPRESSION":
             return value
         return _read_word(read, value)
@@ -374,7 +374,9 @@ def _read_word(read: Read, address: int) -> int | None:
     return None if raw is None or len(raw) < _WORD else int.from_bytes(raw, "little")
 
 
-def _evaluate(code: list[int], values: dict[int, int], read: Read, first: int | None) -> int | None:
+def _evaluate_expression(
+    code: list[int], values: dict[int, int], read: Read, first: int | None
+) -> int | None:
     """The value of a DWARF expression, of the operations that linkers and libc write; None if it
     has others.
 
@@ -388,7 +390,7 @@ def _evaluate(code: list[int], values: dict[int, int], read: Read, first: int | 
             return stack[-1] & _MASK if stack else None
         operation, at = code[at], at + 1
         if 0x70 <= operation <= 0x8F:  # DW_OP_breg0 ...
-            number, at = _signed(code, at)
+            number, at = _decode_signed(code, at)
             if operation - 0x70 not in values:
                 return None
             stack.append(values[operation - 0x70] + number)
@@ -400,7 +402,7 @@ def _evaluate(code: list[int], values: dict[int, int], read: Read, first: int | 
                 return None
             stack.append(word)
         elif operation == 0x23 and stack:  # DW_OP_plus_uconst
-            number, at = _unsigned(code, at)
+            number, at = _decode_unsigned(code, at)
             stack.append(stack.pop() + number)
         elif operation in _OPERATORS and len(stack) > 1:
             right, left = stack.pop(), stack.pop()
@@ -420,7 +422,7 @@ _OPERATORS: Final[dict[int, Callable[[int, int], int]]] = {
 """DW_OP_and, minus, plus, shl, ge."""
 
 
-def _unsigned(code: list[int], at: int) -> tuple[int, int]:
+def _decode_unsigned(code: list[int], at: int) -> tuple[int, int]:
     number = shift = 0
     while at < len(code) and shift < 70:
         byte = code[at]
@@ -432,7 +434,7 @@ def _unsigned(code: list[int], at: int) -> tuple[int, int]:
     return number, at
 
 
-def _signed(code: list[int], at: int) -> tuple[int, int]:
-    number, after = _unsigned(code, at)
+def _decode_signed(code: list[int], at: int) -> tuple[int, int]:
+    number, after = _decode_unsigned(code, at)
     bits = 7 * (after - at)
     return (number - (1 << bits) if bits and number >> bits - 1 & 1 else number), after

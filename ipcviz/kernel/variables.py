@@ -49,7 +49,7 @@ def locate_variable(pid: int, spec: VariableSpec, lines: Sequence[MapLine], root
             continue
         at = spec.offset - line.offset
         if 0 <= at <= line.end - line.start - size:
-            return _found(spec, line, line.start + at, size, spec.type, encoding)
+            return _make_place(spec, line, line.start + at, size, spec.type, encoding)
     return Place()
 
 
@@ -60,7 +60,7 @@ def _is_called(line: MapLine, name: str) -> bool:
     return path == name or path.endswith("/" + name.lstrip("/"))
 
 
-def _found(
+def _make_place(
     spec: VariableSpec, line: MapLine, address: int, size: int, kind: str, encoding: Encoding
 ) -> Place:
     if not is_aligned(address, size):
@@ -91,7 +91,7 @@ def _locate_symbol(pid: int, spec: VariableSpec, lines: Sequence[MapLine], root:
         bias = None if variable is None else _load_bias(path, line)
         if variable is None or bias is None:
             continue
-        return _follow(pid, spec, variable, variable.address + bias, lines)
+        return _follow_pointers(pid, spec, variable, variable.address + bias, lines)
     program = os.fsencode(next(iter(searched), "the program")).decode(errors="replace")
     return Place(
         missing=f"{program} has no debug information about {spec.symbol}: compile it with -g, and"
@@ -107,7 +107,7 @@ def _load_bias(path: str, line: MapLine) -> int | None:
     return None
 
 
-def _follow(
+def _follow_pointers(
     pid: int,
     spec: VariableSpec,
     variable: debug_info.Variable,
@@ -123,7 +123,7 @@ def _follow(
     if line is None:
         return Place()
     encoding: Encoding = variable.encoding if variable.encoding in _ENCODINGS else ""  # type: ignore[assignment]
-    return _found(spec, line, address, variable.size, variable.type, encoding)
+    return _make_place(spec, line, address, variable.size, variable.type, encoding)
 
 
 _ENCODINGS: Final = frozenset({"int", "uint", "float", "bool", "pointer"})

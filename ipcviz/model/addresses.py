@@ -16,7 +16,7 @@ ANYWHERE: Final = ("0.0.0.0", "[::]")
 """Addresses that stand for all of this machine's."""
 
 
-def plain(end: str) -> str:
+def unmap_address(end: str) -> str:
     """An address as its other end may know it: IPv4 where an IPv6 socket has it mapped."""
     if not end.startswith(_MAPPED):
         return end
@@ -31,7 +31,7 @@ def takes_datagrams(info: ObjectInfo) -> bool:
     )
 
 
-def listens(info: ObjectInfo) -> bool:
+def is_listening(info: ObjectInfo) -> bool:
     """Whether connections are accepted on a socket."""
     return info.kind in SOCKETS and info.detail.endswith("listening")
 
@@ -40,7 +40,9 @@ def name_of(info: ObjectInfo) -> str:
     """Under which name others reach a socket, as a key of `State.bound`; empty if they can't."""
     if info.kind == "unix socket":
         reached = info.path and (
-            listens(info) or takes_datagrams(info) or info.detail.endswith("unconnected")
+            is_listening(info) or takes_datagrams(info) or info.detail.endswith("unconnected")
         )
         return f"unix {info.path}" if reached else ""
-    return f"{PREFIX[info.kind]} {plain(info.local)}" if info.local and not info.remote else ""
+    return (
+        f"{PREFIX[info.kind]} {unmap_address(info.local)}" if info.local and not info.remote else ""
+    )

@@ -153,7 +153,7 @@ def _count_transferred(draft: Draft, event: Call) -> None:
         return
     table = draft.ensure_process(event.pid).table
     for name, out in (("fd_in", True), ("fd_out", False)):
-        fd = event.number(name)
+        fd = event.get_number(name)
         if fd is not None:
             _note_use(draft, table, fd, moved=True, out=out)
             if not out or event.name != "tee":
@@ -171,7 +171,7 @@ def _count_message(draft: Draft, event: Call) -> None:
 
 def _count_messages(draft: Draft, event: Call) -> None:
     """How many bytes sendmmsg or recvmmsg moved: they return how many messages these were."""
-    fd, moved = event.fd, event.number("bytes")
+    fd, moved = event.fd, event.get_number("bytes")
     if event.error or fd is None or moved is None:
         return
     out = event.name == "recvmmsg"
@@ -285,7 +285,7 @@ def _apply_identified(draft: Draft, event: Call, effect: Identified) -> None:
 
 
 def _apply_duplicated(draft: Draft, event: Call, effect: Duplicated) -> None:
-    source = draft.descriptor(event.pid, effect.source)
+    source = draft.find_descriptor(event.pid, effect.source)
     if source is None or effect.fd == effect.source:
         return
     draft.place_descriptor(
@@ -305,7 +305,7 @@ def _apply_closed(draft: Draft, event: Call, effect: Closed) -> None:
 
 
 def _apply_close_on_exec(draft: Draft, event: Call, effect: CloseOnExec) -> None:
-    descriptor = draft.descriptor(event.pid, effect.fd)
+    descriptor = draft.find_descriptor(event.pid, effect.fd)
     if descriptor is not None:
         table = draft.ensure_process(event.pid).table
         draft.store_descriptor(table, replace(descriptor, cloexec=effect.cloexec))
@@ -313,7 +313,7 @@ def _apply_close_on_exec(draft: Draft, event: Call, effect: CloseOnExec) -> None
 
 
 def _apply_status_flags(draft: Draft, event: Call, effect: StatusFlags) -> None:
-    found = draft.description(event.pid, effect.fd)
+    found = draft.find_description(event.pid, effect.fd)
     if found is not None:
         draft.store_description(replace(found, flags=effect.flags))
         draft.note_change(DescriptorPart(draft.ensure_process(event.pid).table, effect.fd))

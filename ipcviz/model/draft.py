@@ -8,7 +8,7 @@ import msgspec
 
 from ipcviz.events import ObjectInfo, SemaphoreInfo
 from ipcviz.events.kinds import SOCKETS
-from ipcviz.model.addresses import name_of, plain, takes_datagrams
+from ipcviz.model.addresses import name_of, takes_datagrams, unmap_address
 from ipcviz.model.ends import MODES, NOT_OPEN
 from ipcviz.model.labels import object_label_letter, path_label
 from ipcviz.model.parts import (
@@ -177,7 +177,7 @@ class Draft(StateFields, eq=False, kw_only=True):
         if other is None or other.info.peer == info.key or other.info.kind != info.kind:
             return
         if takes_datagrams(info) and (
-            not info.local or plain(other.info.remote) != plain(info.local)
+            not info.local or unmap_address(other.info.remote) != unmap_address(info.local)
         ):
             # What is sent here goes there; where that one sends to is another matter.
             return

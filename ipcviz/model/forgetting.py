@@ -18,7 +18,7 @@ EVERY: Final = 256
 """How many new ones come before it is looked again: one look goes through all of them."""
 
 
-def forget(draft: Draft) -> None:
+def forget_oldest(draft: Draft) -> None:
     """Let go of the oldest, if the event brought the number of all over a multiple of `EVERY`."""
     base = draft.base
     # A process that lives has a table, and most objects that are used are open.

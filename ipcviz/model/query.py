@@ -66,7 +66,7 @@ class Link(Value, frozen=True):
     mapped: bool = False
 
 
-def living(state: State) -> tuple[Process, ...]:
+def list_living(state: State) -> tuple[Process, ...]:
     """Processes that have not ended, in the order in which they came to be."""
     return tuple(
         sorted(
@@ -76,7 +76,7 @@ def living(state: State) -> tuple[Process, ...]:
     )
 
 
-def holders(state: State) -> dict[str, tuple[Holder, ...]]:
+def list_holders(state: State) -> dict[str, tuple[Holder, ...]]:
     """Every object's holders, by object key; each tuple ordered by pid and descriptor."""
     found: dict[str, list[Holder]] = defaultdict(list)
     for process in state.processes.values():
@@ -99,15 +99,15 @@ def holders(state: State) -> dict[str, tuple[Holder, ...]]:
     return {key: tuple(sorted(rows, key=lambda h: (h.pid, h.fd))) for key, rows in found.items()}
 
 
-def links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) -> tuple[Link, ...]:
+def list_links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) -> tuple[Link, ...]:
     """Every connection of a process with an object, ordered by object and process.
 
     Args:
         state: The moment.
-        held: The result of `holders(state)`, if the caller has it already.
+        held: The result of `list_holders(state)`, if the caller has it already.
     """
     found: dict[tuple[str, int], Link] = {}
-    for key, rows in (holders(state) if held is None else held).items():
+    for key, rows in (list_holders(state) if held is None else held).items():
         for row in rows:
             old = found.get((key, row.pid))
             found[key, row.pid] = Link(
@@ -135,7 +135,7 @@ def links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) -> tu
     return tuple(found[key] for key in sorted(found))
 
 
-def waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
+def list_waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
     """The threads that sleep on a semaphore, as far as the events tell, by tid."""
     return tuple(
         sorted((t for t in state.threads.values() if t.semaphore == semaphore), key=lambda t: t.tid)
@@ -237,7 +237,7 @@ class Mapper(Value, frozen=True):
     entry: MapEntry
 
 
-def mappers(state: State) -> dict[str, tuple[Mapper, ...]]:
+def list_mappers(state: State) -> dict[str, tuple[Mapper, ...]]:
     """Who has each object mapped, by object key; each tuple by process and address."""
     found: dict[str, list[Mapper]] = defaultdict(list)
     for pid in sorted(state.mappings):
@@ -251,12 +251,12 @@ def mappers(state: State) -> dict[str, tuple[Mapper, ...]]:
 def mapping_at(state: State, pid: int, address: int, length: int = 1) -> MapEntry | None:
     """The first known mapping of a process that has bytes of a range; None if it has none."""
     entries = state.mappings.get(pid, ())
-    index = bisect_right(entries, address, key=_start)
+    index = bisect_right(entries, address, key=_get_start)
     near = (*entries[max(0, index - 1) : index], *entries[index : index + 1])
     return next(
         (m for m in near if m.start < address + length and address < m.start + m.length), None
     )
 
 
-def _start(entry: MapEntry) -> int:
+def _get_start(entry: MapEntry) -> int:
     return entry.start

@@ -54,7 +54,7 @@ from ipcviz.events.calls import OPENS
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.calls import apply_call, apply_sampled_bytes
 from ipcviz.model.draft import Draft
-from ipcviz.model.forgetting import forget
+from ipcviz.model.forgetting import forget_oldest
 from ipcviz.model.ledger import knowledge, ledger
 from ipcviz.model.mechanisms import semaphores, sockets, variables
 from ipcviz.model.mechanisms.futexes import apply_futex
@@ -115,7 +115,7 @@ def reduce(state: State, event: Event) -> State:
         knowledge.apply_closed(draft, getattr(event, "pid", 0))
         forget_outsiders(draft, {file.object for file in draft.freed} if draft.outsiders else ())
     if draft.grown:
-        forget(draft)
+        forget_oldest(draft)
     return draft.finish(event.n or state.n + 1)
 
 
@@ -380,7 +380,7 @@ def _apply_waiting(draft: Draft, event: Waiting) -> None:
     if event.call in OPENS and event.object and event.object not in draft.objects:
         # A FIFO that nobody has open yet: the tracer names no other object for a call that opens.
         draft.ensure_object(
-            ObjectInfo(key=event.object, kind="fifo", path=event.text("path")),
+            ObjectInfo(key=event.object, kind="fifo", path=event.get_text("path")),
             event.pid,
         )
     note_use(draft, event.pid, event.object)

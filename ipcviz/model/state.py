@@ -657,7 +657,7 @@ class StateFields(msgspec.Struct, gc=False):
         process = self.processes.get(pid)
         return self.tables.get(process.table, NO_DESCRIPTORS) if process else NO_DESCRIPTORS
 
-    def descriptor(self, pid: int, fd: int) -> Descriptor | None:
+    def find_descriptor(self, pid: int, fd: int) -> Descriptor | None:
         """The row of a process's descriptor table."""
         process = self.processes.get(pid)
         rows = self.tables.get(process.table) if process is not None else None
@@ -667,9 +667,9 @@ class StateFields(msgspec.Struct, gc=False):
         """The open file description that a descriptor refers to."""
         return self.open_files.get(descriptor.ofd) if descriptor is not None else None
 
-    def description(self, pid: int, fd: int) -> OpenFile | None:
+    def find_description(self, pid: int, fd: int) -> OpenFile | None:
         """The open file description behind a process's descriptor."""
-        return self.description_of(self.descriptor(pid, fd))
+        return self.description_of(self.find_descriptor(pid, fd))
 
     def object_of(self, description: OpenFile | None) -> Object | None:
         """The object that an open file description is of."""
@@ -677,11 +677,11 @@ class StateFields(msgspec.Struct, gc=False):
 
     def object_at(self, pid: int, fd: int) -> Object | None:
         """The object behind a process's descriptor, by way of its open file description."""
-        return self.object_of(self.description(pid, fd))
+        return self.object_of(self.find_description(pid, fd))
 
     def object_key_at(self, pid: int, fd: int) -> str:
         """The key of the object behind a process's descriptor; empty if nothing is known there."""
-        description = self.description(pid, fd)
+        description = self.find_description(pid, fd)
         return description.object if description is not None else ""
 
     def descriptions_of(self, pid: int) -> Iterator[tuple[Descriptor, OpenFile]]:

@@ -4,11 +4,11 @@ Pure.
 """
 
 from ipcviz.narrate.narrate import narrate
-from ipcviz.narrate.provenance import interleaved_words, waiting_words
-from ipcviz.narrate.semaphores import holding_words
+from ipcviz.narrate.provenance import describe_interleaving, describe_waiting_bytes
+from ipcviz.narrate.semaphores import describe_holding
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Sentence
-from ipcviz.narrate.steps import Outcomes, intention, stands
-from ipcviz.narrate.words import count_bytes, signal_names, who
+from ipcviz.narrate.steps import Outcomes, describe_intention, describe_stand
+from ipcviz.narrate.words import count_bytes, name_process, signal_names
 
 __all__ = [
     "DETAIL",
@@ -18,12 +18,12 @@ __all__ = [
     "Outcomes",
     "Sentence",
     "count_bytes",
-    "holding_words",
-    "intention",
-    "interleaved_words",
+    "describe_holding",
+    "describe_intention",
+    "describe_interleaving",
+    "describe_stand",
+    "describe_waiting_bytes",
+    "name_process",
     "narrate",
     "signal_names",
-    "stands",
-    "waiting_words",
-    "who",
 ]

@@ -38,53 +38,73 @@ from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.families import SPECIAL as FAMILY_CALLS
-from ipcviz.narrate.families import death_signal, grouped, subreaper, timer
+from ipcviz.narrate.families import (
+    describe_death_signal,
+    describe_grouped,
+    describe_subreaper,
+    describe_timer,
+)
 from ipcviz.narrate.folders import SPECIAL as FOLDER_CALLS
-from ipcviz.narrate.folders import filed, opening
-from ipcviz.narrate.locks import locking, lost_by_close, owner_died, who_has_file
+from ipcviz.narrate.folders import describe_filed, describe_opening
+from ipcviz.narrate.locks import describe_locking, describe_owner_died, lost_by_close, who_has_file
 from ipcviz.narrate.memory import (
-    advised,
-    allocated,
-    mapped,
-    not_mapped,
-    remapped,
-    reprotected,
-    resized,
-    sealed,
-    segment_control,
-    segment_found,
-    synced,
-    unmapped,
+    describe_failed_mmap,
+    describe_fallocate,
+    describe_madvise,
+    describe_mapped,
+    describe_mremap,
+    describe_msync,
+    describe_protected,
+    describe_sealing,
+    describe_shmctl,
+    describe_shmget,
+    describe_truncate,
+    describe_unmapped,
 )
-from ipcviz.narrate.notifiers import SPECIAL, moved
+from ipcviz.narrate.notifiers import SPECIAL, describe_notifier_io
 from ipcviz.narrate.pipes import (
-    broken,
-    end_of_file,
+    describe_failed_resize,
+    describe_lost_ends,
+    describe_no_reader,
+    explain_broken_pipe,
+    explain_end_of_file,
+    explain_pipe_closed,
     is_pipe,
-    left_words,
-    no_reader,
-    pipe_closed,
-    pipe_resized,
 )
-from ipcviz.narrate.provenance import parted_words, proved_words, read_words, sources_group
-from ipcviz.narrate.queues import control_queue, get_queue, message, notify
-from ipcviz.narrate.semaphores import changed, controlled, inside_sem_open, set_got
+from ipcviz.narrate.provenance import (
+    describe_bytes_between,
+    describe_parted_write,
+    describe_sources,
+    sources_group,
+)
+from ipcviz.narrate.queues import (
+    describe_message,
+    describe_mq_notify,
+    describe_msgctl,
+    describe_msgget,
+)
+from ipcviz.narrate.semaphores import (
+    describe_semctl,
+    describe_semget,
+    describe_semop,
+    inside_sem_open,
+)
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Clause, Sentence
 from ipcviz.narrate.signals import SPECIAL as SIGNAL_CALLS
-from ipcviz.narrate.signals import disposition, mask, sent
+from ipcviz.narrate.signals import describe_disposition, describe_mask, describe_sent
 from ipcviz.narrate.sockets import (
-    accepted,
-    closed_words,
-    connected,
-    end_words,
-    error_words,
-    option,
-    received_words,
-    several,
-    shut,
-    travelled,
+    describe_accept,
+    describe_connect,
+    describe_getsockopt,
+    describe_messages,
+    describe_received,
+    describe_route,
+    describe_shutdown,
+    explain_closed,
+    explain_end,
+    explain_error,
 )
-from ipcviz.narrate.words import count_bytes, end_of, label_of, named, who
+from ipcviz.narrate.words import count_bytes, end_of, label_of, name_process, name_with_kind
 
 _RECEIVES: Final = calls.where(lambda call: call.descriptors == "received" and call.on == "socket")
 replace = msgspec.structs.replace
@@ -100,7 +120,7 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
     """A returned call as a sentence; None for calls that matter to nobody else and failed or
     changed nothing.
     """
-    found = _describe(event, before, after)
+    found = _describe_call(event, before, after)
     if found is None:
         return None
     clause = inside_sem_open(event, after, found)
@@ -111,15 +131,15 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
         group += sources_group(event, after) if moved else ""
         group = "" if event.effects or "credentials" in event.args else group
         amount = moved
-        if event.name in _TOLD_WHOLE or _notifies(event, after):
+        if event.name in _TOLD_WHOLE or _is_on_notifier(event, after):
             # What was sent differs from one to the next, and the sentence says it.
             group = f"{event.tid} {clause.words}"
-            amount = 0 if _notifies(event, after) else moved
+            amount = 0 if _is_on_notifier(event, after) else moved
     return Sentence(
         event.n,
         event.t,
         event.pid,
-        f"{who(after, event.pid, event.tid)} {clause.words}",
+        f"{name_process(after, event.pid, event.tid)} {clause.words}",
         clause.weight,
         clause.subject,
         clause.objects,
@@ -128,41 +148,41 @@ def narrate_call(event: Call, before: State, after: State) -> Sentence | None:
     )
 
 
-def _notifies(event: Call, after: State) -> bool:
+def _is_on_notifier(event: Call, after: State) -> bool:
     thing = after.objects.get(event.object)
     return thing is not None and thing.info.kind in NOTIFIERS
 
 
-def _describe(event: Call, before: State, after: State) -> Clause | None:
+def _describe_call(event: Call, before: State, after: State) -> Clause | None:
     if event.name in SENDS or event.name in RECEIVES:
-        return message(event, before, after)
+        return describe_message(event, before, after)
     if event.name in READS or event.name in WRITES:
-        return moved(event, before, after) or _data(event, before, after)
+        return describe_notifier_io(event, before, after) or _describe_data(event, before, after)
     if event.name in MOVES:
-        return _moved(event, before, after)
+        return _describe_transfer(event, before, after)
     if event.error == "ENXIO" and event.object and event.name in OPENS:
-        return no_reader(event, after)
+        return describe_no_reader(event, after)
     if event.error and event.args.get("cmd") == "F_SETPIPE_SZ":
-        return pipe_resized(event, after)
+        return describe_failed_resize(event, after)
     if event.name == "flock" or "lock" in event.args:
-        return locking(event, before, after)
+        return describe_locking(event, before, after)
     if event.name in _SPECIAL:
         found = _SPECIAL[event.name](event, before, after)
         if found is not None:
             return found
     if event.effects:
-        return _effects(event, before, after)
+        return _describe_effects(event, before, after)
     if event.error and event.name in _FAILING:
-        return _failed(event, after)
+        return _describe_failure(event, after)
     return None
 
 
-def _fd(event: Call, name: str = "fd") -> str:
-    number = event.number(name)
+def _format_fd(event: Call, name: str = "fd") -> str:
+    number = event.get_number(name)
     return f" (fd {number})" if number is not None else ""
 
 
-def _weight(thing: Object | None) -> int:
+def _weigh_object(thing: Object | None) -> int:
     if thing is None or thing.info.kind in _SEEN_BY_OTHERS:
         return STEP
     return NOISE if is_noise(thing.info.path) else DETAIL
@@ -180,68 +200,78 @@ _BECAUSE: Final = {
 }
 
 
-def _data(event: Call, before: State, after: State) -> Clause:
+def _describe_data(event: Call, before: State, after: State) -> Clause:
     reads = takes_out(before, event.pid, event.name, event.args)
     thing = after.objects.get(event.object)
     label = thing.label if thing else "an object that is not known"
     keys = (event.object,) if event.object else ()
-    weight = _weight(thing)
+    weight = _weigh_object(thing)
     if event.error:
-        why = error_words(event, thing, after) or _BECAUSE.get((event.error, reads))
+        why = explain_error(event, thing, after) or _BECAUSE.get((event.error, reads))
         if thing is not None and thing.info.kind == "memfd" and event.error == "EPERM":
             why = "its seals forbid it"
         if thing is not None and is_pipe(thing) and event.error == "EPIPE":
-            why = broken(event, thing, after)
-        text = f"got {event.error} from {event.name}{_fd(event)} on {label}" + (
+            why = explain_broken_pipe(event, thing, after)
+        text = f"got {event.error} from {event.name}{_format_fd(event)} on {label}" + (
             f": {why}" if why else ""
         )
         return Clause(text, max(weight, DETAIL), "data", keys)
     if reads and event.asked_for_nothing:
         return Clause(
-            f"read 0 bytes from {label}{_fd(event)}: it asked for no more", DETAIL, "data", keys
+            f"read 0 bytes from {label}{_format_fd(event)}: it asked for no more",
+            DETAIL,
+            "data",
+            keys,
         )
-    end = end_words(event, thing, after) if reads and event.ret == 0 and thing is not None else None
+    end = (
+        explain_end(event, thing, after) if reads and event.ret == 0 and thing is not None else None
+    )
     if end is not None:
         words, weight = end
         return Clause(words, weight, "data", keys)
     travels, more = (
-        travelled(event, after) if thing is not None and thing.info.kind in SOCKETS else ("", 0)
+        describe_route(event, after)
+        if thing is not None and thing.info.kind in SOCKETS
+        else ("", 0)
     )
     weight = max(weight, more)
     if reads and event.ret == 0:
-        text = f"read end of file from {label}{_fd(event)}"
+        text = f"read end of file from {label}{_format_fd(event)}"
         if thing is not None and is_pipe(thing):
-            return Clause(f"{text}: {end_of_file(event, thing, after)}", TURN, "data", keys)
+            return Clause(f"{text}: {explain_end_of_file(event, thing, after)}", TURN, "data", keys)
         return Clause(text, weight, "data", keys)
     if reads:
         verb = "peeked at" if event.has_flag("MSG_PEEK") else "read"
         urgent = " out of band" if event.has_flag("MSG_OOB") else ""
-        amount, lost = received_words(event, thing, before)
-        text = f"{verb} {amount}{urgent} from {label}{_fd(event)}{read_words(event, after)}"
+        amount, lost = describe_received(event, thing, before)
+        text = (
+            f"{verb} {amount}{urgent} from"
+            f" {label}{_format_fd(event)}{describe_sources(event, after)}"
+        )
         weight = TURN if lost and verb == "read" else weight
-        parted = parted_words(event, after) + travels + lost
+        parted = describe_parted_write(event, after) + travels + lost
         return Clause(text + parted, TURN if parted else weight, "data", keys)
     urgent = " out of band" if event.has_flag("MSG_OOB") else ""
-    text = f"wrote {count_bytes(event.ret)}{urgent} to {label}{_fd(event)}"
-    asked = event.number("count" if "count" in event.args else "len")
+    text = f"wrote {count_bytes(event.ret)}{urgent} to {label}{_format_fd(event)}"
+    asked = event.get_number("count" if "count" in event.args else "len")
     if asked is not None and asked > event.ret:
         text += f", of {asked:,} that it had"
     text += travels
-    proved = proved_words(event, after)
+    proved = describe_bytes_between(event, after)
     return Clause(text + proved, TURN if proved else weight, "data", keys)
 
 
-def _moved(event: Call, before: State, after: State) -> Clause:
+def _describe_transfer(event: Call, before: State, after: State) -> Clause:
     ends = []
     for name in ("fd_in", "fd_out"):
-        number = event.number(name)
+        number = event.get_number(name)
         ends.append(after.object_at(event.pid, number) if number is not None else None)
     labels = [
-        f"{end.label if end else '?'}{_fd(event, name)}"
+        f"{end.label if end else '?'}{_format_fd(event, name)}"
         for end, name in zip(ends, ("fd_in", "fd_out"), strict=True)
     ]
     keys = tuple(end.info.key for end in ends if end)
-    weight = max(_weight(end) for end in ends)
+    weight = max(_weigh_object(end) for end in ends)
     if event.error:
         return Clause(
             f"got {event.error} from {event.name} from {labels[0]} to {labels[1]}",
@@ -252,10 +282,8 @@ def _moved(event: Call, before: State, after: State) -> Clause:
     if event.ret == 0:
         if event.asked_for_nothing:
             return Clause(
-                (
-                    f"moved 0 bytes from {labels[0]} to {labels[1]} by {event.name}: it asked for"
-                    " no more"
-                ),
+                f"moved 0 bytes from {labels[0]} to {labels[1]} by {event.name}: it asked for"
+                " no more",
                 DETAIL,
                 "data",
                 keys,
@@ -268,7 +296,7 @@ def _moved(event: Call, before: State, after: State) -> Clause:
         )
         return Clause(text, weight, "data", keys)
     text = f"moved {count_bytes(event.ret)} from {labels[0]} to {labels[1]} by {event.name}"
-    return Clause(text + read_words(event, after), weight, "data", keys)
+    return Clause(text + describe_sources(event, after), weight, "data", keys)
 
 
 def _kind_of_pipe(end: Opened) -> str:
@@ -276,7 +304,7 @@ def _kind_of_pipe(end: Opened) -> str:
     return packets + ("; its ends do not block" if "nonblock" in end.flags else "")
 
 
-def _pair(event: Call, before: State, after: State) -> Clause | None:
+def _describe_pair(event: Call, before: State, after: State) -> Clause | None:
     ends = [e for e in event.effects if isinstance(e, Opened)]
     if len(ends) != 2:
         return None
@@ -284,10 +312,8 @@ def _pair(event: Call, before: State, after: State) -> Clause | None:
     if event.name.startswith("pipe"):
         label = label_of(after, first.object.key)
         return Clause(
-            (
-                f"made the pipe {label}: read end {first.fd}, write end"
-                f" {second.fd}{_kind_of_pipe(second)}"
-            ),
+            f"made the pipe {label}: read end {first.fd}, write end"
+            f" {second.fd}{_kind_of_pipe(second)}",
             TURN,
             "descriptor",
             (first.object.key,),
@@ -299,7 +325,7 @@ def _pair(event: Call, before: State, after: State) -> Clause | None:
     return Clause(text, TURN, "descriptor", tuple(e.object.key for e in ends))
 
 
-def _ready(event: Call, before: State, after: State) -> Clause | None:
+def _describe_ready(event: Call, before: State, after: State) -> Clause | None:
     if event.error:
         return None
     if event.ret == 0:
@@ -313,43 +339,43 @@ def _ready(event: Call, before: State, after: State) -> Clause | None:
 
 
 _SPECIAL: Final[dict[str, Callable[[Call, State, State], Clause | None]]] = {
-    "pipe": _pair,
-    "pipe2": _pair,
-    "socketpair": _pair,
-    "connect": connected,
-    "bind": connected,
-    "listen": connected,
-    "accept": accepted,
-    "accept4": accepted,
-    "shutdown": shut,
-    "getsockopt": option,
-    "sendmmsg": several,
-    "recvmmsg": several,
-    "mq_notify": notify,
-    "msgget": get_queue,
-    "msgctl": control_queue,
-    "msync": synced,
-    "ftruncate": resized,
-    "truncate": resized,
-    "fallocate": allocated,
-    "mmap": not_mapped,
-    "mremap": remapped,
-    "madvise": advised,
-    "fcntl": sealed,
-    "shmctl": segment_control,
-    "shmget": segment_found,
-    "semget": set_got,
-    "semop": changed,
-    "semtimedop": changed,
-    "semctl": controlled,
-    "poll": _ready,
-    "ppoll": _ready,
-    "select": _ready,
-    "pselect6": _ready,
-    "epoll_wait": _ready,
-    "epoll_pwait": _ready,
-    "epoll_pwait2": _ready,
-    "futex": owner_died,
+    "pipe": _describe_pair,
+    "pipe2": _describe_pair,
+    "socketpair": _describe_pair,
+    "connect": describe_connect,
+    "bind": describe_connect,
+    "listen": describe_connect,
+    "accept": describe_accept,
+    "accept4": describe_accept,
+    "shutdown": describe_shutdown,
+    "getsockopt": describe_getsockopt,
+    "sendmmsg": describe_messages,
+    "recvmmsg": describe_messages,
+    "mq_notify": describe_mq_notify,
+    "msgget": describe_msgget,
+    "msgctl": describe_msgctl,
+    "msync": describe_msync,
+    "ftruncate": describe_truncate,
+    "truncate": describe_truncate,
+    "fallocate": describe_fallocate,
+    "mmap": describe_failed_mmap,
+    "mremap": describe_mremap,
+    "madvise": describe_madvise,
+    "fcntl": describe_sealing,
+    "shmctl": describe_shmctl,
+    "shmget": describe_shmget,
+    "semget": describe_semget,
+    "semop": describe_semop,
+    "semtimedop": describe_semop,
+    "semctl": describe_semctl,
+    "poll": _describe_ready,
+    "ppoll": _describe_ready,
+    "select": _describe_ready,
+    "pselect6": _describe_ready,
+    "epoll_wait": _describe_ready,
+    "epoll_pwait": _describe_ready,
+    "epoll_pwait2": _describe_ready,
+    "futex": describe_owner_died,
     **SPECIAL,
     **SIGNAL_CALLS,
     **FOLDER_CALLS,
@@ -360,7 +386,7 @@ _FAILING: Final = calls.having("failing")
 _LOOKS_UP: Final = frozenset({"ENOENT", "ENOTDIR", "EACCES"})
 
 
-def _failed(event: Call, after: State) -> Clause:
+def _describe_failure(event: Call, after: State) -> Clause:
     what = event.args.get(
         "path", event.args.get("pathname", event.args.get("filename", event.args.get("fd", "")))
     )
@@ -373,7 +399,7 @@ def _failed(event: Call, after: State) -> Clause:
     return Clause(text, NOISE if noise else DETAIL, "process")
 
 
-def _effects(event: Call, before: State, after: State) -> Clause | None:
+def _describe_effects(event: Call, before: State, after: State) -> Clause | None:
     """The call's first effect that says something; further ones of the same call are its
     details.
     """
@@ -394,7 +420,9 @@ def _with_ends(event: Call, found: Clause, before: State, after: State) -> Claus
     if len(gone) == 1 and isinstance(event.effects[0], Closed):
         return found
     things = [before.object_at(event.pid, fd) for fd in gone]
-    words = left_words(before, after, (thing.info.key for thing in things if thing is not None))
+    words = describe_lost_ends(
+        before, after, (thing.info.key for thing in things if thing is not None)
+    )
     if not words:
         return found
     return Clause(
@@ -420,11 +448,11 @@ def _duplicated(event: Call, effect: Duplicated, before: State, after: State) ->
     text = f"made descriptor {effect.fd} a duplicate of {effect.source}"
     if thing is None:
         return Clause(text, STEP, "descriptor", ())
-    text += f" ({_end(after, event.pid, effect.fd)})"
+    text += f" ({_describe_end(after, event.pid, effect.fd)})"
     replaced = before.object_at(event.pid, effect.fd)
     if replaced is not None and replaced is not thing:
         text += f", and no longer {replaced.label}"
-    weight = STEP if thing.info.kind in _SEEN_BY_OTHERS else max(_weight(thing), DETAIL)
+    weight = STEP if thing.info.kind in _SEEN_BY_OTHERS else max(_weigh_object(thing), DETAIL)
     return Clause(text, weight, "descriptor", (thing.info.key,))
 
 
@@ -434,7 +462,7 @@ def _close_on_exec(event: Call, effect: CloseOnExec, before: State, after: State
 
 
 def _status_flags(event: Call, effect: StatusFlags, before: State, after: State) -> Clause:
-    label = _end(after, event.pid, effect.fd)
+    label = _describe_end(after, event.pid, effect.fd)
     text = f"set the status flags behind descriptor {effect.fd} ({label})"
     return Clause(f"{text}: {', '.join(effect.flags) or 'none'}", STEP, "descriptor")
 
@@ -450,9 +478,9 @@ def _name_removed(event: Call, effect: NameRemoved, before: State, after: State)
     return Clause(f"removed the name {effect.path}", STEP, "name", keys)
 
 
-def _end(state: State, pid: int, fd: int) -> str:
+def _describe_end(state: State, pid: int, fd: int) -> str:
     """What is behind a descriptor, with the end that it is: `P1, write end`."""
-    file = state.description(pid, fd)
+    file = state.find_description(pid, fd)
     thing = state.object_of(file)
     if file is None or thing is None:
         return "not known"
@@ -468,9 +496,9 @@ _FOR: Final = {
 }
 
 
-def _opened(event: Call, effect: Opened, before: State, after: State) -> Clause:
+def _describe_opened(event: Call, effect: Opened, before: State, after: State) -> Clause:
     thing = after.objects.get(effect.object.key)
-    what = named(thing) if thing else effect.object.path or effect.object.kind
+    what = name_with_kind(thing) if thing else effect.object.path or effect.object.kind
     key = (effect.object.key,)
     if event.name in _RECEIVES:
         return Clause(f"received descriptor {effect.fd}: {what}", TURN, "descriptor", key)
@@ -489,11 +517,11 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Clause:
         weight = STEP
     verb = "opened" if event.name.startswith(("open", "creat", "mq_open")) else "made"
     if effect.object.kind == "file" and event.has_flag("O_EXCL") and weight:
-        where, alive = opening(event, effect, after)
+        where, alive = describe_opening(event, effect, after)
         text = f"made {what}, which did not exist (O_EXCL){where}: descriptor {effect.fd}"
         return Clause(text, TURN if alive else STEP, "descriptor", key)
     flags = f", {', '.join(effect.flags)}" if effect.flags else ""
-    source, _ = opening(event, effect, after) if weight else ("", False)
+    source, _ = describe_opening(event, effect, after) if weight else ("", False)
     weight = max(weight, STEP) if source else weight
     return Clause(
         f"{verb} {what} {_FOR[effect.mode]}{flags}{source}: descriptor {effect.fd}",
@@ -503,20 +531,20 @@ def _opened(event: Call, effect: Opened, before: State, after: State) -> Clause:
     )
 
 
-def _closed(event: Call, effect: Closed, before: State, after: State) -> Clause:
+def _describe_closed(event: Call, effect: Closed, before: State, after: State) -> Clause:
     thing = before.object_at(event.pid, effect.fd)
     if thing is None:
         return Clause(f"closed descriptor {effect.fd}", DETAIL, "descriptor")
-    text = f"closed descriptor {effect.fd} ({_end(before, event.pid, effect.fd)})"
+    text = f"closed descriptor {effect.fd} ({_describe_end(before, event.pid, effect.fd)})"
     key = thing.info.key
-    ended = closed_words(thing, before, after)
+    ended = explain_closed(thing, before, after)
     if ended:
         return Clause(f"{text}: {ended}", TURN, "descriptor", (key,))
     if thing.info.kind not in PIPES:
         return Clause(
             text, STEP if thing.info.kind in _SEEN_BY_OTHERS else NOISE, "descriptor", (key,)
         )
-    words = pipe_closed(before, after, key)
+    words = explain_pipe_closed(before, after, key)
     return (
         Clause(f"{text}: {words}", TURN, "descriptor", (key,))
         if words
@@ -524,7 +552,7 @@ def _closed(event: Call, effect: Closed, before: State, after: State) -> Clause:
     )
 
 
-def _name_created(event: Call, effect: NameCreated) -> Clause:
+def _describe_name_created(event: Call, effect: NameCreated) -> Clause:
     key = (effect.object,) if effect.object else ()
     if event.name.startswith("mk"):
         return Clause(f"made the FIFO {effect.path}", TURN, "name", key)
@@ -536,25 +564,25 @@ def _name_created(event: Call, effect: NameCreated) -> Clause:
 
 
 _EFFECTS: Final[dict[type, Callable[[Call, Any, State, State], Clause | None]]] = {
-    Opened: _opened,
+    Opened: _describe_opened,
     Duplicated: _duplicated,
-    Closed: _closed,
+    Closed: _describe_closed,
     CloseOnExec: _close_on_exec,
     StatusFlags: _status_flags,
     Capacity: _capacity,
-    Mapped: lambda event, effect, _, after: mapped(event, effect, after),
-    Protected: lambda event, effect, _, after: reprotected(event, effect, after),
-    Unmapped: lambda event, effect, before, _: unmapped(event, effect, before),
-    Disposition: lambda event, effect, before, _: disposition(event, effect, before),
-    Mask: lambda event, effect, before, _: mask(event, effect, before),
-    Sent: lambda event, effect, _, after: sent(event, effect, after),
-    NameCreated: lambda event, effect, *_: _name_created(event, effect),
-    Filed: lambda event, effect, _, after: filed(event, effect, after),
+    Mapped: lambda event, effect, _, after: describe_mapped(event, effect, after),
+    Protected: lambda event, effect, _, after: describe_protected(event, effect, after),
+    Unmapped: lambda event, effect, before, _: describe_unmapped(event, effect, before),
+    Disposition: lambda event, effect, before, _: describe_disposition(event, effect, before),
+    Mask: lambda event, effect, before, _: describe_mask(event, effect, before),
+    Sent: lambda event, effect, _, after: describe_sent(event, effect, after),
+    NameCreated: lambda event, effect, *_: _describe_name_created(event, effect),
+    Filed: lambda event, effect, _, after: describe_filed(event, effect, after),
     NameRemoved: _name_removed,
-    Timer: timer,
-    Grouped: grouped,
-    Subreaper: lambda _, effect, *__: subreaper(effect),
-    DeathSignal: lambda _, effect, *__: death_signal(effect),
+    Timer: describe_timer,
+    Grouped: describe_grouped,
+    Subreaper: lambda _, effect, *__: describe_subreaper(effect),
+    DeathSignal: lambda _, effect, *__: describe_death_signal(effect),
     WorkingDirectory: lambda _, effect, *__: Clause(
         f"changed its directory to {effect.path}", DETAIL, "process"
     ),

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.model.query import holders
+from ipcviz.model.query import list_holders
 from ipcviz.model.state import State
 from ipcviz.model.waits.chains import Chain, running_threads
-from ipcviz.model.waits.circles import Circle, circles
+from ipcviz.model.waits.circles import Circle, list_circles
 from ipcviz.model.waits.values import (
     Asleep,
     ConflictingLocks,
@@ -19,9 +19,9 @@ from ipcviz.model.waits.values import (
     Wait,
     Why,
 )
-from ipcviz.narrate.outsiders import names_words
-from ipcviz.narrate.waits import describe_wait, gives_up_words
-from ipcviz.narrate.words import who
+from ipcviz.narrate.outsiders import name_outsiders
+from ipcviz.narrate.waits import describe_first_end, describe_wait
+from ipcviz.narrate.words import name_process
 
 _NAMED: Final = 3
 """How many of several are named."""
@@ -64,7 +64,7 @@ _DOUBTS: Final = {
 """Each doubt in words, with a place for what it is about."""
 
 
-def doubt_words(state: State, doubted: Doubted) -> str:
+def describe_doubt(state: State, doubted: Doubted) -> str:
     """A doubt in words: `only sampled`, `others may have P1`."""
     thing, semaphore = state.objects.get(doubted.about), state.semaphores.get(doubted.about)
     label = thing.label if thing is not None else ""
@@ -73,14 +73,18 @@ def doubt_words(state: State, doubted: Doubted) -> str:
     return _DOUBTS[doubted.doubt].format(label or "it")
 
 
-def circle_words(state: State, found: Circle, now: float | None = None) -> str:
+def describe_circle(state: State, found: Circle, now: float | None = None) -> str:
     """`a[1] and b[2] wait for each other`; `a[1] probably waits for what it has itself (only
     sampled)`.
 
     `now` is for what is left of limits, in session seconds; that of the last event if it is not
     given.
     """
-    names = [who(state, state.threads[tid].pid, tid) for tid in found.tids if tid in state.threads]
+    names = [
+        name_process(state, state.threads[tid].pid, tid)
+        for tid in found.tids
+        if tid in state.threads
+    ]
     probably = "probably " if found.doubts else ""
     why = why_doubtful(state, found) + _limit_of(state, found, now)
     if len(names) == 1:
@@ -92,18 +96,18 @@ def _limit_of(state: State, found: Circle, now: float | None) -> str:
     """`, but a[1] waits at most 1.5 s more`, if a wait in it ends by itself, and that is known;
     empty if not.
     """
-    words = gives_up_words(state, found.tids, now)
+    words = describe_first_end(state, found.tids, now)
     return f", but {words}" if words else ""
 
 
 def why_doubtful(state: State, found: Circle) -> str:
     """Why it is not certain, in brackets after a blank; empty if it is."""
-    doubts = list(dict.fromkeys(doubt_words(state, doubted) for doubted in found.doubts))
+    doubts = list(dict.fromkeys(describe_doubt(state, doubted) for doubted in found.doubts))
     more = ", ..." if len(doubts) > _DOUBTS_TOLD else ""
     return f" ({', '.join(doubts[:_DOUBTS_TOLD])}{more})" if doubts else ""
 
 
-def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None) -> str:
+def describe_chain(state: State, wait: Wait, chain: Chain, now: float | None = None) -> str:
     """Because of whom somebody waits: `for b[2], that for c[3], which goes on`; empty if the wait
     says it all.
 
@@ -118,21 +122,21 @@ def chain_words(state: State, wait: Wait, chain: Chain, now: float | None = None
         wait.why is Why.CHILD or (wait.idle and not chain.pids)
     ):
         return ""
-    names = [_name(state, pid) for pid in chain.pids]
+    names = [_name_process(state, pid) for pid in chain.pids]
     if len(names) > _LONGEST:
         names[_LONGEST - 1 : -1] = [f"{len(names) - _LONGEST} others one after the other"]
     words = ", that ".join(f"for {name}" for name in names)
     if chain.end in ("circle", "again"):
-        return _closed_words(state, chain, names, now)
+        return _describe_closed_chain(state, chain, names, now)
     if chain.end == "several" and chain.last is not None:
-        some = _several_words(state, chain.last)
+        some = _describe_several(state, chain.last)
         return f"{words}, that for {some}" if words else f"for {some}"
     if chain.end == "outside" and chain.last is not None:
-        whom = f"for {names_words(chain.last.outsiders)}, not watched"
+        whom = f"for {name_outsiders(chain.last.outsiders)}, not watched"
         return f"{words}, that {whom}" if words else whom
     if not words or (len(names) == 1 and chain.end == "unknown" and _names_owner(wait)):
         return ""
-    return words + _end_words(state, chain, now)
+    return words + _describe_chain_end(state, chain, now)
 
 
 def _names_owner(wait: Wait) -> bool:
@@ -147,7 +151,7 @@ def _names_owner(wait: Wait) -> bool:
     return False
 
 
-def _closed_words(state: State, chain: Chain, names: list[str], now: float | None) -> str:
+def _describe_closed_chain(state: State, chain: Chain, names: list[str], now: float | None) -> str:
     again = "itself" if len(names) == 1 else f"{names[-1]} again"
     head = ", that ".join(f"for {name}" for name in names[:-1])
     words = f"{head}, that for {again}" if head else "for itself"
@@ -159,16 +163,16 @@ def _closed_words(state: State, chain: Chain, names: list[str], now: float | Non
     return f"{words}: {probably}{what}{why}"
 
 
-def _several_words(state: State, last: Wait) -> str:
+def _describe_several(state: State, last: Wait) -> str:
     pids = last.waker_pids
-    some = " or ".join(_name(state, pid) for pid in pids[:_NAMED])
+    some = " or ".join(_name_process(state, pid) for pid in pids[:_NAMED])
     if last.outsiders:
-        some += f" or {names_words(last.outsiders)}, not watched"
+        some += f" or {name_outsiders(last.outsiders)}, not watched"
     more = f" or {len(pids) - _NAMED} more" if len(pids) > _NAMED else ""
     return f"{some}{more}"
 
 
-def _end_words(state: State, chain: Chain, now: float | None) -> str:
+def _describe_chain_end(state: State, chain: Chain, now: float | None) -> str:
     if chain.end == "idle" and chain.last is not None:
         return f", which is in {describe_wait(state, chain.last, now)}"
     if chain.end in ("busy", "asleep"):
@@ -180,18 +184,18 @@ def _end_words(state: State, chain: Chain, now: float | None) -> str:
     return {"runs": ", which goes on", "stopped": ", which is stopped"}.get(chain.end, "")
 
 
-def _name(state: State, pid: int) -> str:
-    return who(state, pid) if pid in state.processes else f"process {pid}"
+def _name_process(state: State, pid: int) -> str:
+    return name_process(state, pid) if pid in state.processes else f"process {pid}"
 
 
-def stuck_words(state: State, waits: tuple[Wait, ...]) -> str:
+def describe_stuck(state: State, waits: tuple[Wait, ...]) -> str:
     """`cat[12] in read(0) on P1, empty`, and so on; before that, which of them wait for each
     other.
     """
-    around = [circle_words(state, one) for one in circles(state, holders(state))]
+    around = [describe_circle(state, one) for one in list_circles(state, list_holders(state))]
     named = []
     for wait in waits[:_STUCK]:
         thread = "" if wait.tid == wait.pid else f" (thread {wait.tid})"
-        named.append(f"{who(state, wait.pid)}{thread} in {describe_wait(state, wait)}")
+        named.append(f"{name_process(state, wait.pid)}{thread} in {describe_wait(state, wait)}")
     more = f"; and {len(waits) - _STUCK} more" if len(waits) > _STUCK else ""
     return "; ".join([*around, *named]) + more

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ipcviz.events import Limit, MachineFacts, ProcessFacts
-from ipcviz.model.mechanisms.notifiers import seconds_text
+from ipcviz.model.mechanisms.notifiers import format_seconds
 from ipcviz.narrate.words import bytes_text
 
 SIZES: Final = frozenset(
@@ -19,7 +19,7 @@ _YEAR_10000: Final = 253402300800
 """Its first second since 1970."""
 
 
-def date_text(seconds: float) -> str:
+def format_date(seconds: float) -> str:
     """A time in seconds since 1970 as `2026-11-29 18:02:11 UTC`, the same wherever it is read.
 
     `at an unknown time` for what is no time of these eight thousand years.
@@ -42,8 +42,8 @@ def describe_facts(facts: ProcessFacts, host: MachineFacts | None, now: float) -
         Of the limits those
         that there are: one that is unlimited is left out.
     """
-    started = date_text(facts.started)
-    ago = f", {seconds_text(max(0.0, now - facts.started))} before this moment" if now else ""
+    started = format_date(facts.started)
+    ago = f", {format_seconds(max(0.0, now - facts.started))} before this moment" if now else ""
     lines = [f"of user {facts.user}, started {started}{ago}"]
     runs = (
         "on any CPU"

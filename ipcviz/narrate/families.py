@@ -10,7 +10,7 @@ from ipcviz.events.signals import LIBRARY_SIGNALS, signal_name
 from ipcviz.model.mechanisms.families import tty_name
 from ipcviz.model.state import POSIX, State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Clause
-from ipcviz.narrate.words import named, who
+from ipcviz.narrate.words import name_process, name_with_kind
 
 SIGCHLD: Final = 17
 
@@ -19,7 +19,7 @@ FILTER_MODE: Final = 2
 """linux/seccomp.h: the modes of prctl(PR_SET_SECCOMP)."""
 
 
-def grouped(event: Call, effect: Grouped, before: State, after: State) -> Clause:
+def describe_grouped(event: Call, effect: Grouped, before: State, after: State) -> Clause:
     """setsid, setpgid, or an ioctl of the terminal."""
     if event.name == "setsid":
         text = (
@@ -30,7 +30,7 @@ def grouped(event: Call, effect: Grouped, before: State, after: State) -> Clause
     if event.name == "setpgid":
         leads = effect.pgrp == effect.pid
         itself = effect.pid == event.pid
-        whom = "itself" if itself else who(after, effect.pid)
+        whom = "itself" if itself else name_process(after, effect.pid)
         old = before.processes.get(effect.pid)
         if old is not None and old.pgrp == effect.pgrp:
             return Clause(
@@ -67,7 +67,7 @@ def grouped(event: Call, effect: Grouped, before: State, after: State) -> Clause
     return Clause("gave up its controlling terminal", STEP, "process")
 
 
-def subreaper(effect: Subreaper) -> Clause:
+def describe_subreaper(effect: Subreaper) -> Clause:
     """prctl(PR_SET_CHILD_SUBREAPER)."""
     if effect.enabled:
         return Clause(
@@ -86,10 +86,10 @@ def waits_for_nobody(state: State, pid: int) -> str:
     if parent is None or how is None or not (how.action == "ignore" or "SA_NOCLDWAIT" in how.flags):
         return ""
     asked = "ignores SIGCHLD" if how.action == "ignore" else "has set SA_NOCLDWAIT"
-    return f"its parent {who(state, parent.pid)} {asked}"
+    return f"its parent {name_process(state, parent.pid)} {asked}"
 
 
-def death_signal(effect: DeathSignal) -> Clause:
+def describe_death_signal(effect: DeathSignal) -> Clause:
     """prctl(PR_SET_PDEATHSIG)."""
     if effect.signo:
         return Clause(
@@ -103,15 +103,19 @@ def death_signal(effect: DeathSignal) -> Clause:
     )
 
 
-def adopted(orphans: Iterable[Orphan], after: State) -> str:
+def describe_orphans(orphans: Iterable[Orphan], after: State) -> str:
     """`its child b[12] is now that of init[1]`; empty if there are none."""
     by: dict[tuple[int, str], list[int]] = {}
     for orphan in orphans:
         by.setdefault((orphan.reaper, orphan.name), []).append(orphan.pid)
     parts = []
     for (reaper, name), pids in by.items():
-        to = who(after, reaper) if reaper in after.processes else f"{name or 'process'}[{reaper}]"
-        shown = ", ".join(who(after, pid) for pid in pids[:3]) + (
+        to = (
+            name_process(after, reaper)
+            if reaper in after.processes
+            else f"{name or 'process'}[{reaper}]"
+        )
+        shown = ", ".join(name_process(after, pid) for pid in pids[:3]) + (
             f" and {len(pids) - 3} more" if len(pids) > 3 else ""
         )
         parts.append(
@@ -121,7 +125,7 @@ def adopted(orphans: Iterable[Orphan], after: State) -> str:
     return ", ".join(parts)
 
 
-def _other_namespaces(event: Call, before: State, after: State) -> Clause | None:
+def _describe_namespaces(event: Call, before: State, after: State) -> Clause | None:
     """unshare(2), setns(2)."""
     if event.error:
         return Clause(f"got {event.error} from {event.name}", DETAIL, "process")
@@ -135,9 +139,9 @@ def _other_namespaces(event: Call, before: State, after: State) -> Clause | None
     return Clause(f"{verb} {kinds or 'namespace'} ({event.name})", TURN, "process")
 
 
-def _debugs(event: Call, before: State, after: State) -> Clause | None:
+def _describe_ptrace(event: Call, before: State, after: State) -> Clause | None:
     """ptrace(2): a debugger, or what asks to be debugged. A process has one tracer."""
-    request, pid = event.text("request"), event.args.get("pid")
+    request, pid = event.get_text("request"), event.args.get("pid")
     asks = request == "PTRACE_TRACEME"
     if not asks and request not in ("PTRACE_ATTACH", "PTRACE_SEIZE"):
         return None
@@ -146,7 +150,7 @@ def _debugs(event: Call, before: State, after: State) -> Clause | None:
     if asks:
         whom = "its parent"
     elif isinstance(pid, int) and watched:
-        whom = who(after, pid)
+        whom = name_process(after, pid)
     if event.error:
         why = f": ipcviz traces {'it' if asks else whom} already, and a process has one tracer"
         text = f"got {event.error} from ptrace ({request})"
@@ -161,7 +165,7 @@ def _debugs(event: Call, before: State, after: State) -> Clause | None:
     )
 
 
-def _confined(event: Call, before: State, after: State) -> Clause | None:
+def _describe_confinement(event: Call, before: State, after: State) -> Clause | None:
     """prctl(PR_SET_SECCOMP) and seccomp(2): strict mode, or a filter."""
     filters = "SECCOMP_SET_MODE_FILTER" if event.name == "seccomp" else FILTER_MODE
     strict = "SECCOMP_SET_MODE_STRICT" if event.name == "seccomp" else STRICT_MODE
@@ -189,7 +193,7 @@ def _confined(event: Call, before: State, after: State) -> Clause | None:
         if made is None or thing is None:
             return Clause(text, STEP, "process")
         return Clause(
-            f"{text}, and made {named(thing)}: descriptor {made.fd}",
+            f"{text}, and made {name_with_kind(thing)}: descriptor {made.fd}",
             STEP,
             "descriptor",
             (thing.info.key,),
@@ -212,7 +216,7 @@ _KINDS: Final = {
 }
 
 
-def timer(event: Call, effect: Timer, before: State, after: State) -> Clause:
+def describe_timer(event: Call, effect: Timer, before: State, after: State) -> Clause:
     """alarm, setitimer, timer_create, timer_settime, timer_delete."""
     number = effect.id
     key = (event.pid, POSIX + number if number >= 0 else effect.signo)
@@ -240,10 +244,10 @@ def timer(event: Call, effect: Timer, before: State, after: State) -> Clause:
 
 
 SPECIAL: Final = {
-    "prctl": _confined,
-    "seccomp": _confined,
-    "unshare": _other_namespaces,
-    "setns": _other_namespaces,
-    "ptrace": _debugs,
+    "prctl": _describe_confinement,
+    "seccomp": _describe_confinement,
+    "unshare": _describe_namespaces,
+    "setns": _describe_namespaces,
+    "ptrace": _describe_ptrace,
 }
 """Calls that change whom a process can meet, or who watches it."""

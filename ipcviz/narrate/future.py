@@ -26,7 +26,7 @@ _SEALS: Final = (
 )
 
 
-def lasting_words(state: State, changes: Sequence[PossibleChange]) -> str:
+def explain_lasting(state: State, changes: Sequence[PossibleChange]) -> str:
     """That a wait does not end by itself, or what could end it.
 
     `: that will not change by itself`; `; its timer for SIGALRM or another process that opens F1
@@ -34,13 +34,13 @@ def lasting_words(state: State, changes: Sequence[PossibleChange]) -> str:
     """
     if not changes:
         return ": that will not change by itself"
-    named = [_word(state, change) for change in changes[:_NAMED]]
+    named = [_describe_change(state, change) for change in changes[:_NAMED]]
     if len(changes) > _NAMED:
         named.append("others")
     return f"; {join_or(named)} could end that"
 
 
-def _word(state: State, change: PossibleChange) -> str:
+def _describe_change(state: State, change: PossibleChange) -> str:
     label = label_of(state, change.object) if change.object else ""
     signal = (
         signal_name(change.signo) if change.signo and change.signo not in LIBRARY_SIGNALS else ""
@@ -77,7 +77,7 @@ def unless_reopened(state: State, changes: Iterable[PossibleChange], how: str) -
     )
 
 
-def sealed_words(seals: str) -> str:
+def explain_seals(seals: str) -> str:
     """What nobody can do any more with a memfd that was sealed: a seal is for ever (fcntl(2));
     empty for no seal.
     """

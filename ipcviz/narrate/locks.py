@@ -7,10 +7,16 @@ from typing import Final
 
 from ipcviz.events import Call, FileLock
 from ipcviz.model import query
-from ipcviz.model.mechanisms.locks import blocking, lock_holders, range_words, unlocked, wanted
+from ipcviz.model.mechanisms.locks import (
+    build_unlocked_range,
+    describe_range,
+    find_wanted_lock,
+    list_blocking_locks,
+    lock_holders,
+)
 from ipcviz.model.state import State
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Clause
-from ipcviz.narrate.words import label_of, who
+from ipcviz.narrate.words import label_of, name_process
 
 _SORTS: Final = {
     "flock": "flock",
@@ -20,18 +26,18 @@ _SORTS: Final = {
 }
 
 
-def _names(state: State, pids: Iterable[int]) -> str:
-    shown = [who(state, pid) for pid in pids]
+def _name_processes(state: State, pids: Iterable[int]) -> str:
+    shown = [name_process(state, pid) for pid in pids]
     return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
 
 
 def _holders_have(state: State, found: Iterable[FileLock]) -> str:
     """`sh[12] has`, `sh[12], cat[13] have`; empty if nobody is known."""
     pids = sorted({pid for lock in found for pid in lock_holders(state, lock)})
-    return f"{_names(state, pids)} {'has' if len(pids) == 1 else 'have'}" if pids else ""
+    return f"{_name_processes(state, pids)} {'has' if len(pids) == 1 else 'have'}" if pids else ""
 
 
-def locking(event: Call, before: State, after: State) -> Clause:
+def describe_locking(event: Call, before: State, after: State) -> Clause:
     """What a call of flock or fcntl did."""
     label, keys = (
         label_of(after, event.object) or "a file",
@@ -39,26 +45,26 @@ def locking(event: Call, before: State, after: State) -> Clause:
     )
     number = event.fd
     fd = number if number is not None else -1
-    descriptor = after.descriptor(event.pid, fd)
-    wish = wanted(event.args, event.pid, descriptor.ofd if descriptor else 0)
+    descriptor = after.find_descriptor(event.pid, fd)
+    wish = find_wanted_lock(event.args, event.pid, descriptor.ofd if descriptor else 0)
     if wish is None:
         if event.error:
             return Clause(
                 f"got {event.error} from {event.name} on {label} (fd {fd})", DETAIL, "name", keys
             )
         waiting = any(lock.waits for lock in before.locks.get(event.object, ()))
-        part = range_words(unlocked(event.args))
+        part = describe_range(build_unlocked_range(event.args))
         return Clause(
             f"released its lock on {label}{f', {part}' if part else ''} (fd {fd})",
             TURN if waiting else STEP,
             "name",
             keys,
         )
-    part = range_words(wish)
+    part = describe_range(wish)
     lock = f"{'exclusive' if wish.mode == 'w' else 'shared'} {_SORTS[wish.kind]} lock on {label}"
     lock += f", {part}" if part else ""
     if event.error in ("EAGAIN", "EACCES"):
-        found = blocking(after, event.object, wish)
+        found = list_blocking_locks(after, event.object, wish)
         why = f"{_holders_have(after, found) or 'somebody else has'} it"
         if {pid for lock in found for pid in lock_holders(after, lock)} == {event.pid}:
             why = "it has one itself, by another open file description"
@@ -84,12 +90,12 @@ def locking(event: Call, before: State, after: State) -> Clause:
     )
 
 
-def owner_died(event: Call, before: State, after: State) -> Clause | None:
+def describe_owner_died(event: Call, before: State, after: State) -> Clause | None:
     """A wait for a robust mutex that ended because the owner did."""
-    tid = event.number("died")
+    tid = event.get_number("died")
     if tid is None:
         return None
-    owner = who(after, tid) if tid in after.processes else f"thread {tid}"
+    owner = name_process(after, tid) if tid in after.processes else f"thread {tid}"
     text = (
         f"was woken because {owner} has ended while it held the robust mutex: who takes it next"
         " gets EOWNERDEAD"
@@ -99,7 +105,7 @@ def owner_died(event: Call, before: State, after: State) -> Clause | None:
 
 def lost_by_close(pid: int, fd: int, before: State, after: State) -> str:
     """What closing a descriptor meant for locks on its file; empty if nothing."""
-    descriptor = before.descriptor(pid, fd)
+    descriptor = before.find_descriptor(pid, fd)
     thing = before.object_at(pid, fd)
     if descriptor is None or thing is None:
         return ""
@@ -154,10 +160,12 @@ def who_has_file(path: str, state: State) -> str:
         for key, thing in state.objects.items()
         if thing.info.kind == "file" and not thing.unlinked and thing.info.path.endswith(ending)
     ]
-    rows = query.holders(state)
+    rows = query.list_holders(state)
     pids = {row.pid for key in found for row in rows.get(key, ())} if len(found) == 1 else set()
     if pids:
-        return f"{_names(state, sorted(pids))} {'has' if len(pids) == 1 else 'have'} it open"
+        return (
+            f"{_name_processes(state, sorted(pids))} {'has' if len(pids) == 1 else 'have'} it open"
+        )
     return (
         "no watched process has it open"
         if found

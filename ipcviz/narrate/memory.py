@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from ipcviz.events import Call, MapEntry, Mapped, Protected, SignalDelivered, Unmapped
 from ipcviz.model import query
-from ipcviz.model.mechanisms.system_v_keys import key_words, warning_of
+from ipcviz.model.mechanisms.system_v_keys import describe_key, warning_of
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import State
-from ipcviz.narrate.future import sealed_words
+from ipcviz.narrate.future import explain_seals
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Clause
-from ipcviz.narrate.words import count_bytes, label_of, who, with_warning
+from ipcviz.narrate.words import count_bytes, label_of, name_process, with_warning
 
 _DEFAULT_PAGE = 4096
 
 
-def _page(state: State) -> int:
+def _find_page_size(state: State) -> int:
     return state.started.page_size if state.started is not None else _DEFAULT_PAGE
 
 
 def _whole_pages(state: State, size: int) -> int:
-    page = _page(state)
+    page = _find_page_size(state)
     return (size + page - 1) // page * page
 
 
-def mapped(event: Call, effect: Mapped, after: State) -> Clause:
+def describe_mapped(event: Call, effect: Mapped, after: State) -> Clause:
     """A new mapping, and a warning if it is longer than what it maps."""
     label = label_of(after, effect.object.key)
     kind = "shared" if effect.shared else "private"
@@ -50,7 +50,7 @@ def mapped(event: Call, effect: Mapped, after: State) -> Clause:
     return Clause(text, weight, "memory", (effect.object.key,))
 
 
-def unmapped(event: Call, effect: Unmapped, before: State) -> Clause | None:
+def describe_unmapped(event: Call, effect: Unmapped, before: State) -> Clause | None:
     """A mapping that went, whole or in part."""
     entry = query.mapping_at(before, event.pid, effect.start, effect.length)
     if entry is None:
@@ -68,7 +68,7 @@ def unmapped(event: Call, effect: Unmapped, before: State) -> Clause | None:
     )
 
 
-def reprotected(event: Call, effect: Protected, after: State) -> Clause | None:
+def describe_protected(event: Call, effect: Protected, after: State) -> Clause | None:
     """A protection that changed."""
     entry = query.mapping_at(after, event.pid, effect.start, effect.length)
     if entry is None:
@@ -82,9 +82,9 @@ def reprotected(event: Call, effect: Protected, after: State) -> Clause | None:
     return Clause(text, STEP, "memory", (entry.object.key,))
 
 
-def remapped(event: Call, before: State, after: State) -> Clause | None:
+def describe_mremap(event: Call, before: State, after: State) -> Clause | None:
     """mremap(2): moved, or made longer or shorter."""
-    address, old, new = (_number(event, name) for name in ("address", "length", "newlength"))
+    address, old, new = (_parse_number(event, name) for name in ("address", "length", "newlength"))
     entry = query.mapping_at(before, event.pid, address, max(old, 1))
     if entry is None:
         return None
@@ -128,18 +128,18 @@ def remapped(event: Call, before: State, after: State) -> Clause | None:
     return Clause(text, STEP, "memory", keys)
 
 
-def _number(event: Call, name: str) -> int:
+def _parse_number(event: Call, name: str) -> int:
     try:
         return int(str(event.args.get(name, 0)), 0)
     except ValueError:
         return 0
 
 
-def advised(event: Call, before: State, after: State) -> Clause | None:
+def describe_madvise(event: Call, before: State, after: State) -> Clause | None:
     """madvise(2), where it changes what is there."""
     advice = event.args.get("advice")
     entry = query.mapping_at(
-        before, event.pid, _number(event, "address"), max(_number(event, "length"), 1)
+        before, event.pid, _parse_number(event, "address"), max(_parse_number(event, "length"), 1)
     )
     if (
         entry is None
@@ -148,7 +148,7 @@ def advised(event: Call, before: State, after: State) -> Clause | None:
     ):
         return None
     count, label = (
-        count_bytes(_whole_pages(after, _number(event, "length"))),
+        count_bytes(_whole_pages(after, _parse_number(event, "length"))),
         label_of(after, entry.object.key),
     )
     if advice == "MADV_REMOVE":
@@ -165,20 +165,20 @@ def advised(event: Call, before: State, after: State) -> Clause | None:
     return Clause(text, STEP, "memory", (entry.object.key,))
 
 
-def allocated(event: Call, before: State, after: State) -> Clause | None:
+def describe_fallocate(event: Call, before: State, after: State) -> Clause | None:
     """fallocate(2)."""
     if not event.object:
         return None
     label, mode = label_of(after, event.object), str(event.args.get("mode", "0"))
     if event.error:
         return Clause(
-            f"got {event.error} from fallocate of {label}{_sealed(event, after)}",
+            f"got {event.error} from fallocate of {label}{_explain_refusal(event, after)}",
             STEP,
             "memory",
             (event.object,),
         )
-    count, offset = count_bytes(_number(event, "length")), _number(event, "offset")
-    mapped_by = bool(query.mappers(after).get(event.object))
+    count, offset = count_bytes(_parse_number(event, "length")), _parse_number(event, "offset")
+    mapped_by = bool(query.list_mappers(after).get(event.object))
     if "PUNCH_HOLE" in mode or "ZERO_RANGE" in mode:
         text = f"zeroed {count} of {label} from byte {offset:,} on (fallocate, {mode})"
     else:
@@ -188,7 +188,7 @@ def allocated(event: Call, before: State, after: State) -> Clause | None:
     return Clause(text, STEP if mapped_by else DETAIL, "memory", (event.object,))
 
 
-def sealed(event: Call, before: State, after: State) -> Clause | None:
+def describe_sealing(event: Call, before: State, after: State) -> Clause | None:
     """fcntl(2) with F_ADD_SEALS."""
     seals = event.args.get("seals")
     if seals is None or not event.object:
@@ -199,11 +199,11 @@ def sealed(event: Call, before: State, after: State) -> Clause | None:
             f"could not seal {label} ({seals}): {event.error}", STEP, "memory", (event.object,)
         )
     return Clause(
-        f"sealed {label} ({seals}){sealed_words(str(seals))}", TURN, "memory", (event.object,)
+        f"sealed {label} ({seals}){explain_seals(str(seals))}", TURN, "memory", (event.object,)
     )
 
 
-def _sealed(event: Call, state: State) -> str:
+def _explain_refusal(event: Call, state: State) -> str:
     """Why a memfd refuses what its descriptor allows."""
     thing = state.objects.get(event.object)
     return (
@@ -213,29 +213,29 @@ def _sealed(event: Call, state: State) -> str:
     )
 
 
-def not_mapped(event: Call, before: State, after: State) -> Clause | None:
+def describe_failed_mmap(event: Call, before: State, after: State) -> Clause | None:
     """mmap(2) that failed; what it mapped otherwise is told by its effects."""
     if not event.error:
         return None
     label = label_of(after, event.object) if event.object else "anonymous memory"
-    why = _sealed(event, after)
+    why = _explain_refusal(event, after)
     if event.error == "EACCES" and event.object:
         why = ": its descriptor is not open for that"
-    text = f"could not map {count_bytes(_number(event, 'length'))} of {label} "
+    text = f"could not map {count_bytes(_parse_number(event, 'length'))} of {label} "
     text += f"({event.args.get('prot')}, {event.args.get('flags')}): {event.error}{why}"
     return Clause(
         text, STEP if event.object else DETAIL, "memory", (event.object,) if event.object else ()
     )
 
 
-def synced(event: Call, before: State, after: State) -> Clause | None:
+def describe_msync(event: Call, before: State, after: State) -> Clause | None:
     """msync(2)."""
     if not event.object:
         return None
     label = label_of(after, event.object)
     if event.error:
         return Clause(f"got {event.error} from msync of {label}", STEP, "memory", (event.object,))
-    length = event.number("length")
+    length = event.get_number("length")
     synchronous = event.has_flag("MS_SYNC")
     how = "and waited until it was" if synchronous else "without waiting for it"
     count = count_bytes(length) if length is not None else "some bytes"
@@ -247,9 +247,9 @@ def synced(event: Call, before: State, after: State) -> Clause | None:
     )
 
 
-def resized(event: Call, before: State, after: State) -> Clause | None:
+def describe_truncate(event: Call, before: State, after: State) -> Clause | None:
     """ftruncate(2) and truncate(2): and whose mappings are longer than the object now."""
-    length = event.number("length")
+    length = event.get_number("length")
     if not event.object or length is None:
         return None
     label = label_of(after, event.object)
@@ -258,33 +258,33 @@ def resized(event: Call, before: State, after: State) -> Clause | None:
     if event.error:
         text = (
             f"could not set the size of {label} to {count_bytes(length)}:"
-            f" {event.error}{_sealed(event, after)}"
+            f" {event.error}{_explain_refusal(event, after)}"
         )
         return Clause(text, STEP, "memory", (event.object,))
     text = f"set the size of {label} to {count_bytes(length)}"
     beyond = [
         row.pid
-        for row in query.mappers(after).get(event.object, ())
+        for row in query.list_mappers(after).get(event.object, ())
         if row.entry.offset + row.entry.length > _whole_pages(after, length)
     ]
     if beyond:
-        names = ", ".join(who(after, pid) for pid in dict.fromkeys(beyond))
+        names = ", ".join(name_process(after, pid) for pid in dict.fromkeys(beyond))
         text += f"; {names} {'has' if len(set(beyond)) == 1 else 'have'} more than that mapped: "
         text += "touching a page beyond the end raises SIGBUS"
     return Clause(text, TURN if beyond else STEP, "memory", (event.object,))
 
 
-def segment_found(event: Call, before: State, after: State) -> Clause | None:
+def describe_shmget(event: Call, before: State, after: State) -> Clause | None:
     """shmget(2)."""
     key = event.args.get("key", 0)
     flags = event.args.get("flags", 0)
     if event.error:
         return Clause(
-            f"got {event.error} from shmget for {key_words(key)} ({flags})", STEP, "memory", ()
+            f"got {event.error} from shmget for {describe_key(key)} ({flags})", STEP, "memory", ()
         )
     size = event.args.get("size", 0)
     count = f" of {count_bytes(size)}" if isinstance(size, int) and size else ""
-    text = f"got the System V segment {event.ret}{count} for {key_words(key)} ({flags})"
+    text = f"got the System V segment {event.ret}{count} for {describe_key(key)} ({flags})"
     return Clause(
         with_warning(text, key),
         TURN if warning_of(key) else STEP,
@@ -293,7 +293,7 @@ def segment_found(event: Call, before: State, after: State) -> Clause | None:
     )
 
 
-def segment_control(event: Call, before: State, after: State) -> Clause | None:
+def describe_shmctl(event: Call, before: State, after: State) -> Clause | None:
     """shmctl(2) with IPC_RMID; other commands change nothing that is shown."""
     if event.args.get("cmd") != "IPC_RMID":
         return None
@@ -306,17 +306,18 @@ def segment_control(event: Call, before: State, after: State) -> Clause | None:
             "memory",
             (key,),
         )
-    attached = {row.pid for row in query.mappers(after).get(key, ())}
+    attached = {row.pid for row in query.list_mappers(after).get(key, ())}
     text = f"removed the System V segment {number} (IPC_RMID)"
     if attached:
         text += (
-            f": it stays as long as {', '.join(who(after, pid) for pid in sorted(attached))}"
+            ": it stays as long as"
+            f" {', '.join(name_process(after, pid) for pid in sorted(attached))}"
             f" {'has' if len(attached) == 1 else 'have'} it attached"
         )
     return Clause(text, STEP, "memory", (key,))
 
 
-def fault_words(state: State, event: SignalDelivered) -> str:
+def explain_fault(state: State, event: SignalDelivered) -> str:
     """Why an access to memory failed, from the signal's code and what lies at the address.
 
     Args:
@@ -334,17 +335,17 @@ def fault_words(state: State, event: SignalDelivered) -> str:
         )
     entry = event.fault.mapping if event.fault is not None else None
     if entry is None:
-        if event.address < _page(state):
+        if event.address < _find_page_size(state):
             return f"{at}: nothing is mapped there, it is next to a null pointer"
         return f"{at}: nothing is mapped there"
     assert event.fault is not None
-    place = _place(state, event, entry)
+    place = _describe_place(state, event, entry)
     offset = entry.offset + event.address - entry.start
     size = event.fault.size
     if event.code == "BUS_ADRERR":
         if size >= 0 and offset >= size:
             return (
-                f"{at} is byte {offset:,} of {_name(state, entry)}, past its end: it has"
+                f"{at} is byte {offset:,} of {_name_mapping(state, entry)}, past its end: it has"
                 f" {count_bytes(size)}"
             )
         return f"{at}{place}: the page could not be had (no space, or an error of the file system)"
@@ -362,7 +363,7 @@ def fault_words(state: State, event: SignalDelivered) -> str:
     return f"{at}{place}: {event.code}"
 
 
-def _name(state: State, entry: MapEntry) -> str:
+def _name_mapping(state: State, entry: MapEntry) -> str:
     found = state.objects.get(entry.object.key)
     if found is not None:
         return found.label
@@ -370,10 +371,11 @@ def _name(state: State, entry: MapEntry) -> str:
     return path.rpartition("/")[2] or path or "memory without a name"
 
 
-def _place(state: State, event: SignalDelivered, entry: MapEntry) -> str:
+def _describe_place(state: State, event: SignalDelivered, entry: MapEntry) -> str:
     kind = "shared" if entry.shared else "private"
     if entry.object.key == "vm":
         return f", in {entry.object.path or 'private memory'}"
     return (
-        f", byte {entry.offset + event.address - entry.start:,} of {_name(state, entry)} ({kind})"
+        f", byte {entry.offset + event.address - entry.start:,} of {_name_mapping(state, entry)}"
+        f" ({kind})"
     )

@@ -10,11 +10,11 @@ from ipcviz.events import Call
 from ipcviz.events.calls import WRITES
 from ipcviz.events.kinds import NOTIFIERS
 from ipcviz.events.signals import signal_name
-from ipcviz.model.mechanisms.notifiers import signal_words
+from ipcviz.model.mechanisms.notifiers import describe_signals
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.sentence import DETAIL, STEP, Clause
-from ipcviz.narrate.signals import took
-from ipcviz.narrate.words import label_of, who
+from ipcviz.narrate.signals import describe_taken
+from ipcviz.narrate.words import label_of, name_process
 
 _INOTIFY_HEAD: Final = 16
 """Bytes of struct inotify_event before the name (inotify(7))."""
@@ -41,18 +41,22 @@ _HAPPENED: Final = (
 _WHERE: Final = re.compile(" (into|out of|in|from) {place}")
 
 
-def moved(event: Call, before: State, after: State) -> Clause | None:
+def describe_notifier_io(event: Call, before: State, after: State) -> Clause | None:
     """A read or write of such a descriptor; None for other objects, and for what failed."""
     thing = after.objects.get(event.object)
     if thing is None or thing.info.kind not in NOTIFIERS or event.error or event.ret <= 0:
         return None
-    words = f"took {found} out of {thing.label}" if (found := took(event, before, after)) else ""
-    words = words or _moved(event, thing, after)
+    words = (
+        f"took {found} out of {thing.label}"
+        if (found := describe_taken(event, before, after))
+        else ""
+    )
+    words = words or _describe_data(event, thing, after)
     number = event.args.get("fd")
     return Clause(f"{words} (fd {number})", STEP, "data", (event.object,)) if words else None
 
 
-def _moved(event: Call, thing: Object, after: State) -> str:
+def _describe_data(event: Call, thing: Object, after: State) -> str:
     kind, data = thing.info.kind, event.data
     number = int.from_bytes(data[:8], "little") if len(data) >= 8 else -1
     if kind == "eventfd" and number >= 0:
@@ -67,14 +71,14 @@ def _moved(event: Call, thing: Object, after: State) -> str:
         return f"read from the timer {thing.label} that it has expired {times}"
     if kind == "signalfd" and len(data) >= 16:
         signo, _, _, pid = struct.unpack_from("<IiiI", data)
-        source = f" from {who(after, pid)}" if pid else ""
+        source = f" from {name_process(after, pid)}" if pid else ""
         return f"took {signal_name(signo)}{source} out of {thing.label}"
     if kind == "inotify" and len(data) >= _INOTIFY_HEAD:
-        return f"read from {thing.label} that {_happened(event, thing, after)}"
+        return f"read from {thing.label} that {_describe_inotify_event(event, thing, after)}"
     return ""
 
 
-def _happened(event: Call, thing: Object, after: State) -> str:
+def _describe_inotify_event(event: Call, thing: Object, after: State) -> str:
     """The first event of what an inotify descriptor gave."""
     data = event.data
     wd, mask, _, length = struct.unpack_from("<iIII", data)
@@ -97,7 +101,7 @@ def _happened(event: Call, thing: Object, after: State) -> str:
     if not name and "{name}" in words:
         # It happened to what is watched itself, which is no directory.
         words, name = _WHERE.sub("", words), place
-    count = event.number("events")
+    count = event.get_number("events")
     more = f"{count - 1:,} more" if count is not None and count > 1 else "more"
     text = words.format(name=name, place=place) + (
         f", and {more}" if len(data) > _INOTIFY_HEAD + length else ""
@@ -106,24 +110,24 @@ def _happened(event: Call, thing: Object, after: State) -> str:
     return text + ("; and that further events were lost: its queue was full" if lost else "")
 
 
-def _ends(event: Call, after: State) -> tuple[str, str, tuple[str, ...]]:
+def _describe_epoll_ends(event: Call, after: State) -> tuple[str, str, tuple[str, ...]]:
     """(label of the set, what the call puts into it, keys) of epoll_ctl."""
     label = label_of(after, event.object) if event.object else "an epoll set"
-    number = event.number("target")
+    number = event.get_number("target")
     thing = after.object_at(event.pid, number) if number is not None else None
     keys = tuple(key for key in (event.object, thing.info.key if thing else "") if key)
     return label, f"{thing.label if thing else 'a descriptor'} (fd {number})", keys
 
 
-def epoll_control(event: Call, before: State, after: State) -> Clause | None:
+def describe_epoll_ctl(event: Call, before: State, after: State) -> Clause | None:
     """epoll_ctl(2)."""
-    label, what, keys = _ends(event, after)
+    label, what, keys = _describe_epoll_ends(event, after)
     if event.error:
         return Clause(
             f"got {event.error} from epoll_ctl for {what} in {label}", DETAIL, "descriptor", keys
         )
-    operation = event.text("op")
-    events = event.text("event").replace("|", ", ")
+    operation = event.get_text("op")
+    events = event.get_text("event").replace("|", ", ")
     if operation == "EPOLL_CTL_DEL":
         return Clause(f"took {what} out of the epoll set {label}", DETAIL, "descriptor", keys)
     verb = "put" if operation == "EPOLL_CTL_ADD" else "changed"
@@ -135,14 +139,14 @@ def epoll_control(event: Call, before: State, after: State) -> Clause | None:
     return Clause(f"{verb} {what} {into}: {events}", DETAIL, "descriptor", keys)
 
 
-def timer_set(event: Call, before: State, after: State) -> Clause | None:
+def describe_timer_set(event: Call, before: State, after: State) -> Clause | None:
     """timerfd_settime(2)."""
     label, keys = label_of(after, event.object), (event.object,) if event.object else ()
     if event.error:
         return Clause(
             f"got {event.error} from timerfd_settime of {label}", DETAIL, "descriptor", keys
         )
-    words = event.text("new")
+    words = event.get_text("new")
     if words.startswith("0 s"):
         return Clause(f"disarmed the timer {label}", STEP, "descriptor", keys)
     if event.has_flag("TIMER_ABSTIME"):
@@ -156,32 +160,32 @@ def timer_set(event: Call, before: State, after: State) -> Clause | None:
     return Clause(f"armed the timer {label}: it expires in {words}", STEP, "descriptor", keys)
 
 
-def signals_set(event: Call, before: State, after: State) -> Clause | None:
+def describe_signals_set(event: Call, before: State, after: State) -> Clause | None:
     """signalfd(2)."""
     if event.error:
         return Clause(f"got {event.error} from {event.name}", DETAIL, "descriptor")
-    mask = event.number("mask")
+    mask = event.get_number("mask")
     thing = after.object_at(event.pid, event.ret)
     label = thing.label if thing else "a signal descriptor"
     keys = (thing.info.key,) if thing else ()
-    words = signal_words(mask & _ALL) if mask is not None else "signals"
+    words = describe_signals(mask & _ALL) if mask is not None else "signals"
     return Clause(
         f"made {words} readable from {label}: descriptor {event.ret}", STEP, "descriptor", keys
     )
 
 
-def watch_added(event: Call, before: State, after: State) -> Clause | None:
+def describe_watch_added(event: Call, before: State, after: State) -> Clause | None:
     """inotify_add_watch(2)."""
     label, keys = label_of(after, event.object), (event.object,) if event.object else ()
     path = event.args.get("path", "?")
     if event.error:
         return Clause(f"got {event.error} from inotify_add_watch of {path}", STEP, "name", keys)
-    events = event.text("mask").split("|")
+    events = event.get_text("mask").split("|")
     words = ", ".join(events[:4]) + (f" and {len(events) - 4} more" if len(events) > 4 else "")
     return Clause(f"watches {path} by {label} from now on: {words}", STEP, "name", keys)
 
 
-def watch_removed(event: Call, before: State, after: State) -> Clause | None:
+def describe_watch_removed(event: Call, before: State, after: State) -> Clause | None:
     """inotify_rm_watch(2)."""
     if event.error:
         return Clause(f"got {event.error} from inotify_rm_watch", DETAIL, "name")
@@ -195,11 +199,11 @@ def watch_removed(event: Call, before: State, after: State) -> Clause | None:
 
 
 SPECIAL: Final = {
-    "epoll_ctl": epoll_control,
-    "timerfd_settime": timer_set,
-    "signalfd": signals_set,
-    "signalfd4": signals_set,
-    "inotify_add_watch": watch_added,
-    "inotify_rm_watch": watch_removed,
+    "epoll_ctl": describe_epoll_ctl,
+    "timerfd_settime": describe_timer_set,
+    "signalfd": describe_signals_set,
+    "signalfd4": describe_signals_set,
+    "inotify_add_watch": describe_watch_added,
+    "inotify_rm_watch": describe_watch_removed,
 }
 """Calls that are about such descriptors alone."""

@@ -24,13 +24,13 @@ _ENDS: Final[dict[Side, str]] = {
 }
 
 
-def outsiders_found(event: Outsiders, before: State, after: State) -> Sentence | None:
+def narrate_outsiders(event: Outsiders, before: State, after: State) -> Sentence | None:
     """Who was found to have what, and of what it can't be said."""
     waited = _waited_for(after)
     told = [
         (outside.object, words)
         for outside in sorted(event.found, key=lambda one: one.object not in waited)
-        if (words := _words(outside, before, after, waited.get(outside.object)))
+        if (words := _describe_outside(outside, before, after, waited.get(outside.object)))
     ]
     if not told:
         return None
@@ -52,7 +52,7 @@ def _waited_for(state: State) -> dict[str, Side]:
     }
 
 
-def _words(outside: Outside, before: State, after: State, side: Side | None) -> str:
+def _describe_outside(outside: Outside, before: State, after: State, side: Side | None) -> str:
     """`sleep[12], which is not watched, has P1 open for writing`; empty for what is no news.
 
     `side` is what somebody waits for of it; None if nobody does: then who has not been found is no
@@ -65,7 +65,7 @@ def _words(outside: Outside, before: State, after: State, side: Side | None) -> 
     if new:
         more = outside.more if not had else 0
         several = len(new) + more > 1
-        subject = f"{names_words(new, more)}, which {'are' if several else 'is'} not watched,"
+        subject = f"{name_outsiders(new, more)}, which {'are' if several else 'is'} not watched,"
         have = "have" if several else "has"
         if new[0].how == "lock":
             return f"{subject} {have} {'locks' if several else 'a lock'} on {label}"
@@ -83,16 +83,16 @@ def _words(outside: Outside, before: State, after: State, side: Side | None) -> 
         ]
     if gone:
         return (
-            f"{names_words(gone)}, not watched, {'have' if len(gone) > 1 else 'has'} {label} open"
-            " no more"
+            f"{name_outsiders(gone)}, not watched, {'have' if len(gone) > 1 else 'has'} {label}"
+            " open no more"
         )
     if outside.holders or known is not None or side is None:
         return ""
-    words = outside_words(after, outside.object, side)
+    words = describe_outsiders(after, outside.object, side)
     return f"{label}: {words}" if words else ""
 
 
-def names_words(found: Iterable[Outsider], more: int = 0) -> str:
+def name_outsiders(found: Iterable[Outsider], more: int = 0) -> str:
     """`sleep[12]`, `sleep[12] and cat[13]`, `sleep[12], cat[13], tee[14] and 2 more`."""
     names = [f"{one.name or 'process'}[{one.pid}]" for one in found]
     more += max(0, len(names) - _NAMED)
@@ -101,7 +101,7 @@ def names_words(found: Iterable[Outsider], more: int = 0) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
-def outside_words(state: State, key: str, side: Side) -> str:
+def describe_outsiders(state: State, key: str, side: Side) -> str:
     """Who of those that are not watched has an end of an object, or why that is not known; empty if
     nobody asked.
 
@@ -115,23 +115,23 @@ def outside_words(state: State, key: str, side: Side) -> str:
     have = "has" if len(found) + outside.more == 1 else "have"
     if any(one.how == "listens" for one in found):
         return (
-            f"{names_words(found, outside.more)}, not watched, {have} not accepted the"
+            f"{name_outsiders(found, outside.more)}, not watched, {have} not accepted the"
             " connection yet"
         )
     watched = side in ("r", "w") and bool(open_modes(state.ends, key) & CAN[side])
     if found:
         return (
-            f"{names_words(found, outside.more)}, not watched, {have}"
+            f"{name_outsiders(found, outside.more)}, not watched, {have}"
             f" {end}{' too' if watched else ''}"
         )
     if watched:
         return ""
     if outside.hidden:
-        return f"who has {end} can't be seen: {hidden_words(outside)}"
+        return f"who has {end} can't be seen: {describe_hidden(outside)}"
     return f"no process that /proc shows has {end}"
 
 
-def hidden_words(outside: Outside) -> str:
+def describe_hidden(outside: Outside) -> str:
     """`3 processes of other users could not be looked at`."""
     one = outside.hidden == 1
     which = "1 process of another user" if one else f"{outside.hidden:,} processes of other users"

@@ -16,9 +16,9 @@ from ipcviz.model.ledger.provenance import waiting_ranges
 from ipcviz.model.state import Object, State
 from ipcviz.model.waits.future import find_ends, find_newcomers
 from ipcviz.model.waits.values import Wait
-from ipcviz.narrate.future import lasting_words, unless_reopened
+from ipcviz.narrate.future import explain_lasting, unless_reopened
 from ipcviz.narrate.sentence import STEP, Clause
-from ipcviz.narrate.words import count_bytes, label_of, who
+from ipcviz.narrate.words import count_bytes, label_of, name_process
 
 _READ: Final = frozenset({"r", "rw"})
 _WRITE: Final = frozenset({"w", "rw"})
@@ -40,7 +40,7 @@ def lost_ends(before: State, after: State, keys: Iterable[str]) -> dict[str, tup
             continue
         had, left = open_modes(before.ends, key), open_modes(after.ends, key)
         if had & _READ and not left & _READ:
-            unread = unread_words(before, key)
+            unread = describe_unread(before, key)
             if left or unread:
                 found[key] = ("reader", unread)
         elif left and had & _WRITE and not left & _WRITE:
@@ -48,21 +48,21 @@ def lost_ends(before: State, after: State, keys: Iterable[str]) -> dict[str, tup
     return found
 
 
-def left_words(before: State, after: State, keys: Iterable[str]) -> dict[str, str]:
+def describe_lost_ends(before: State, after: State, keys: Iterable[str]) -> dict[str, str]:
     """The same in words, by object: `no writer of P1 is left`."""
     words = {}
     for key, (end, unread) in lost_ends(before, after, keys).items():
-        watched, _ = _newcomers(before, key, end)
+        watched, _ = _describe_newcomers(before, key, end)
         words[key] = f"no {watched}{end} of {label_of(after, key)} is left" + (
             f", and {unread}" if unread else ""
         )
     return words
 
 
-def pipe_closed(before: State, after: State, key: str) -> str:
+def explain_pipe_closed(before: State, after: State, key: str) -> str:
     """What it means that this was the last end of its kind; empty if it was not."""
     end, unread = lost_ends(before, after, (key,)).get(key, ("", ""))
-    watched, reopened = _newcomers(before, key, end)
+    watched, reopened = _describe_newcomers(before, key, end)
     said = f"no {watched}{end} is left"
     if end == "writer":
         return (
@@ -77,7 +77,7 @@ def pipe_closed(before: State, after: State, key: str) -> str:
     return ""
 
 
-def _newcomers(before: State, key: str, end: str) -> tuple[str, str]:
+def _describe_newcomers(before: State, key: str, end: str) -> tuple[str, str]:
     """Who may have such an end all the same: (`watched ` if others may, what is said of its
     name).
     """
@@ -86,7 +86,7 @@ def _newcomers(before: State, key: str, end: str) -> tuple[str, str]:
     return watched, unless_reopened(before, changes, "reading" if end == "reader" else "writing")
 
 
-def unread_words(state: State, key: str) -> str:
+def describe_unread(state: State, key: str) -> str:
     """What waits in a pipe that is not going to be read: `3,996 bytes that cat[12] wrote were not
     read`.
     """
@@ -97,7 +97,7 @@ def unread_words(state: State, key: str) -> str:
         open_end = any(part.length < 0 for part in ranges)
         if not total:
             return "a part of a write that goes on was not read" if open_end else ""
-        names = list(dict.fromkeys(who(state, part.write.pid) for part in ranges))
+        names = list(dict.fromkeys(name_process(state, part.write.pid) for part in ranges))
         shown = ", ".join(names[:_NAMED]) + (
             f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         )
@@ -110,26 +110,26 @@ def unread_words(state: State, key: str) -> str:
     return ""
 
 
-def end_of_file(event: Call, thing: Object, state: State) -> str:
+def explain_end_of_file(event: Call, thing: Object, state: State) -> str:
     """Why a read found the end of a pipe, and who was the last to have a write end."""
     if not thing.writer_left and not thing.last_writer and thing.info.kind == "fifo":
         return "it is empty and nobody has it open for writing"
-    last = _last(thing.writer_left, event.pid, state, "write")
+    last = _describe_last_end(thing.writer_left, event.pid, state, "write")
     return f"it is empty and no writer is left{last}"
 
 
-def broken(event: Call, thing: Object, state: State) -> str:
+def explain_broken_pipe(event: Call, thing: Object, state: State) -> str:
     """Why a write failed with EPIPE, and who was the last to have a read end."""
-    return f"no reader is left{_last(thing.reader_left, event.pid, state, 'read')}"
+    return f"no reader is left{_describe_last_end(thing.reader_left, event.pid, state, 'read')}"
 
 
-def _last(pid: int, own: int, state: State, end: str) -> str:
+def _describe_last_end(pid: int, own: int, state: State, end: str) -> str:
     if not pid:
         return ""
     return (
         f" (it closed the last {end} end itself)"
         if pid == own
-        else f" ({who(state, pid)} had the last {end} end)"
+        else f" ({name_process(state, pid)} had the last {end} end)"
     )
 
 
@@ -147,7 +147,7 @@ def still_open(wait: Wait, state: State) -> str:
     reads = wait.call in READS
     modes, end = (_WRITE, "write") if reads else (_READ, "read")
     found: dict[int, list[int]] = {}
-    for pid in (process.pid for process in query.living(state)):
+    for pid in (process.pid for process in query.list_living(state)):
         for row, file in state.descriptions_of(pid):
             if file.object == wait.object and file.mode in modes:
                 if pid != wait.pid and (row.put if reads else row.took):
@@ -161,10 +161,11 @@ def still_open(wait: Wait, state: State) -> str:
     if alone:
         ends = f"the {end} end (fd {min(found[wait.pid])})"
         return (
-            f", and only it itself has {ends}{lasting_words(state, find_ends(state, wait, modes))}"
+            ", and only it itself has"
+            f" {ends}{explain_lasting(state, find_ends(state, wait, modes))}"
         )
     names = [
-        f"{'it itself' if pid == wait.pid else who(state, pid)} (fd {min(fds)})"
+        f"{'it itself' if pid == wait.pid else name_process(state, pid)} (fd {min(fds)})"
         for pid, fds in found.items()
     ]
     shown = " and ".join(names[:_NAMED]) + (
@@ -172,12 +173,12 @@ def still_open(wait: Wait, state: State) -> str:
     )
     used, have = "wrote" if reads else "read", "has" if len(names) == 1 else "have"
     return (
-        f", and {who(state, last)}, who {used} last, has closed it; {shown} still {have} the {end}"
-        " end open"
+        f", and {name_process(state, last)}, who {used} last, has closed it; {shown} still {have}"
+        f" the {end} end open"
     )
 
 
-def no_reader(event: Call, state: State) -> Clause:
+def describe_no_reader(event: Call, state: State) -> Clause:
     """An open of a FIFO for writing that does not wait, and found no reader (fifo(7))."""
     label = (
         state.objects[event.object].label
@@ -189,7 +190,7 @@ def no_reader(event: Call, state: State) -> Clause:
     return Clause(text, STEP, "name", (event.object,) if event.object else ())
 
 
-def pipe_resized(event: Call, state: State) -> Clause:
+def describe_failed_resize(event: Call, state: State) -> Clause:
     """F_SETPIPE_SZ failed (fcntl(2))."""
     label, wish = label_of(state, event.object), event.args.get("arg")
     size = count_bytes(wish) if isinstance(wish, int) else "another size"

@@ -9,9 +9,14 @@ from typing import Final, NamedTuple
 
 from ipcviz.events import Call
 from ipcviz.model.ledger.directions import find_directions
-from ipcviz.model.ledger.provenance import interleavings, latest_read, sources_of, waiting_ranges
+from ipcviz.model.ledger.provenance import (
+    latest_read,
+    list_interleavings,
+    sources_of,
+    waiting_ranges,
+)
 from ipcviz.model.state import State
-from ipcviz.narrate.words import count_bytes, who
+from ipcviz.narrate.words import count_bytes, name_process
 
 _GOING_ON: Final = "a write that goes on"
 
@@ -29,7 +34,7 @@ class Stretch(NamedTuple):
     step: int = 0
 
 
-def _runs(parts: Iterable[tuple[int, int, bool, int]]) -> list[Stretch]:
+def _join_runs(parts: Iterable[tuple[int, int, bool, int]]) -> list[Stretch]:
     """Neighbours of the same process and step, as certain as each other, made one."""
     runs: list[Stretch] = []
     for pid, length, sure, step in parts:
@@ -45,7 +50,7 @@ def _runs(parts: Iterable[tuple[int, int, bool, int]]) -> list[Stretch]:
     return runs
 
 
-def read_words(event: Call, after: State) -> str:
+def describe_sources(event: Call, after: State) -> str:
     """Behind `read 4,096 bytes from P1`: `, of what cat[12] wrote`; empty if that is not known.
 
     Args:
@@ -55,21 +60,24 @@ def read_words(event: Call, after: State) -> str:
     read = sources_of(after, event.n)
     if read is None or not read.sources:
         return ""
-    runs = _runs((s.pid, s.length, s.sure, s.step) for s in read.sources)
+    runs = _join_runs((s.pid, s.length, s.sure, s.step) for s in read.sources)
     probably = "" if all(run.sure for run in runs) else "probably "
     if read.dropped:
         are = "is" if read.dropped == 1 else "are"
         gone = f"; {count_bytes(read.dropped)} more of that packet had no room and {are} gone"
-        return f", {probably}of what {_writer(after, runs[-1], event.pid)}{gone}"
+        return f", {probably}of what {_describe_writer(after, runs[-1], event.pid)}{gone}"
     if len(runs) == 1:
-        return f", {probably}of what {_writer(after, runs[0], event.pid)}"
-    shown = [f"{count_bytes(run.length)} that {_writer(after, run, event.pid)}" for run in runs[:3]]
+        return f", {probably}of what {_describe_writer(after, runs[0], event.pid)}"
+    shown = [
+        f"{count_bytes(run.length)} that {_describe_writer(after, run, event.pid)}"
+        for run in runs[:3]
+    ]
     more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
     return f": {probably}{', then '.join(shown)}{more}"
 
 
-def _writer(state: State, run: Stretch, reader: int) -> str:
-    subject = "it" if run.pid == reader else who(state, run.pid)
+def _describe_writer(state: State, run: Stretch, reader: int) -> str:
+    subject = "it" if run.pid == reader else name_process(state, run.pid)
     wrote = "wrote itself" if run.pid == reader else "wrote"
     return f"{subject} {wrote}" + (f" in step {run.step}" if run.step else "")
 
@@ -77,11 +85,11 @@ def _writer(state: State, run: Stretch, reader: int) -> str:
 def sources_group(event: Call, after: State) -> str:
     """What a read's sentence must have in common with another's to be one row with it."""
     read = sources_of(after, event.n)
-    runs = _runs((s.pid, 0, s.sure, s.step) for s in read.sources) if read is not None else ()
+    runs = _join_runs((s.pid, 0, s.sure, s.step) for s in read.sources) if read is not None else ()
     return " ".join(f"{run.pid} {run.sure} {run.step}" for run in runs)
 
 
-def waiting_words(state: State, key: str) -> str:
+def describe_waiting_bytes(state: State, key: str) -> str:
     """Whose bytes wait in a channel, first those that are read next: `cat[12] 3,000 B, sh[13] 96
     B`.
 
@@ -96,7 +104,7 @@ def waiting_words(state: State, key: str) -> str:
     words: list[str] = []
     doubt: list[str] = []
     for run in [
-        *_runs((w.write.pid, w.length, w.sure, 0) for w in waiting_ranges(state, key)),
+        *_join_runs((w.write.pid, w.length, w.sure, 0) for w in waiting_ranges(state, key)),
         Stretch(0, 0, True),
     ]:
         if run.sure and doubt:
@@ -110,7 +118,7 @@ def waiting_words(state: State, key: str) -> str:
         if not run.pid:
             break
         into = words if run.sure else doubt
-        name = who(state, run.pid)
+        name = name_process(state, run.pid)
         if run.length >= 0:
             into.append(f"{name} {run.length:,} B")
         elif into and into[-1].startswith(f"{name} "):
@@ -120,34 +128,38 @@ def waiting_words(state: State, key: str) -> str:
     return ", ".join(words)
 
 
-def interleaved_words(state: State, key: str) -> str:
+def describe_interleaving(state: State, key: str) -> str:
     """The last write to a channel that others came in between for certain; empty if none was
     seen.
     """
-    found = interleavings(state, key)
+    found = list_interleavings(state, key)
     if not found:
         return ""
     last = found[-1]
-    names = _names(state, last.pid, (one.other_pid for one in found if one.n == last.n))
-    return f"bytes of {names} came in between those that {who(state, last.pid)} wrote by one call"
-
-
-def _names(state: State, pid: int, others: Iterable[int]) -> str:
-    return " and ".join(
-        who(state, other) if other != pid else "another thread" for other in dict.fromkeys(others)
+    names = _name_writers(state, last.pid, (one.other_pid for one in found if one.n == last.n))
+    return (
+        f"bytes of {names} came in between those that {name_process(state, last.pid)} wrote by one"
+        " call"
     )
 
 
-def proved_words(event: Call, after: State) -> str:
+def _name_writers(state: State, pid: int, others: Iterable[int]) -> str:
+    return " and ".join(
+        name_process(state, other) if other != pid else "another thread"
+        for other in dict.fromkeys(others)
+    )
+
+
+def describe_bytes_between(event: Call, after: State) -> str:
     """Behind `wrote 90,000 bytes to P1`: whose bytes came in between for certain; empty if none are
     known to.
     """
     key = find_directions(after, event.pid, event.name, event.args, event.object).target
-    others = [found.other_pid for found in interleavings(after, key) if found.n == event.n]
-    return f"; bytes of {_names(after, event.pid, others)} came in between" if others else ""
+    others = [found.other_pid for found in list_interleavings(after, key) if found.n == event.n]
+    return f"; bytes of {_name_writers(after, event.pid, others)} came in between" if others else ""
 
 
-def parted_words(event: Call, after: State) -> str:
+def describe_parted_write(event: Call, after: State) -> str:
     """Behind a read: that the bytes speak for another write's inside of one write; empty if they do
     not.
     """
@@ -162,7 +174,10 @@ def parted_words(event: Call, after: State) -> str:
             and source.offset
             and (last.tid, last.began) != (source.tid, source.began)
         ):
-            inner, outer = _names(after, source.pid, (last.pid,)), who(after, source.pid)
+            inner, outer = (
+                _name_writers(after, source.pid, (last.pid,)),
+                name_process(after, source.pid),
+            )
             return f"; probably bytes of {inner} lay inside of one write of {outer}"
         last = source
     return ""

@@ -6,10 +6,10 @@ from typing import Final
 
 from ipcviz.events import Call
 from ipcviz.model.mechanisms.queues import RECEIVES, count_message_bytes
-from ipcviz.model.mechanisms.system_v_keys import key_words, warning_of
+from ipcviz.model.mechanisms.system_v_keys import describe_key, warning_of
 from ipcviz.model.state import State
 from ipcviz.narrate.sentence import STEP, TURN, Clause
-from ipcviz.narrate.words import count_bytes, label_of, quoted, with_warning
+from ipcviz.narrate.words import count_bytes, label_of, quote_bytes, with_warning
 
 _SHOWN: Final = 24
 """Bytes that are quoted of a message."""
@@ -23,7 +23,7 @@ _FAILED: Final = {
 }
 
 
-def message(event: Call, before: State, after: State) -> Clause | None:
+def describe_message(event: Call, before: State, after: State) -> Clause | None:
     """A message put into a queue or taken out of it."""
     label = label_of(after, event.object) or f"System V queue {event.args.get('id', '?')}"
     keys = (event.object,) if event.object else ()
@@ -42,9 +42,9 @@ def message(event: Call, before: State, after: State) -> Clause | None:
         priority = event.args.get("taken" if takes else "priority")
         rank = f", priority {priority}" if isinstance(priority, int) else ""
     else:
-        kind = event.args.get("taken") if takes else event.text("msg").removeprefix("type ")
+        kind = event.args.get("taken") if takes else event.get_text("msg").removeprefix("type ")
         rank = f", type {kind}" if kind is not None and kind != "" else ""
-    content = f": {quoted(event.data, size, _SHOWN)}" if event.data else ""
+    content = f": {quote_bytes(event.data, size, _SHOWN)}" if event.data else ""
     if takes and event.has_flag("MSG_NOERROR") and size == event.args.get("count"):
         content += "; it fills the buffer, and what did not fit, if anything, is lost (MSG_NOERROR)"
     verb = "took" if takes else "put"
@@ -71,7 +71,7 @@ def _why_too_long(event: Call) -> str:
     return "the message is larger than the queue takes (mq_msgsize)"
 
 
-def notify(event: Call, before: State, after: State) -> Clause | None:
+def describe_mq_notify(event: Call, before: State, after: State) -> Clause | None:
     """mq_notify(3): asked for, or no longer."""
     label, keys = label_of(after, event.object), (event.object,) if event.object else ()
     if event.error == "EBUSY":
@@ -85,7 +85,7 @@ def notify(event: Call, before: State, after: State) -> Clause | None:
         return Clause(f"got {event.error} from mq_notify on {label}", STEP, "data", keys)
     if event.args.get("event") in (0, "0"):
         return Clause(f"no longer wants to be notified of messages in {label}", STEP, "data", keys)
-    how = event.text("how")
+    how = event.get_text("how")
     if how == "nothing":
         text = f"registers for messages in {label} without a notification (SIGEV_NONE)"
         return Clause(text, STEP, "data", keys)
@@ -98,20 +98,20 @@ def notify(event: Call, before: State, after: State) -> Clause | None:
     )
 
 
-def get_queue(event: Call, before: State, after: State) -> Clause | None:
+def describe_msgget(event: Call, before: State, after: State) -> Clause | None:
     """msgget(2)."""
     if event.error:
         return None
     key = f"msg:{event.ret}"
     again, asked = " again" if key in before.objects else "", event.args.get("key", 0)
     label = label_of(after, key)
-    text = f"got the System V queue {label} (id {event.ret}){again} for {key_words(asked)}"
+    text = f"got the System V queue {label} (id {event.ret}){again} for {describe_key(asked)}"
     return Clause(
         with_warning(text, asked), STEP if not warning_of(asked) else TURN, "name", (key,)
     )
 
 
-def control_queue(event: Call, before: State, after: State) -> Clause | None:
+def describe_msgctl(event: Call, before: State, after: State) -> Clause | None:
     """msgctl(2): the removal, and what IPC_SET changes."""
     command = event.args.get("cmd")
     if command not in ("IPC_RMID", "IPC_SET"):
@@ -125,7 +125,7 @@ def control_queue(event: Call, before: State, after: State) -> Clause | None:
             (event.object,),
         )
     if command == "IPC_SET":
-        limit = event.number("limit")
+        limit = event.get_number("limit")
         to = f": it takes {limit:,} bytes now" if limit is not None else ""
         return Clause(
             f"changed the owner, the permissions or the limit of {label} (IPC_SET){to}",

@@ -9,10 +9,10 @@ import msgspec
 from ipcviz.events import Call, Entered, NameRemoved, SemaphoreOp
 from ipcviz.model import query
 from ipcviz.model.mechanisms.semaphores import OLDER, WAITS
-from ipcviz.model.mechanisms.system_v_keys import key_words, warning_of
+from ipcviz.model.mechanisms.system_v_keys import describe_key, warning_of
 from ipcviz.model.state import Hold, Semaphore, State
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Clause, Sentence
-from ipcviz.narrate.words import who, with_warning
+from ipcviz.narrate.words import name_process, with_warning
 
 _FILES: Final = "/dev/shm/sem."
 """Where glibc keeps named semaphores (sem_overview(7))."""
@@ -30,16 +30,16 @@ _FAILED: Final = {
 }
 
 
-def hold_words(state: State, hold: Hold) -> str:
+def describe_hold(state: State, hold: Hold) -> str:
     """A holder: `ps[12]`, `ps[12] (2)`, `ps[12] (2, has ended)`."""
-    name = who(state, hold.pid, hold.tid or hold.pid)
+    name = name_process(state, hold.pid, hold.tid or hold.pid)
     facts = [str(hold.count)] if hold.count > 1 else []
     if hold.ended:
         facts.append("has ended")
     return f"{name} ({', '.join(facts)})" if facts else name
 
 
-def operated(event: SemaphoreOp, before: State, after: State) -> Sentence:
+def narrate_semaphore_op(event: SemaphoreOp, before: State, after: State) -> Sentence:
     """What a thread does with a POSIX semaphore."""
     key = event.semaphore.key
     # A destroyed one is known before it alone.
@@ -53,7 +53,7 @@ def operated(event: SemaphoreOp, before: State, after: State) -> Sentence:
         # In private memory: an interpreter's or a library's own lock, which no other process can
         # see.
         weight = NOISE
-    text = f"{who(after, event.pid, event.tid)} {words}"
+    text = f"{name_process(after, event.pid, event.tid)} {words}"
     group = f"sem {event.tid} {event.op} {key}"
     return Sentence(event.n, event.t, event.pid, text, weight, "semaphore", (key,), group)
 
@@ -64,10 +64,13 @@ def _wait_words(event: SemaphoreOp, label: str, before: State) -> tuple[str, int
         return f"took {label}{_change(event, -1)}", STEP
     if event.op == "trywait":
         return (
-            f"finds {label} at 0 and goes on without it{_taken(before, event.semaphore.key)}",
+            (
+                f"finds {label} at 0 and goes on without"
+                f" it{_describe_holders(before, event.semaphore.key)}"
+            ),
             STEP,
         )
-    return f"finds {label} at 0 and must wait{_taken(before, event.semaphore.key)}", TURN
+    return f"finds {label} at 0 and must wait{_describe_holders(before, event.semaphore.key)}", TURN
 
 
 def _operation_words(event: SemaphoreOp, label: str) -> tuple[str, int]:
@@ -92,9 +95,10 @@ def _operation_words(event: SemaphoreOp, label: str) -> tuple[str, int]:
         case "gained":
             return f"got {label} after all: another thread gave it in that moment", STEP
         case "getvalue":
-            return f"read the value of {label}" + (
-                f": {value}" if value is not None else ""
-            ), DETAIL
+            return (
+                f"read the value of {label}" + (f": {value}" if value is not None else ""),
+                DETAIL,
+            )
         case "open":
             verb = "made" if event.initial is not None else "opened"
             shown = f" (value {value})" if value is not None else ""
@@ -111,11 +115,11 @@ def _change(event: SemaphoreOp, by: int) -> str:
     return f": {event.value} to {event.value + by}" if event.value is not None else ""
 
 
-def _taken(state: State, key: str) -> str:
+def _describe_holders(state: State, key: str) -> str:
     """`: ps[12] took it`, for one that somebody holds."""
     found = state.semaphores.get(key)
     holds = holders_of(found) if found is not None else ()
-    return f": {', '.join(hold_words(state, hold) for hold in holds)} took it" if holds else ""
+    return f": {', '.join(describe_hold(state, hold) for hold in holds)} took it" if holds else ""
 
 
 def holders_of(semaphore: Semaphore) -> tuple[Hold, ...]:
@@ -123,13 +127,13 @@ def holders_of(semaphore: Semaphore) -> tuple[Hold, ...]:
     return semaphore.holds if not semaphore.signals and not semaphore.unsure else ()
 
 
-def holding_words(state: State, semaphore: Semaphore) -> str:
+def describe_holding(state: State, semaphore: Semaphore) -> str:
     """Who holds a semaphore, for a table: `-` nobody, `?` what is not known, empty where it can't
     be held.
     """
     if semaphore.signals:
         return ""
-    names = [hold_words(state, hold) for hold in semaphore.holds]
+    names = [describe_hold(state, hold) for hold in semaphore.holds]
     if semaphore.unsure:
         names = [*names, "?"] if semaphore.unsure == OLDER else ["?"]
     return ", ".join(names) or "-"
@@ -150,7 +154,10 @@ def inside_sem_open(event: Call, state: State, found: Clause) -> Clause:
         and semaphore is not None
         and semaphore.info.name == "/" + removed.path.removeprefix(_FILES)
     ):
-        users = [who(state, row.pid) for row in query.mappers(state).get(thing.info.key, ())]
+        users = [
+            name_process(state, row.pid)
+            for row in query.list_mappers(state).get(thing.info.key, ())
+        ]
         kept = f": {', '.join(dict.fromkeys(users))} can go on using it" if users else ""
         return Clause(
             f"removed the semaphore's name {semaphore.info.name}{kept}",
@@ -161,14 +168,14 @@ def inside_sem_open(event: Call, state: State, found: Clause) -> Clause:
     return msgspec.structs.replace(found, weight=NOISE)
 
 
-def set_got(event: Call, before: State, after: State) -> Clause | None:
+def describe_semget(event: Call, before: State, after: State) -> Clause | None:
     """semget(2)."""
     key = event.args.get("key", 0)
-    name = key_words(key)
+    name = describe_key(key)
     flags = event.args.get("flags", 0)
     if event.error:
         return Clause(
-            f"got {event.error} from semget for {name} ({flags}){_why(event.error)}",
+            f"got {event.error} from semget for {name} ({flags}){_explain_error(event.error)}",
             STEP,
             "semaphore",
             (),
@@ -184,7 +191,7 @@ def set_got(event: Call, before: State, after: State) -> Clause | None:
     )
 
 
-def _why(error: str) -> str:
+def _explain_error(error: str) -> str:
     return f": {_FAILED[error]}" if error in _FAILED else ""
 
 
@@ -198,10 +205,10 @@ def _set_label(event: Call | Entered, *states: State) -> str:
     return str(number)
 
 
-def changed(event: Call, before: State, after: State) -> Clause | None:
+def describe_semop(event: Call, before: State, after: State) -> Clause | None:
     """semop(2) and semtimedop(2)."""
     number, label = event.args.get("id", "?"), _set_label(event, after, before)
-    operations = event.text("ops")
+    operations = event.get_text("ops")
     keys = (f"sysv:{number}:0",)
     if event.error:
         why = _FAILED.get(event.error)
@@ -222,7 +229,7 @@ def changed(event: Call, before: State, after: State) -> Clause | None:
     )
 
 
-def changing(event: Entered, state: State) -> str:
+def describe_entered_semop(event: Entered, state: State) -> str:
     """A semop(2) under way of which others have noticed what it does already."""
     label = _set_label(event, state, state)
     return (
@@ -230,7 +237,7 @@ def changing(event: Entered, state: State) -> str:
     )
 
 
-def controlled(event: Call, before: State, after: State) -> Clause | None:
+def describe_semctl(event: Call, before: State, after: State) -> Clause | None:
     """semctl(2): what changes values, or removes the set."""
     number, label, command = (
         event.args.get("id", "?"),
@@ -242,14 +249,15 @@ def controlled(event: Call, before: State, after: State) -> Clause | None:
         return None
     if event.error:
         return Clause(
-            f"got {event.error} from semctl of the set {label} ({command}){_why(event.error)}",
+            f"got {event.error} from semctl of the set {label}"
+            f" ({command}){_explain_error(event.error)}",
             STEP,
             "name",
             keys,
         )
     if command == "IPC_RMID":
         waiting = [t for t in before.threads.values() if t.semaphore.startswith(f"sysv:{number}:")]
-        names = ", ".join(who(after, t.pid, t.tid) for t in waiting)
+        names = ", ".join(name_process(after, t.pid, t.tid) for t in waiting)
         ended = f", which ends the wait of {names} (EIDRM)" if names else ""
         text = f"removed the System V set {label} (IPC_RMID){ended}"
         return Clause(text, TURN, "name", keys)

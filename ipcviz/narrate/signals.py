@@ -20,9 +20,9 @@ from ipcviz.events.calls import having
 from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of, signal_name
 from ipcviz.model.mechanisms.families import list_members, tty_name
 from ipcviz.model.state import Process, SignalSent, State
-from ipcviz.narrate.memory import fault_words
+from ipcviz.narrate.memory import explain_fault
 from ipcviz.narrate.sentence import DETAIL, NOISE, STEP, TURN, Clause, Sentence
-from ipcviz.narrate.words import signal_names, who
+from ipcviz.narrate.words import name_process, signal_names
 
 _FATES: Final = {
     "handler": "its handler runs",
@@ -69,23 +69,23 @@ _OWN_FAULT: Final = {
 """Signals that the kernel sends a thread for its own write, with that thread as the sender."""
 
 
-def delivered(event: SignalDelivered, before: State, after: State) -> Sentence:
+def narrate_delivered(event: SignalDelivered, before: State, after: State) -> Sentence:
     """A signal reached a thread."""
-    target = who(after, event.pid, event.tid)
+    target = name_process(after, event.pid, event.tid)
     fate = _FATES.get(event.action, event.action)
     thread = after.threads.get(event.tid)
     if event.action == "handler" and thread is not None and len(thread.handlers) > 1:
         fate += f" inside that for {signal_name(thread.handlers[-2])}"
     text = (
-        f"{signal_name(event.signo)}{_source(event, before, after)} reached {target}:"
-        f" {fate}{_cut(event, before)}"
+        f"{signal_name(event.signo)}{_describe_source(event, before, after)} reached {target}:"
+        f" {fate}{_describe_interrupted(event, before)}"
     )
     return Sentence(
         event.n, event.t, event.pid, text, STEP if event.action == "ignore" else TURN, "signal"
     )
 
 
-def _cut(event: SignalDelivered, before: State) -> str:
+def _describe_interrupted(event: SignalDelivered, before: State) -> str:
     """What became of the call that it cut short."""
     call = event.interrupted
     if not call or event.action in ("terminate", "core"):
@@ -102,12 +102,14 @@ def _cut(event: SignalDelivered, before: State) -> str:
     return f", and cut short its {call}"
 
 
-def _source(event: SignalDelivered | Taken, before: State, after: State, pid: int = 0) -> str:
+def _describe_source(
+    event: SignalDelivered | Taken, before: State, after: State, pid: int = 0
+) -> str:
     """Who sent it, or why the kernel did; with a space before it."""
     pid = event.pid if isinstance(event, SignalDelivered) else pid
     process = before.processes.get(pid)
     if event.code in _CHILD and event.sender:
-        return f" ({who(after, event.sender)} {_CHILD[event.code]})"
+        return f" ({name_process(after, event.sender)} {_CHILD[event.code]})"
     if event.code == "SI_TIMER" or (event.signo in _TIMERS and not event.sender):
         source = f" from its timer{f' {event.timer}' if event.timer >= 0 else ''}"
         if event.overrun:
@@ -117,9 +119,9 @@ def _source(event: SignalDelivered | Taken, before: State, after: State, pid: in
             )
         return source
     if event.sender:
-        return _sender(event, pid, before, after)
+        return _describe_sender(event, pid, before, after)
     if isinstance(event, SignalDelivered) and event.fault is not None:
-        return f" ({fault_words(before, event)})"
+        return f" ({explain_fault(before, event)})"
     if isinstance(event, SignalDelivered) and event.address:
         return f" at address {event.address:#x}"
     if event.code.startswith("POLL_"):
@@ -135,12 +137,12 @@ def _source(event: SignalDelivered | Taken, before: State, after: State, pid: in
             what = "read from" if event.signo == SIGTTIN else "wanted to write to or change"
             return f", since it {what} its terminal{on} in the background,"
         if event.signo == SIGHUP and process is not None:
-            return _hangup(process, before)
+            return _explain_hangup(process, before)
         return _FROM_KERNEL.get(event.signo, "")
     return ""
 
 
-def _hangup(process: Process, before: State) -> str:
+def _explain_hangup(process: Process, before: State) -> str:
     """Why the kernel sent SIGHUP (disassociate_ctty and kill_orphaned_pgrp in the kernel,
     exit(3)).
     """
@@ -148,7 +150,7 @@ def _hangup(process: Process, before: State) -> str:
     if process.session == process.pid:
         return ", since its terminal is gone,"
     if leader is not None and leader.fate != "alive":
-        return f", since the leader of its session, {who(before, leader.pid)}, has ended,"
+        return f", since the leader of its session, {name_process(before, leader.pid)}, has ended,"
     stopped = process.stopped_by or any(
         d.pid == process.pid and d.action == "stop" for d in before.delivered
     )
@@ -157,7 +159,7 @@ def _hangup(process: Process, before: State) -> str:
     return ", since its terminal is gone, or the leader of its session has ended,"
 
 
-def _sender(event: SignalDelivered | Taken, pid: int, before: State, after: State) -> str:
+def _describe_sender(event: SignalDelivered | Taken, pid: int, before: State, after: State) -> str:
     """The process that sent it; or why the kernel did in its name."""
     process = before.processes.get(pid)
     if event.code == "SI_USER" and not any(
@@ -174,9 +176,12 @@ def _sender(event: SignalDelivered | Taken, pid: int, before: State, after: Stat
             and event.signo == process.death_signal
             and _was_parent(before, process, event.sender)
         ):
-            return f", since its parent {who(after, event.sender)} has ended (PR_SET_PDEATHSIG),"
+            return (
+                f", since its parent {name_process(after, event.sender)} has ended"
+                " (PR_SET_PDEATHSIG),"
+            )
     if event.sender in after.processes:
-        name = who(after, event.sender)
+        name = name_process(after, event.sender)
     else:
         name = f"{event.sender_name or 'process'}[{event.sender}], which is not watched,"
     if event.code == "SI_MESGQ":
@@ -192,20 +197,20 @@ def _was_parent(state: State, process: Process, pid: int) -> bool:
     return pid == process.parent or (made and other is not None and other.fate != "alive")
 
 
-def took(event: Call, before: State, after: State) -> str:
+def describe_taken(event: Call, before: State, after: State) -> str:
     """The signals that a call took, with their senders; empty if none are known."""
     found = [effect for effect in event.effects if isinstance(effect, Taken)]
     words = [
-        f"{signal_name(one.signo)}{_source(one, before, after, event.pid).rstrip(',')}"
+        f"{signal_name(one.signo)}{_describe_source(one, before, after, event.pid).rstrip(',')}"
         for one in found[:4]
     ]
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
     return ", ".join(words) + more
 
 
-def waited(event: Call, before: State, after: State) -> Clause | None:
+def describe_sigwait(event: Call, before: State, after: State) -> Clause | None:
     """rt_sigtimedwait: sigwait(3), sigwaitinfo(2), sigtimedwait(2)."""
-    words = took(event, before, after)
+    words = describe_taken(event, before, after)
     if words:
         return Clause(f"took {words} (sigwait)", TURN, "signal")
     if event.error == "EAGAIN":
@@ -213,12 +218,12 @@ def waited(event: Call, before: State, after: State) -> Clause | None:
     return None
 
 
-def handler_returned(event: HandlerReturned, before: State, after: State) -> Sentence:
+def narrate_handler_returned(event: HandlerReturned, before: State, after: State) -> Sentence:
     """A handler was left."""
     thread = before.threads.get(event.tid)
     which = f" for {signal_name(thread.handlers[-1])}" if thread and thread.handlers else ""
     how = "was left by a jump (siglongjmp)" if event.jumped else "returned"
-    text = f"The handler{which} of {who(after, event.pid, event.tid)} {how}"
+    text = f"The handler{which} of {name_process(after, event.pid, event.tid)} {how}"
     return Sentence(event.n, event.t, event.pid, text, STEP, "signal")
 
 
@@ -229,15 +234,15 @@ _REFUSED: Final = {
 }
 
 
-def kill(event: Call, before: State, after: State) -> Clause | None:
+def describe_kill(event: Call, before: State, after: State) -> Clause | None:
     """A call that sends a signal."""
     effect = next((e for e in event.effects if isinstance(e, Sent)), None)
     if effect is not None:
-        return sent(event, effect, after)
+        return describe_sent(event, effect, after)
     number = event.args.get("pid", event.args.get("tid", "?"))
     target = f"process {number}"
     if isinstance(number, int) and (number <= 0 or number in after.processes):
-        target = _whom(event, number, 0, after)
+        target = _name_target(event, number, 0, after)
     if "pidfd" in event.args:
         target = f"the process behind descriptor {event.args['pidfd']}"
     if event.args.get("signal") == 0:
@@ -256,10 +261,10 @@ def kill(event: Call, before: State, after: State) -> Clause | None:
     return None
 
 
-def _whom(event: Call, target: int, tid: int, after: State) -> str:
+def _name_target(event: Call, target: int, tid: int, after: State) -> str:
     """A process, a thread, a group or all, as kill(2) names them."""
     if target > 0:
-        return who(after, target, tid)
+        return name_process(after, target, tid)
     if target == -1:
         return "every process that it may signal"
     process = after.processes.get(event.pid)
@@ -271,10 +276,10 @@ def _whom(event: Call, target: int, tid: int, after: State) -> str:
     return f"{words} {group}" + (f" ({count} process{'es' if count > 1 else ''})" if count else "")
 
 
-def sent(event: Call, effect: Sent, after: State) -> Clause:
+def describe_sent(event: Call, effect: Sent, after: State) -> Clause:
     """What was sent to whom, and whether it merged with one that was pending."""
     name = signal_name(effect.signo)
-    target = _whom(event, effect.target, effect.tid, after)
+    target = _name_target(event, effect.target, effect.tid, after)
     text = f"sent {name} to {target}"
     if "queueinfo" in event.name:
         text += f" with the value {effect.value}"
@@ -311,14 +316,14 @@ def sender_of_end(event: Exited, before: State) -> str:
     found = next((record for record in reversed(before.sent) if fits(record)), None)
     sender = found.sender if found is not None else event.sender
     if sender:
-        return f", which {who(before, sender)} sent"
+        return f", which {name_process(before, sender)} sent"
     inner = process is not None and process.surroundings is not None and process.surroundings.inner
     if inner or before.started is None or before.started.mode == "attached":
         return ""  # the end of the first process of a PID namespace kills all others in it
     return ", which no watched process was seen to send"
 
 
-def disposition(event: Call, effect: Disposition, before: State) -> Clause | None:
+def describe_disposition(event: Call, effect: Disposition, before: State) -> Clause | None:
     """sigaction(2)."""
     process = before.processes.get(event.pid)
     old = process.handling.get(effect.signo) if process else None
@@ -347,7 +352,7 @@ def disposition(event: Call, effect: Disposition, before: State) -> Clause | Non
     return Clause(f"lets {name} do its default again", DETAIL, "signal")
 
 
-def mask(event: Call, effect: Mask, before: State) -> Clause | None:
+def describe_mask(event: Call, effect: Mask, before: State) -> Clause | None:
     """sigprocmask(2)."""
     thread = before.threads.get(event.tid)
     old = thread.blocked if thread else 0
@@ -375,8 +380,8 @@ def kept_across_exec(state: State, pid: int) -> str:
 SPECIAL: Final = {
     **dict.fromkeys(
         having("sends signals"),
-        kill,
+        describe_kill,
     ),
-    "rt_sigtimedwait": waited,
+    "rt_sigtimedwait": describe_sigwait,
 }
 """Calls that send or take signals."""

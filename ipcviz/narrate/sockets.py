@@ -17,7 +17,7 @@ from ipcviz.model.mechanisms.sockets import CLOSED, bound_to
 from ipcviz.model.state import Object, State
 from ipcviz.model.waits.future import find_newcomers
 from ipcviz.narrate.sentence import DETAIL, STEP, TURN, Clause
-from ipcviz.narrate.words import count_bytes, label_of, who
+from ipcviz.narrate.words import count_bytes, label_of, name_process
 
 _PORTS: Final = 1024
 _ROWS: Final = 1000
@@ -69,32 +69,32 @@ _DATA: Final = {
 }
 
 
-def _holder(state: State, key: str) -> str:
+def _name_holder(state: State, key: str) -> str:
     """Who has an object open: `a[1] and 2 more`; empty if none that is watched has, or that would
     take long to find.
     """
     pids = []
     rows = 0
-    for process in query.living(state):
+    for process in query.list_living(state):
         rows += len(state.descriptors_of(process.pid))
         if rows > _ROWS:
             return ""
         if key in state.object_keys_of(process.pid):
             pids.append(process.pid)
     return (
-        who(state, pids[0]) + (f" and {len(pids) - 1} more" if len(pids) > 1 else "")
+        name_process(state, pids[0]) + (f" and {len(pids) - 1} more" if len(pids) > 1 else "")
         if pids
         else ""
     )
 
 
-def _whose(state: State, thing: Object) -> str:
+def _name_with_holder(state: State, thing: Object) -> str:
     """`S4 of server[12]`."""
-    holder = _holder(state, thing.info.key)
+    holder = _name_holder(state, thing.info.key)
     return f"{thing.label} of {holder}" if holder else thing.label
 
 
-def _fd(event: Call) -> str:
+def _format_fd(event: Call) -> str:
     number = event.fd
     return f" (fd {number})" if number is not None else ""
 
@@ -103,17 +103,17 @@ def _is_path(thing: Object | None, address: str) -> bool:
     return thing is not None and thing.info.kind == "unix socket" and not address.startswith("@")
 
 
-def _address(event: Call) -> str:
+def _find_address(event: Call) -> str:
     found = event.args.get("address", "")
     return found if isinstance(found, str) and not found.startswith("0x") else ""
 
 
-def connected(event: Call, before: State, after: State) -> Clause | None:
+def describe_connect(event: Call, before: State, after: State) -> Clause | None:
     """connect, bind and listen."""
     thing = after.objects.get(event.object)
-    label = f"{thing.label if thing else 'a socket'}{_fd(event)}"
+    label = f"{thing.label if thing else 'a socket'}{_format_fd(event)}"
     keys = (event.object,) if event.object else ()
-    address = _address(event)
+    address = _find_address(event)
     to = f" to {address}" if address else ""
     if event.error == "EINPROGRESS":
         return Clause(
@@ -130,18 +130,18 @@ def connected(event: Call, before: State, after: State) -> Clause | None:
         )
     if event.name == "listen":
         most = event.args.get("backlog")
-        at = _name(thing)
+        at = _name_socket(thing)
         return Clause(
             f"listens on {label}{f' at {at}' if at else ''}, backlog {most}", STEP, "name", keys
         )
     if event.name == "bind":
-        at = _name(thing) or address
+        at = _name_socket(thing) or address
         chosen = " (chosen by the kernel)" if not address or address.endswith(":0") else ""
         return Clause(f"bound {label} to {at}{chosen}", STEP, "name", keys)
     if address == "nobody":
         return Clause(f"disconnected {label}", STEP, "name", keys)
     target = bound_to(after, thing.info.kind, address) if thing else None
-    where = f", {_whose(after, target)}" if target is not None else ""
+    where = f", {_name_with_holder(after, target)}" if target is not None else ""
     if not where and thing is not None and thing.info.with_whom:
         where = f", where {thing.info.with_whom} listened"
     keys = (*keys, target.info.key) if target is not None else keys
@@ -150,7 +150,7 @@ def connected(event: Call, before: State, after: State) -> Clause | None:
     )
 
 
-def _name(thing: Object | None) -> str:
+def _name_socket(thing: Object | None) -> str:
     return (thing.info.path or thing.info.local) if thing is not None else ""
 
 
@@ -163,7 +163,7 @@ def _why_not(event: Call, thing: Object | None, address: str, state: State) -> s
         return _why_not_bound(error, thing, address, known, state)
     if error == "ECONNREFUSED":
         if known is not None:
-            return f"{_whose(state, known)} is bound there and does not listen"
+            return f"{_name_with_holder(state, known)} is bound there and does not listen"
         if _is_path(thing, address):
             left = next(
                 (
@@ -186,7 +186,7 @@ def _why_not_bound(
     error: str, thing: Object | None, address: str, known: Object | None, state: State
 ) -> str:
     if error == "EADDRINUSE":
-        here = f"{_whose(state, known)} is bound there" if known is not None else ""
+        here = f"{_name_with_holder(state, known)} is bound there" if known is not None else ""
         if _is_path(thing, address):
             return f"that name exists already: {here or 'it stays until it is unlinked'}"
         if known is None and thing is not None and thing.info.kind == "tcp socket":
@@ -205,9 +205,9 @@ def _why_not_bound(
     return _BIND.get(error, "")
 
 
-def accepted(event: Call, before: State, after: State) -> Clause | None:
+def describe_accept(event: Call, before: State, after: State) -> Clause | None:
     """Accept and accept4."""
-    listener = f"{label_of(after, event.object)}{_fd(event)}"
+    listener = f"{label_of(after, event.object)}{_format_fd(event)}"
     if event.error:
         why = _ACCEPT.get(event.error, "")
         text = f"got {event.error} from {event.name} on {listener}{f': {why}' if why else ''}"
@@ -218,7 +218,7 @@ def accepted(event: Call, before: State, after: State) -> Clause | None:
     key = opened.object.key
     thing = after.objects.get(key)
     peer = after.objects.get(thing.info.peer) if thing is not None and thing.info.peer else None
-    source = f" from {_whose(after, peer)}" if peer is not None else ""
+    source = f" from {_name_with_holder(after, peer)}" if peer is not None else ""
     if not source and opened.object.remote:
         source = f" from {opened.object.remote}"
     elif not source and opened.object.with_whom:
@@ -230,10 +230,10 @@ def accepted(event: Call, before: State, after: State) -> Clause | None:
     return Clause(text, TURN, "descriptor", (key, peer.info.key) if peer is not None else (key,))
 
 
-def option(event: Call, before: State, after: State) -> Clause | None:
+def describe_getsockopt(event: Call, before: State, after: State) -> Clause | None:
     """Getsockopt, where it tells what became of a connect, or who is at the other end."""
     thing = after.objects.get(event.object)
-    label = f"{thing.label if thing else 'a socket'}{_fd(event)}"
+    label = f"{thing.label if thing else 'a socket'}{_format_fd(event)}"
     keys = (event.object,) if event.object else ()
     if event.args.get("credentials"):
         when = "when it was made or connected"
@@ -243,7 +243,7 @@ def option(event: Call, before: State, after: State) -> Clause | None:
             "name",
             keys,
         )
-    told = event.text("told")
+    told = event.get_text("told")
     if not told:
         return None
     if told == "none":
@@ -259,10 +259,10 @@ def option(event: Call, before: State, after: State) -> Clause | None:
     )
 
 
-def shut(event: Call, before: State, after: State) -> Clause | None:
+def describe_shutdown(event: Call, before: State, after: State) -> Clause | None:
     """Shutdown."""
     thing = after.objects.get(event.object)
-    label = f"{thing.label if thing else 'a socket'}{_fd(event)}"
+    label = f"{thing.label if thing else 'a socket'}{_format_fd(event)}"
     keys = (event.object,) if event.object else ()
     if event.error:
         why = ", it is not connected" if event.error == "ENOTCONN" else ""
@@ -276,7 +276,7 @@ def shut(event: Call, before: State, after: State) -> Clause | None:
     return Clause(text, TURN, "name", keys)
 
 
-def error_words(event: Call, thing: Object | None, after: State) -> str:
+def explain_error(event: Call, thing: Object | None, after: State) -> str:
     """Why a read from a socket or a write to it failed; empty if that is said elsewhere, or
     nowhere.
     """
@@ -310,13 +310,13 @@ def error_words(event: Call, thing: Object | None, after: State) -> str:
     return _DATA.get(error, "")
 
 
-def end_words(event: Call, thing: Object, after: State) -> tuple[str, int] | None:
+def explain_end(event: Call, thing: Object, after: State) -> tuple[str, int] | None:
     """What it means that a read from a socket returned 0, and how much it weighs; None of other
     objects.
     """
     if thing.info.kind not in SOCKETS:
         return None
-    where = f"{thing.label}{_fd(event)}"
+    where = f"{thing.label}{_format_fd(event)}"
     if event.args.get("count") == 0:
         return f"read nothing from {where}, as it asked", DETAIL
     if takes_datagrams(thing.info):
@@ -334,16 +334,16 @@ def end_words(event: Call, thing: Object, after: State) -> tuple[str, int] | Non
     return f"{text}: its other end is closed, or was shut down for writing", TURN
 
 
-def travelled(event: Call, after: State) -> tuple[str, int]:
+def describe_route(event: Call, after: State) -> tuple[str, int]:
     """Where a message went or came from and what came with it, and how much that weighs."""
     words = ""
     weight = 0
     thing = after.objects.get(event.object)
-    address = _address(event)
+    address = _find_address(event)
     if address and thing is not None:
         target = bound_to(after, thing.info.kind, address)
         words += f", sent to {address}" + (
-            f" ({_whose(after, target)})" if target is not None else ""
+            f" ({_name_with_holder(after, target)})" if target is not None else ""
         )
     if event.args.get("source"):
         words += f", sent from {event.args['source']}"
@@ -351,7 +351,7 @@ def travelled(event: Call, after: State) -> tuple[str, int]:
         words += f", with credentials: {event.args['credentials']}"
     passed = next((e for e in event.effects if isinstance(e, Passed)), None)
     if passed is not None:
-        words += f", with {_descriptors(passed.fds, event.pid, after)}"
+        words += f", with {_describe_descriptors(passed.fds, event.pid, after)}"
         weight = TURN
     got = tuple(e for e in event.effects if isinstance(e, Opened))
     if got:
@@ -359,7 +359,8 @@ def travelled(event: Call, after: State) -> tuple[str, int]:
         how = rows[got[0].fd].how if got[0].fd in rows else ""
         sender = f" from {how.partition(' from ')[2]}" if " from " in how else ""
         words += (
-            f", and received {_descriptors(tuple(e.fd for e in got), event.pid, after)}{sender}"
+            ", and received"
+            f" {_describe_descriptors(tuple(e.fd for e in got), event.pid, after)}{sender}"
         )
         weight = TURN
     if event.args.get("cut") and event.name == "recvmmsg":
@@ -371,7 +372,7 @@ def travelled(event: Call, after: State) -> tuple[str, int]:
     return words, weight
 
 
-def received_words(event: Call, thing: Object | None, before: State) -> tuple[str, str]:
+def describe_received(event: Call, thing: Object | None, before: State) -> tuple[str, str]:
     """How much a read took, and what became of the rest of a datagram that was longer than the room
     for it.
 
@@ -399,7 +400,7 @@ def received_words(event: Call, thing: Object | None, before: State) -> tuple[st
     )
 
 
-def _descriptors(fds: tuple[int, ...], pid: int, state: State) -> str:
+def _describe_descriptors(fds: tuple[int, ...], pid: int, state: State) -> str:
     shown = []
     for fd in fds[:4]:
         thing = state.object_at(pid, fd)
@@ -408,27 +409,27 @@ def _descriptors(fds: tuple[int, ...], pid: int, state: State) -> str:
     return f"descriptor{'s' if len(fds) > 1 else ''} {', '.join(shown)}{more}"
 
 
-def several(event: Call, before: State, after: State) -> Clause | None:
+def describe_messages(event: Call, before: State, after: State) -> Clause | None:
     """Sendmmsg and recvmmsg, which count messages."""
-    label = f"{label_of(after, event.object)}{_fd(event)}"
+    label = f"{label_of(after, event.object)}{_format_fd(event)}"
     keys = (event.object,) if event.object else ()
     if event.error:
-        why = error_words(event, after.objects.get(event.object), after)
+        why = explain_error(event, after.objects.get(event.object), after)
         return Clause(
             f"got {event.error} from {event.name} on {label}{f': {why}' if why else ''}",
             DETAIL,
             "data",
             keys,
         )
-    moved = event.number("bytes") or 0
+    moved = event.get_number("bytes") or 0
     many = "" if event.ret == 1 else "s"
     amount = f"{event.ret} message{many}, {count_bytes(moved)},"
     verb = f"wrote {amount} to" if event.name == "sendmmsg" else f"read {amount} from"
-    words, weight = travelled(event, after)
+    words, weight = describe_route(event, after)
     return Clause(f"{verb} {label}{words}", max(weight, STEP), "data", keys)
 
 
-def closed_words(thing: Object, before: State, after: State) -> str:
+def explain_closed(thing: Object, before: State, after: State) -> str:
     """What it means that nobody has a socket open any more; empty if somebody has."""
     now = after.objects.get(thing.info.key)
     if thing.info.kind not in SOCKETS or now is None or now.shut != CLOSED:
@@ -446,11 +447,12 @@ def closed_words(thing: Object, before: State, after: State) -> str:
         # Both families reset a connection that is closed with something unread (af_unix.c, tcp(7)).
         many = "was" if unread == 1 else "were"
         return (
-            f"{count_bytes(unread)} in it {many} not read, so {_whose(after, peer)} gets ECONNRESET"
+            f"{count_bytes(unread)} in it {many} not read, so {_name_with_holder(after, peer)} gets"
+            " ECONNRESET"
         )
     return "" if "w" in thing.shut else _end_for(after, peer)
 
 
 def _end_for(state: State, peer: Object) -> str:
     """What the other end of a connection is in for to which nothing more can be written."""
-    return f"after what waits in {_whose(state, peer)} comes the end of file"
+    return f"after what waits in {_name_with_holder(state, peer)} comes the end of file"

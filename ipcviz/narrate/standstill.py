@@ -11,9 +11,9 @@ from ipcviz.model.waits.future import armed_timers
 from ipcviz.model.waits.limits import has_limit
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.model.waits.values import Wait, Why
-from ipcviz.narrate.circles import circle_words
+from ipcviz.narrate.circles import describe_circle
 from ipcviz.narrate.waits import describe_wait
-from ipcviz.narrate.words import who
+from ipcviz.narrate.words import name_process
 
 _NAMED = 2
 """So many of those that wait are named."""
@@ -32,7 +32,7 @@ def describe_standstill(state: State, circles: Sequence[Circle], now: float | No
     if not state.threads:
         return "nobody is left who could go on"
     if circles:
-        return f"nobody can go on: {circle_words(state, circles[0], now)}"
+        return f"nobody can go on: {describe_circle(state, circles[0], now)}"
     waits = [wait for tid in state.threads if (wait := wait_of(state, tid)) is not None]
     # Who waits for a child is only as stuck as the child is.
     told = [wait for wait in waits if wait.why is not Why.CHILD] or waits
@@ -43,7 +43,7 @@ def describe_standstill(state: State, circles: Sequence[Circle], now: float | No
 
 
 def _describe(state: State, wait: Wait, now: float | None) -> str:
-    name = who(state, wait.pid, wait.tid)
+    name = name_process(state, wait.pid, wait.tid)
     if wait.why is Why.SIGNAL and wait.fd < 0:
         return f"{name} waits for a signal ({wait.call.removeprefix('rt_')})"
     return f"{name} is in {describe_wait(state, wait, now)}"
@@ -52,7 +52,7 @@ def _describe(state: State, wait: Wait, now: float | None) -> str:
 def _list_ends(state: State, waits: Sequence[Wait]) -> list[str]:
     """What could end the waits without anybody's being let go, or that nothing known could."""
     timers = [
-        f"the timer of {who(state, pid)} for {signal_name(min(signals))} is armed"
+        f"the timer of {name_process(state, pid)} for {signal_name(min(signals))} is armed"
         for pid in dict.fromkeys(wait.pid for wait in waits)
         if (signals := armed_timers(state, pid))
     ]

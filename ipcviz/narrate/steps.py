@@ -36,7 +36,7 @@ from ipcviz.model.steps.stepping import comes_first, find_pending_signals, find_
 from ipcviz.model.steps.visible import is_visible, is_visible_semaphore
 from ipcviz.narrate.sentence import NOISE, STEP, TURN, Sentence
 from ipcviz.narrate.waits import explain_wait
-from ipcviz.narrate.words import count_bytes, end_of, quoted, signal_names, who
+from ipcviz.narrate.words import count_bytes, end_of, name_process, quote_bytes, signal_names
 
 Args = Mapping[str, int | str]
 
@@ -52,7 +52,7 @@ _ACTIONS: Final = {
 }
 
 
-def awaited_words(state: State, move: Move) -> str:
+def describe_awaited(state: State, move: Move) -> str:
     """What only time can bring that a schedule waits for: `a to write, but it is blocked in read:
     empty`; empty if nothing.
     """
@@ -60,23 +60,29 @@ def awaited_words(state: State, move: Move) -> str:
     return f"{move.waits}: {reason}" if move.waits and reason else move.waits
 
 
-def intention(state: State, poised: Poised) -> str:
+def describe_intention(state: State, poised: Poised) -> str:
     """What a held thread will do when it is let go, as the rest of `it is about ...`: `to read from
     P1`.
 
     Names, paths and data in it are the program's own: escape them before they are shown.
     """
     if poised.at == "entry":
-        words = call_words(state, poised.pid, poised.call, poised.args, poised.object, poised.data)
+        words = describe_call(
+            state, poised.pid, poised.call, poised.args, poised.object, poised.data
+        )
         return (
             f"to {words}, once more after {poised.repeated} short waits"
             if poised.repeated
             else f"to {words}"
         )
     if poised.at == "semaphore":
-        return f"to {_semaphore(state, poised)}"
+        return f"to {_describe_semaphore_op(state, poised)}"
     if poised.at == "signal":
-        source = f" from {who(state, poised.sender)}" if poised.sender in state.processes else ""
+        source = (
+            f" from {name_process(state, poised.sender)}"
+            if poised.sender in state.processes
+            else ""
+        )
         return _ACTIONS.get(poised.action, "to take {}").format(signal_name(poised.signo)) + source
     if poised.at == "return":
         return f"to return from {poised.call or 'its call'}"
@@ -95,14 +101,14 @@ def describe_next(state: State, tid: int) -> str:
     """
     thread = state.threads[tid]
     assert thread.poised is not None
-    name, words = who(state, thread.pid, tid), intention(state, thread.poised)
+    name, words = name_process(state, thread.pid, tid), describe_intention(state, thread.poised)
     signo = comes_first(state, thread)
     if not signo:
         return f"{name} is about {words}"
     return f"{name} is about to take {signal_name(signo)}, which is pending; then {words}"
 
 
-def stands(state: State, poised: Poised) -> str:
+def describe_stand(state: State, poised: Poised) -> str:
     """The same as a whole sentence without its subject: `is about to read from P1`, `stands behind
     its read`.
     """
@@ -117,13 +123,13 @@ def stands(state: State, poised: Poised) -> str:
         did = {"load": "loaded", "store": "stored", "update": "loaded and stored"}
         name = variable.label if variable is not None else "a variable"
         return f"has just {did.get(poised.op, 'loaded or stored')} {name}"
-    return f"is about {intention(state, poised)}"
+    return f"is about {describe_intention(state, poised)}"
 
 
 _TAKES: Final = ("wait", "trywait", "timedwait", "clockwait")
 
 
-def _semaphore(state: State, poised: Poised) -> str:
+def _describe_semaphore_op(state: State, poised: Poised) -> str:
     info, label = poised.semaphore, "a semaphore"
     if info is not None:
         found = state.semaphores.get(info.key)
@@ -140,16 +146,16 @@ def _semaphore(state: State, poised: Poised) -> str:
     )
 
 
-def _on(state: State, key: str, args: Args) -> str:
+def _name_subject(state: State, key: str, args: Args) -> str:
     """What a call is about: an object's label, or its descriptor."""
     if key in state.objects:
         return state.objects[key].label
     return f"descriptor {args['fd']}" if number_in(args, "fd") is not None else key
 
 
-def _behind(state: State, pid: int, fd: int | str | None) -> str:
+def _describe_descriptor(state: State, pid: int, fd: int | str | None) -> str:
     """A descriptor with what is behind it: `4 (P1, write end)`."""
-    file = state.description(pid, fd) if isinstance(fd, int) else None
+    file = state.find_description(pid, fd) if isinstance(fd, int) else None
     thing = state.object_of(file)
     if file is None or thing is None:
         return str(fd)
@@ -157,21 +163,23 @@ def _behind(state: State, pid: int, fd: int | str | None) -> str:
     return f"{fd} ({thing.label}, {end})" if end else f"{fd} ({thing.label})"
 
 
-def call_words(
+def describe_call(
     state: State, pid: int, name: str, args: Args, key: str = "", data: bytes = b""
 ) -> str:
     """A call that is about to be made, in words: `write 3 bytes to P1: "one"`."""
-    on = _on(state, key, args)
+    on = _name_subject(state, key, args)
     count = number_in(args, "count" if "count" in args else "len")
     if name in SENDS or name in RECEIVES:
         content = (
-            f": {quoted(data, count if count is not None else len(data), _SHOWN)}" if data else ""
+            f": {quote_bytes(data, count if count is not None else len(data), _SHOWN)}"
+            if data
+            else ""
         )
         return f"put a message into {on}{content}" if name in SENDS else f"take a message from {on}"
     if name in WRITES or name in READS:
-        return _data(name, on, count, data)
+        return _describe_data(name, on, count, data)
     if name in OPENS:
-        return _open(args)
+        return _describe_open(args)
     if "lock" in args:
         return f"change a lock on {on}: {args['lock']}"
     made = _WORDS.get(name)
@@ -183,22 +191,24 @@ def call_words(
 
 
 _ONE_BUFFER: Final = where(
-    lambda call: call.name in READS | WRITES and call.index("buf") >= 0 and call.on != "queue"
+    lambda call: (
+        call.name in READS | WRITES and call.find_argument("buf") >= 0 and call.on != "queue"
+    )
 )
 """Calls whose `count` is how many bytes they are to move."""
 
 
-def _data(name: str, on: str, count: int | None, data: bytes) -> str:
+def _describe_data(name: str, on: str, count: int | None, data: bytes) -> str:
     whole = count is not None and name in _ONE_BUFFER
     amount = count_bytes(count) if whole and count is not None else ""
     if name in READS:
         return f"read up to {amount} from {on}" if amount else f"read from {on} ({name})"
     size = count if whole and count is not None else len(data) + 1
-    content = f": {quoted(data, size, _SHOWN)}" if data else ""
+    content = f": {quote_bytes(data, size, _SHOWN)}" if data else ""
     return (f"write {amount} to {on}" if amount else f"write to {on} ({name})") + content
 
 
-def _open(args: Args) -> str:
+def _describe_open(args: Args) -> str:
     how = "for reading"
     if flag_in(args, "O_WRONLY"):
         how = "for writing"
@@ -212,27 +222,27 @@ def _open(args: Args) -> str:
     )
 
 
-def _target(state: State, args: Args) -> str:
+def _name_target(state: State, args: Args) -> str:
     target = args.get("pid", args.get("tid", "?"))
     if not isinstance(target, int):
         return target
     if target > 0:
-        return who(state, target)
+        return name_process(state, target)
     return f"the process group {-target}" if target else "its process group"
 
 
-def _kill(state: State, pid: int, args: Args, on: str) -> str:
-    return f"send {args.get('signal', 'a signal')} to {_target(state, args)}"
+def _describe_kill(state: State, pid: int, args: Args, on: str) -> str:
+    return f"send {args.get('signal', 'a signal')} to {_name_target(state, args)}"
 
 
-def _mask(state: State, pid: int, args: Args, on: str) -> str:
+def _describe_mask(state: State, pid: int, args: Args, on: str) -> str:
     names = number_in(args, "set")
     words = signal_names(names) if names is not None else text_in(args, "set")
     verb = {"SIG_BLOCK": "block", "SIG_UNBLOCK": "unblock"}.get(str(args.get("how")), "")
     return f"{verb} {words}" if verb else f"let its mask of blocked signals be {words}"
 
 
-def _action(state: State, pid: int, args: Args, on: str) -> str:
+def _describe_sigaction(state: State, pid: int, args: Args, on: str) -> str:
     name = args.get("signal", "a signal")
     new = text_in(args, "new")
     if new.startswith("catch"):
@@ -244,7 +254,7 @@ def _action(state: State, pid: int, args: Args, on: str) -> str:
     )
 
 
-def _handler(state: State, pid: int, args: Args, on: str) -> str:
+def _describe_sigreturn(state: State, pid: int, args: Args, on: str) -> str:
     thread = next((t for t in state.threads.values() if t.pid == pid and t.handlers), None)
     return (
         f"leave its handler for {signal_name(thread.handlers[-1])}"
@@ -253,38 +263,38 @@ def _handler(state: State, pid: int, args: Args, on: str) -> str:
     )
 
 
-def _wait4(state: State, pid: int, args: Args, on: str) -> str:
+def _describe_wait4(state: State, pid: int, args: Args, on: str) -> str:
     child = args.get("pid", -1)
     return (
-        f"wait for {who(state, child)}"
+        f"wait for {name_process(state, child)}"
         if isinstance(child, int) and child > 0
         else "wait for a child"
     )
 
 
-def _suspend(state: State, pid: int, args: Args, on: str) -> str:
+def _describe_sigsuspend(state: State, pid: int, args: Args, on: str) -> str:
     mask = number_in(args, "mask")
     return "wait for a signal" + (
         f", with {signal_names(mask)} blocked" if mask is not None and mask else ""
     )
 
 
-def _dup(state: State, pid: int, args: Args, on: str) -> str:
+def _describe_dup(state: State, pid: int, args: Args, on: str) -> str:
     return (
         f"make descriptor {args.get('newfd', '?')} a duplicate of"
-        f" {_behind(state, pid, args.get('fd'))}"
+        f" {_describe_descriptor(state, pid, args.get('fd'))}"
     )
 
 
 _CLONE_THREAD: Final = 0x10000  # linux/sched.h
 
 
-def _clone(state: State, pid: int, args: Args, on: str) -> str:
+def _describe_clone(state: State, pid: int, args: Args, on: str) -> str:
     flags = int(str(args.get("flags", 0)), 0)
     return "make a thread" if flags & _CLONE_THREAD else "fork (clone)"
 
 
-def _mmap(state: State, pid: int, args: Args, on: str) -> str:
+def _describe_mmap(state: State, pid: int, args: Args, on: str) -> str:
     return (
         f"map {on}, shared"
         if on and args.get("fd") != -1
@@ -295,11 +305,11 @@ def _mmap(state: State, pid: int, args: Args, on: str) -> str:
 _Make = Callable[[State, int, Args, str], str]
 
 
-def _plain(text: str) -> _Make:
+def _make_plain(text: str) -> _Make:
     return lambda state, pid, args, on: text
 
 
-def _of(text: str) -> _Make:
+def _make_template(text: str) -> _Make:
     """Words with `{on}` and the names of arguments in braces."""
 
     def made(state: State, pid: int, args: Args, on: str) -> str:
@@ -317,91 +327,98 @@ _ASKS: Final = {
 }
 
 
-def _prctl(state: State, pid: int, args: Args, on: str) -> str:
+def _describe_prctl(state: State, pid: int, args: Args, on: str) -> str:
     option = text_in(args, "option")
     return _ASKS.get(option, f"change how the kernel treats it ({option})")
 
 
-def _all(names: str, make: _Make) -> dict[str, _Make]:
+def _map_calls(names: str, make: _Make) -> dict[str, _Make]:
     return dict.fromkeys(names.split(), make)
 
 
 _WORDS: Final[dict[str, _Make]] = {
-    **_all("pipe pipe2", _plain("make a pipe")),
-    "socketpair": _plain("make a pair of sockets"),
-    "socket": _plain("make a socket"),
-    "bind": _of("give {on} the address {address}"),
-    "listen": _of("listen on {on}"),
-    **_all("accept accept4", _of("accept a connection on {on}")),
-    "connect": _of("connect {on} to {address}"),
-    "shutdown": _of("shut down {on}: {how}"),
-    "clone": _clone,
-    "clone3": _plain("make a process or thread"),
-    "fork": _plain("fork"),
-    "vfork": _plain("vfork"),
-    **_all("execve execveat", _of("execute {path}")),
-    "exit_group": _of("exit with status {code}"),
-    **_all("wait4 waitid", _wait4),
-    "close": lambda state, pid, args, on: f"close descriptor {_behind(state, pid, args.get('fd'))}",
+    **_map_calls("pipe pipe2", _make_plain("make a pipe")),
+    "socketpair": _make_plain("make a pair of sockets"),
+    "socket": _make_plain("make a socket"),
+    "bind": _make_template("give {on} the address {address}"),
+    "listen": _make_template("listen on {on}"),
+    **_map_calls("accept accept4", _make_template("accept a connection on {on}")),
+    "connect": _make_template("connect {on} to {address}"),
+    "shutdown": _make_template("shut down {on}: {how}"),
+    "clone": _describe_clone,
+    "clone3": _make_plain("make a process or thread"),
+    "fork": _make_plain("fork"),
+    "vfork": _make_plain("vfork"),
+    **_map_calls("execve execveat", _make_template("execute {path}")),
+    "exit_group": _make_template("exit with status {code}"),
+    **_map_calls("wait4 waitid", _describe_wait4),
+    "close": lambda state, pid, args, on: (
+        f"close descriptor {_describe_descriptor(state, pid, args.get('fd'))}"
+    ),
     "dup": lambda state, pid, args, on: (
-        f"duplicate descriptor {_behind(state, pid, args.get('fd'))}"
+        f"duplicate descriptor {_describe_descriptor(state, pid, args.get('fd'))}"
     ),
-    **_all("dup2 dup3", _dup),
-    "fcntl": _of("change {on}: {cmd}"),
-    **_all("mknod mknodat", _of("make the name {path}")),
-    **_all("unlink unlinkat mq_unlink", _of("remove the name {path}")),
-    **_all("rename renameat renameat2", _of("rename {old} to {new}")),
-    **_all("link linkat", _of("give {old} the second name {new}")),
-    "ftruncate": _of("set the size of {on} to {length} bytes"),
-    **_all("fsync fdatasync", _of("have {on} written to the disk")),
-    "mmap": _mmap,
-    "munmap": _of("unmap {on}"),
-    "mprotect": _of("change how it may use {on}: {prot}"),
-    "msync": _of("have {on} written to the disk (msync)"),
-    "shmget": _of("get a shared memory segment for the key {key}"),
-    "shmat": _plain("attach a shared memory segment"),
-    "shmdt": _plain("detach a shared memory segment"),
-    "semget": _of("get a set of semaphores for the key {key}"),
-    **_all("semop semtimedop", _of("change semaphores: {ops}")),
-    "msgget": _of("get a message queue for the key {key}"),
-    "mq_open": _of("open the message queue {path}"),
-    "mq_notify": _of("ask to be told of messages in {on}"),
-    "flock": _of("flock {on}: {operation}"),
-    **_all("kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo", _kill),
-    "rt_sigaction": _action,
-    "rt_sigprocmask": _mask,
-    "rt_sigreturn": _handler,
-    "rt_sigsuspend": _suspend,
-    "rt_sigtimedwait": _plain("take a pending signal, or wait for one"),
-    "pause": _plain("wait for a signal (pause)"),
-    "alarm": _of("have SIGALRM sent in {seconds} s"),
-    "setitimer": _of("set a timer: {new}"),
-    "timer_settime": _of("set a timer: {new}"),
-    "timer_create": _plain("make a timer that sends a signal"),
-    "timer_delete": _of("remove the timer {timer}"),
-    **_all("eventfd eventfd2", _of("make an eventfd at {initval}")),
-    "timerfd_create": _plain("make a timer descriptor"),
-    "timerfd_settime": _of("set the timer {on}: {new}"),
-    **_all("signalfd signalfd4", _plain("have signals read from a descriptor")),
-    "pidfd_open": _of("make a descriptor of the process {pid}"),
-    **_all("inotify_init inotify_init1", _plain("make an inotify descriptor")),
-    "inotify_add_watch": _of("watch {path} by {on}"),
-    "inotify_rm_watch": _of("end a watch of {on}"),
-    **_all("epoll_create epoll_create1", _plain("make an epoll set")),
-    "epoll_ctl": _of("change the epoll set {on}: {op} of descriptor {target}"),
-    "setsid": _plain("begin a session and a group of its own"),
-    "setpgid": _of("put the process {pid} (0: itself) into the group {pgid} (0: its own)"),
-    "unshare": _of("have its own, no longer shared: {flags}"),
-    "setns": _of("enter another namespace"),
-    "prctl": _prctl,
-    "seccomp": _plain("confine itself (seccomp)"),
-    **_all("nanosleep clock_nanosleep", _plain("sleep for a time")),
-    **_all("poll ppoll select pselect6", _plain("wait until one of its descriptors is ready")),
-    **_all(
-        "epoll_wait epoll_pwait epoll_pwait2", _plain("wait until one of its descriptors is ready")
+    **_map_calls("dup2 dup3", _describe_dup),
+    "fcntl": _make_template("change {on}: {cmd}"),
+    **_map_calls("mknod mknodat", _make_template("make the name {path}")),
+    **_map_calls("unlink unlinkat mq_unlink", _make_template("remove the name {path}")),
+    **_map_calls("rename renameat renameat2", _make_template("rename {old} to {new}")),
+    **_map_calls("link linkat", _make_template("give {old} the second name {new}")),
+    "ftruncate": _make_template("set the size of {on} to {length} bytes"),
+    **_map_calls("fsync fdatasync", _make_template("have {on} written to the disk")),
+    "mmap": _describe_mmap,
+    "munmap": _make_template("unmap {on}"),
+    "mprotect": _make_template("change how it may use {on}: {prot}"),
+    "msync": _make_template("have {on} written to the disk (msync)"),
+    "shmget": _make_template("get a shared memory segment for the key {key}"),
+    "shmat": _make_plain("attach a shared memory segment"),
+    "shmdt": _make_plain("detach a shared memory segment"),
+    "semget": _make_template("get a set of semaphores for the key {key}"),
+    **_map_calls("semop semtimedop", _make_template("change semaphores: {ops}")),
+    "msgget": _make_template("get a message queue for the key {key}"),
+    "mq_open": _make_template("open the message queue {path}"),
+    "mq_notify": _make_template("ask to be told of messages in {on}"),
+    "flock": _make_template("flock {on}: {operation}"),
+    **_map_calls("kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo", _describe_kill),
+    "rt_sigaction": _describe_sigaction,
+    "rt_sigprocmask": _describe_mask,
+    "rt_sigreturn": _describe_sigreturn,
+    "rt_sigsuspend": _describe_sigsuspend,
+    "rt_sigtimedwait": _make_plain("take a pending signal, or wait for one"),
+    "pause": _make_plain("wait for a signal (pause)"),
+    "alarm": _make_template("have SIGALRM sent in {seconds} s"),
+    "setitimer": _make_template("set a timer: {new}"),
+    "timer_settime": _make_template("set a timer: {new}"),
+    "timer_create": _make_plain("make a timer that sends a signal"),
+    "timer_delete": _make_template("remove the timer {timer}"),
+    **_map_calls("eventfd eventfd2", _make_template("make an eventfd at {initval}")),
+    "timerfd_create": _make_plain("make a timer descriptor"),
+    "timerfd_settime": _make_template("set the timer {on}: {new}"),
+    **_map_calls("signalfd signalfd4", _make_plain("have signals read from a descriptor")),
+    "pidfd_open": _make_template("make a descriptor of the process {pid}"),
+    **_map_calls("inotify_init inotify_init1", _make_plain("make an inotify descriptor")),
+    "inotify_add_watch": _make_template("watch {path} by {on}"),
+    "inotify_rm_watch": _make_template("end a watch of {on}"),
+    **_map_calls("epoll_create epoll_create1", _make_plain("make an epoll set")),
+    "epoll_ctl": _make_template("change the epoll set {on}: {op} of descriptor {target}"),
+    "setsid": _make_plain("begin a session and a group of its own"),
+    "setpgid": _make_template(
+        "put the process {pid} (0: itself) into the group {pgid} (0: its own)"
     ),
-    "futex": _plain("wait in a futex"),
-    "marker": _of("pass the marker: {text}"),
+    "unshare": _make_template("have its own, no longer shared: {flags}"),
+    "setns": _make_template("enter another namespace"),
+    "prctl": _describe_prctl,
+    "seccomp": _make_plain("confine itself (seccomp)"),
+    **_map_calls("nanosleep clock_nanosleep", _make_plain("sleep for a time")),
+    **_map_calls(
+        "poll ppoll select pselect6", _make_plain("wait until one of its descriptors is ready")
+    ),
+    **_map_calls(
+        "epoll_wait epoll_pwait epoll_pwait2",
+        _make_plain("wait until one of its descriptors is ready"),
+    ),
+    "futex": _make_plain("wait in a futex"),
+    "marker": _make_template("pass the marker: {text}"),
 }
 
 
@@ -411,10 +428,10 @@ _WORDS: Final[dict[str, _Make]] = {
 def narrate_poised(event: Poised, before: State, after: State) -> Sentence:
     """A thread is held: a turn of the story where a signal or a wake-up brought it there."""
     weight = {"signal": TURN, "return": STEP}.get(event.at, NOISE)
-    words = stands(after, event)
+    words = describe_stand(after, event)
     if event.at == "return":
         words = f"came out of its {event.call or 'call'}, and is held behind it"
-    text = f"{who(after, event.pid, event.tid)} {words}"
+    text = f"{name_process(after, event.pid, event.tid)} {words}"
     return Sentence(
         event.n, event.t, event.pid, text, weight, "signal" if event.at == "signal" else "session"
     )
@@ -478,7 +495,7 @@ class Outcomes:
         self._others: list[str] = []
         self._pending: dict[int, int] = {}
 
-    def feed(self, event: Event, before: State, after: State) -> None:
+    def add_event(self, event: Event, before: State, after: State) -> None:
         """Take an event."""
         if isinstance(event, Stepped):
             self.step, self.tid, self.pid, self.text = event.step, event.tid, event.pid, ""
@@ -487,20 +504,23 @@ class Outcomes:
                 tid: find_pending_signals(before, thread) for tid, thread in before.threads.items()
             }
         elif isinstance(event, Settled):
-            self._settled(event, after)
+            self._describe_outcome(event, after)
         elif isinstance(event, Held):
             self.text = ""
             self._did, self._others = [], []
             self.tid = 0
         elif self.tid and not self.text:
-            self._take(event, before, after)
+            self._add_deed(event, before, after)
 
-    def _take(self, event: Event, before: State, after: State) -> None:
+    def _add_deed(self, event: Event, before: State, after: State) -> None:
         if isinstance(event, Poised):
             if event.tid != self.tid and event.at == "return":
-                self._others.append(f"{who(after, event.pid, event.tid)} was woken")
+                self._others.append(f"{name_process(after, event.pid, event.tid)} was woken")
             elif event.tid == self.tid and event.at == "signal":
-                self._did.append(f"{who(after, event.pid, event.tid)} {stands(after, event)} first")
+                self._did.append(
+                    f"{name_process(after, event.pid, event.tid)} {describe_stand(after, event)}"
+                    " first"
+                )
             return
         if not isinstance(event, _DEEDS) or not _is_seen(event, before):
             return
@@ -513,28 +533,31 @@ class Outcomes:
         elif isinstance(event, Exited | Waiting):
             self._others.append(sentence.text)
 
-    def _settled(self, event: Settled, after: State) -> None:
+    def _describe_outcome(self, event: Settled, after: State) -> None:
         if not self.tid:
             return
         new = []
         for tid, thread in after.threads.items():
             more = find_pending_signals(after, thread) & ~self._pending.get(tid, 0)
             new += [
-                f"{signal_name(signo)} is pending for {who(after, thread.pid, tid)}"
+                f"{signal_name(signo)} is pending for {name_process(after, thread.pid, tid)}"
                 for signo in signals_in(more)
                 if tid == thread.pid
             ]
-        parts = [*_shortened(self._did), *self._others[:2], *new[:2]]
+        parts = [*_shorten_deeds(self._did), *self._others[:2], *new[:2]]
         if not parts:
             mine = after.threads.get(self.tid)
             goes_on = (
-                f"{who(after, self.pid, self.tid)} {'goes on' if mine is not None else 'ended'}"
+                f"{name_process(after, self.pid, self.tid)}"
+                f" {'goes on' if mine is not None else 'ended'}"
             )
             held = mine.poised if mine is not None else None
-            parts = [f"{goes_on}, and {stands(after, held)}" if held is not None else goes_on]
+            parts = [
+                f"{goes_on}, and {describe_stand(after, held)}" if held is not None else goes_on
+            ]
         self.text = "; ".join(parts)
 
 
-def _shortened(did: list[str]) -> list[str]:
+def _shorten_deeds(did: list[str]) -> list[str]:
     """The first and the last thing that it did."""
     return did if len(did) <= 2 else [did[0], did[-1]]

@@ -6,39 +6,44 @@ from ipcviz.events.accesses import Accessed, VariableFound, format_value
 from ipcviz.model.mechanisms.variables import find_lost_updates, find_torn_readers
 from ipcviz.model.state import State, Variable
 from ipcviz.narrate.sentence import STEP, TURN, Sentence
-from ipcviz.narrate.words import who
+from ipcviz.narrate.words import name_process
 
 
-def tell_variable(event: VariableFound, before: State, after: State) -> Sentence | None:
+def narrate_variable_found(event: VariableFound, before: State, after: State) -> Sentence | None:
     """`counter is watched in a: 0 now`."""
     info = event.variable
     value = format_value(info.encoding, event.value)
     kind = f", {info.type}" if info.type else ""
     text = (
-        f"Loads and stores of {info.name}{kind} by {who(after, event.pid)} are seen from here on:"
-        f" it is {value} now"
+        f"Loads and stores of {info.name}{kind} by {name_process(after, event.pid)} are seen from"
+        f" here on: it is {value} now"
     )
     return Sentence(event.n, event.t, event.pid, text, STEP, "memory", (info.key,))
 
 
-def tell_access(event: Accessed, before: State, after: State) -> Sentence | None:
+def narrate_access(event: Accessed, before: State, after: State) -> Sentence | None:
     """What a thread did to a variable, where in its source, and what was lost by it."""
     variable = before.variables.get(event.variable) or after.variables.get(event.variable)
     if variable is None:
         return None
     lost = find_lost_updates(variable, event)
-    text = f"{who(after, event.pid)} {_describe_access(event, variable)}{_describe_place(event)}"
+    text = (
+        f"{name_process(after, event.pid)}"
+        f" {_describe_access(event, variable)}{_describe_place(event)}"
+    )
     if lost:
         last = lost[-1]
         loaded = variable.loads.get(event.tid)
         had = format_value(variable.info.encoding, loaded.value) if loaded is not None else "?"
         text += (
-            f": an update was lost. It had loaded {had} before"
-            f" {who(after, last.pid)} stored {format_value(variable.info.encoding, last.value)}"
+            f": an update was lost. It had loaded {had} before {name_process(after, last.pid)}"
+            f" stored {format_value(variable.info.encoding, last.value)}"
         )
     readers = find_torn_readers(before, event)
     if readers:
-        names = ", ".join(sorted(who(after, before.threads[tid].pid, tid) for tid in readers))
+        names = ", ".join(
+            sorted(name_process(after, before.threads[tid].pid, tid) for tid in readers)
+        )
         text += (
             f": {names} loaded of {variable.info.group} between two stores of it, and has"
             " parts of two states"

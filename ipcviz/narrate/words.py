@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipcviz.events.kinds import KINDS, PIPES
 from ipcviz.events.signals import NAMES, signal_name, signals_in
 from ipcviz.model.mechanisms.anonymous import KIND as ANONYMOUS
-from ipcviz.model.mechanisms.anonymous import words_of
+from ipcviz.model.mechanisms.anonymous import name_kind
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.state import Object, State
 
@@ -39,7 +39,7 @@ def with_warning(text: str, key: int | str) -> str:
     return f"{text}; {warning}" if warning else text
 
 
-def quoted(data: bytes, size: int, most: int) -> str:
+def quote_bytes(data: bytes, size: int, most: int) -> str:
     """The first bytes, at most so many, in quotation marks, as they are: who shows them escapes
     them.
 
@@ -75,7 +75,7 @@ def bytes_text(number: int) -> str:
     raise AssertionError("unreachable")
 
 
-def who(state: State, pid: int, tid: int = 0) -> str:
+def name_process(state: State, pid: int, tid: int = 0) -> str:
     """A process or thread by what it is called: `cat[12]`, `python3[12/15]` for a thread other than
     the leader; where the screen has named it, `cat 2`, `worker/3` for its third thread.
     """
@@ -97,11 +97,11 @@ def label_of(state: State, key: str) -> str:
     return found.label if found else key
 
 
-def named(thing: Object) -> str:
+def name_with_kind(thing: Object) -> str:
     """An object with its kind: `the FIFO fifo`, `the pipe P1`; a file by its name alone."""
     word = KINDS[thing.info.kind].noun
     if thing.info.kind == ANONYMOUS:
-        word = f"the {words_of(thing.info)}"
+        word = f"the {name_kind(thing.info)}"
     return f"{word} {thing.label}" if word else thing.label
 
 

@@ -14,8 +14,8 @@ from ipcviz.scenario.format import (
     Variant,
     When,
 )
-from ipcviz.scenario.launch import Launch, choose_variant, missing, prepare
-from ipcviz.scenario.loader import find, load, load_all
+from ipcviz.scenario.launch import Launch, choose_variant, explain_missing, prepare_launch
+from ipcviz.scenario.loader import find_scenario, load_all, load_scenario
 from ipcviz.scenario.parameters import allowed_values, read_settings
 from ipcviz.scenario.plans import read_schedule
 from ipcviz.scenario.story import Progress, Skip, Story, StoryMove
@@ -38,11 +38,11 @@ __all__ = [
     "When",
     "allowed_values",
     "choose_variant",
-    "find",
-    "load",
+    "explain_missing",
+    "find_scenario",
     "load_all",
-    "missing",
-    "prepare",
+    "load_scenario",
+    "prepare_launch",
     "read_schedule",
     "read_settings",
 ]

@@ -13,12 +13,12 @@ from ipcviz.events.accesses import MOST_VARIABLES, TYPES
 from ipcviz.events.signals import NAMES, signal_name, signal_number
 from ipcviz.scenario.format import ACCESSES, KEYS_OF, Document, Label, Parameter, Variant, When
 from ipcviz.scenario.lines import Path as KeyPath
-from ipcviz.scenario.operations import SEMAPHORE_OPS, calls
+from ipcviz.scenario.operations import SEMAPHORE_OPS, list_calls
 from ipcviz.scenario.parameters import problem_of_value, type_of
 from ipcviz.scenario.plans import problems_of_schedule
 from ipcviz.scenario.reasons import NAMES as NAMES_OF_REASONS
 from ipcviz.scenario.reasons import reasons_of
-from ipcviz.scenario.shape import Problem, suggestion
+from ipcviz.scenario.shape import Problem, suggest_allowed
 from ipcviz.scenario.words import FIXED, names_in
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*\Z")
@@ -26,7 +26,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*\Z")
 ACTIONS: Final = ("handler", "ignore", "terminate", "core", "stop", "continue")
 
 
-def texts(value: str | tuple[str, ...]) -> tuple[str, ...]:
+def list_texts(value: str | tuple[str, ...]) -> tuple[str, ...]:
     """One text or several, as several."""
     return (value,) if isinstance(value, str) else value
 
@@ -49,21 +49,21 @@ def problems_of_meaning(sheet: Document, folder: Path) -> Iterator[Problem]:
     if sheet.default and sheet.default not in sheet.variants:
         yield Problem(
             ("default",),
-            f"{sheet.default!r} is not a variant{suggestion(sheet.default, sheet.variants)}",
+            f"{sheet.default!r} is not a variant{suggest_allowed(sheet.default, sheet.variants)}",
         )
     for name, parameter in sheet.parameters.items():
-        yield from _parameter(name, parameter)
+        yield from _check_parameter(name, parameter)
     for name, variant in sheet.variants.items():
-        yield from _variant(sheet, name, variant, folder)
-    yield from _roles(sheet)
-    yield from _objects(sheet)
-    yield from _story(sheet)
-    yield from _questions(sheet)
+        yield from _check_variant(sheet, name, variant, folder)
+    yield from _check_roles(sheet)
+    yield from _check_objects(sheet)
+    yield from _check_story(sheet)
+    yield from _check_questions(sheet)
     for name, plan in sheet.schedules.items():
         yield from problems_of_schedule(sheet, name, plan)
 
 
-def _parameter(name: str, parameter: Parameter) -> Iterator[Problem]:
+def _check_parameter(name: str, parameter: Parameter) -> Iterator[Problem]:
     path: KeyPath = ("parameters", name)
     if not _NAME.match(name) or name in FIXED:
         yield Problem(
@@ -88,7 +88,7 @@ def _parameter(name: str, parameter: Parameter) -> Iterator[Problem]:
             yield Problem((*path, "default"), wrong)
 
 
-def _variant(sheet: Document, name: str, variant: Variant, folder: Path) -> Iterator[Problem]:
+def _check_variant(sheet: Document, name: str, variant: Variant, folder: Path) -> Iterator[Problem]:
     path: KeyPath = ("variants", name)
     if not variant.command:
         yield Problem(
@@ -101,15 +101,16 @@ def _variant(sheet: Document, name: str, variant: Variant, folder: Path) -> Iter
         for inside in names_in(word):
             if inside not in allowed:
                 yield Problem(
-                    where, f"{{{inside}}} stands for nothing{suggestion(inside, allowed)}"
+                    where, f"{{{inside}}} stands for nothing{suggest_allowed(inside, allowed)}"
                 )
         if word.startswith("{here}/"):
-            yield from _file(folder, word.removeprefix("{here}/"), where)
+            yield from _check_file(folder, word.removeprefix("{here}/"), where)
         program = word.removeprefix("{build}/")
         if program != word and program not in variant.build:
             yield Problem(
                 where,
-                f"{program!r} is not built by this variant{suggestion(program, variant.build)}",
+                f"{program!r} is not built by this"
+                f" variant{suggest_allowed(program, variant.build)}",
             )
     if variant.language == "c" and not variant.build:
         yield Problem(
@@ -126,10 +127,10 @@ def _variant(sheet: Document, name: str, variant: Variant, folder: Path) -> Iter
         if not sources:
             yield Problem(where, f"Program {program!r} has no source files.")
         for place, source in enumerate(sources):
-            yield from _file(folder, source, (*where, place))
+            yield from _check_file(folder, source, (*where, place))
 
 
-def _file(folder: Path, name: str, where: KeyPath) -> Iterator[Problem]:
+def _check_file(folder: Path, name: str, where: KeyPath) -> Iterator[Problem]:
     file = folder / name
     if not file.resolve().is_relative_to(folder.resolve()):
         yield Problem(
@@ -140,11 +141,12 @@ def _file(folder: Path, name: str, where: KeyPath) -> Iterator[Problem]:
             p.name for p in folder.iterdir() if p.is_file() and p.name != "scenario.toml"
         )
         yield Problem(
-            where, f"There is no file {name!r} in the scenario's folder{suggestion(name, there)}"
+            where,
+            f"There is no file {name!r} in the scenario's folder{suggest_allowed(name, there)}",
         )
 
 
-def _doubles(names: Iterable[str], path: str, key: str) -> Iterator[Problem]:
+def _check_doubles(names: Iterable[str], path: str, key: str) -> Iterator[Problem]:
     seen: set[str] = set()
     for place, name in enumerate(names):
         if name and name in seen:
@@ -154,9 +156,9 @@ def _doubles(names: Iterable[str], path: str, key: str) -> Iterator[Problem]:
         seen.add(name)
 
 
-def _roles(sheet: Document) -> Iterator[Problem]:
+def _check_roles(sheet: Document) -> Iterator[Problem]:
     names = [role.name for role in sheet.roles]
-    yield from _doubles(names, "roles", "name")
+    yield from _check_doubles(names, "roles", "name")
     for place, role in enumerate(sheet.roles):
         path: KeyPath = ("roles", place)
         if not (role.program or role.argument or role.parent or role.order):
@@ -167,7 +169,8 @@ def _roles(sheet: Document) -> Iterator[Problem]:
             )
         if role.parent and role.parent not in names:
             yield Problem(
-                (*path, "parent"), f"{role.parent!r} is not a role{suggestion(role.parent, names)}"
+                (*path, "parent"),
+                f"{role.parent!r} is not a role{suggest_allowed(role.parent, names)}",
             )
         if role.child and not role.parent:
             yield Problem(
@@ -181,7 +184,7 @@ def _roles(sheet: Document) -> Iterator[Problem]:
                 )
 
 
-def _objects(sheet: Document) -> Iterator[Problem]:
+def _check_objects(sheet: Document) -> Iterator[Problem]:
     variables = [label.name for label in sheet.objects if label.kind == "variable"]
     if len(variables) > MOST_VARIABLES:
         yield Problem(
@@ -189,7 +192,7 @@ def _objects(sheet: Document) -> Iterator[Problem]:
             f"{len(variables)} variables are declared, and a processor watches"
             f" {MOST_VARIABLES} at most.",
         )
-    yield from _doubles((label.name for label in sheet.objects), "objects", "name")
+    yield from _check_doubles((label.name for label in sheet.objects), "objects", "name")
     for place, label in enumerate(sheet.objects):
         if label.offset is not None and label.kind not in ("semaphore", "variable"):
             yield Problem(
@@ -197,7 +200,7 @@ def _objects(sheet: Document) -> Iterator[Problem]:
                 "'offset' is for semaphores and variables only; leave it out.",
             )
         if label.kind == "variable":
-            yield from _variable(label, ("objects", place))
+            yield from _check_variable(label, ("objects", place))
         elif label.memory or label.symbol:
             yield Problem(
                 ("objects", place), "'memory' and 'symbol' are for variables only; leave them out."
@@ -208,7 +211,7 @@ def _objects(sheet: Document) -> Iterator[Problem]:
             )
 
 
-def _variable(label: Label, path: KeyPath) -> Iterator[Problem]:
+def _check_variable(label: Label, path: KeyPath) -> Iterator[Problem]:
     if bool(label.memory) == bool(label.symbol):
         yield Problem(
             path,
@@ -217,7 +220,7 @@ def _variable(label: Label, path: KeyPath) -> Iterator[Problem]:
         )
     if label.type not in TYPES:
         yield Problem(
-            (*path, "type"), f"{label.type!r} is not a type{suggestion(label.type, TYPES)}"
+            (*path, "type"), f"{label.type!r} is not a type{suggest_allowed(label.type, TYPES)}"
         )
     elif label.memory and (label.offset or 0) % TYPES[label.type][0]:
         yield Problem(
@@ -227,27 +230,27 @@ def _variable(label: Label, path: KeyPath) -> Iterator[Problem]:
         )
 
 
-def _story(sheet: Document) -> Iterator[Problem]:
+def _check_story(sheet: Document) -> Iterator[Problem]:
     ids = [step.id for step in sheet.story]
-    yield from _doubles(ids, "story", "id")
+    yield from _check_doubles(ids, "story", "id")
     for place, step in enumerate(sheet.story):
         path: KeyPath = ("story", place)
-        yield from _when(sheet, step.when, (*path, "when"))
+        yield from _check_condition(sheet, step.when, (*path, "when"))
         if step.unless is not None:
-            yield from _when(sheet, step.unless, (*path, "unless"))
+            yield from _check_condition(sheet, step.unless, (*path, "unless"))
         for number, name in enumerate(step.after):
             if name not in ids[:place] or not name:
-                hint = suggestion(name, ids[:place])
+                hint = suggest_allowed(name, ids[:place])
                 yield Problem(
                     (*path, "after", number), f"{name!r} is not the id of an earlier step{hint}"
                 )
 
 
-def _when(sheet: Document, when: When, path: KeyPath) -> Iterator[Problem]:
+def _check_condition(sheet: Document, when: When, path: KeyPath) -> Iterator[Problem]:
     kind = when.kind
     if not kind:
         yield Problem(
-            path, f"Nothing tells which event is meant; give 'event'{suggestion('', KEYS_OF)}"
+            path, f"Nothing tells which event is meant; give 'event'{suggest_allowed('', KEYS_OF)}"
         )
         return
     given = [
@@ -256,7 +259,7 @@ def _when(sheet: Document, when: When, path: KeyPath) -> Iterator[Problem]:
     given += [key for key in ("failed",) if getattr(when, key) is False]
     for key in dict.fromkeys(given):
         if key not in ("event", "role") and key not in KEYS_OF[kind]:
-            hint = suggestion("", ("role", *sorted(KEYS_OF[kind])))
+            hint = suggest_allowed("", ("role", *sorted(KEYS_OF[kind])))
             yield Problem((*path, key), f"{key!r} says nothing about an event {kind!r}{hint}")
     roles = tuple(role.name for role in sheet.roles)
     labels = tuple(label.name for label in sheet.objects)
@@ -267,32 +270,35 @@ def _when(sheet: Document, when: When, path: KeyPath) -> Iterator[Problem]:
         ("op", "an operation on a semaphore or variable", (*SEMAPHORE_OPS, *sorted(ACCESSES))),
         ("action", "an action of a signal", ACTIONS),
     ):
-        for word in texts(getattr(when, key)):
+        for word in list_texts(getattr(when, key)):
             if word not in allowed:
-                yield Problem((*path, key), f"{word!r} is not {what}{suggestion(word, allowed)}")
-    for key in ("call", "interrupted"):
-        for word in texts(getattr(when, key)):
-            if word not in calls():
                 yield Problem(
-                    (*path, key), f"{word!r} is not a call that is watched{_near(word, calls())}"
+                    (*path, key), f"{word!r} is not {what}{suggest_allowed(word, allowed)}"
                 )
-    for word in texts(when.because):
+    for key in ("call", "interrupted"):
+        for word in list_texts(getattr(when, key)):
+            if word not in list_calls():
+                yield Problem(
+                    (*path, key),
+                    f"{word!r} is not a call that is watched{_suggest_near(word, list_calls())}",
+                )
+    for word in list_texts(when.because):
         if not reasons_of(word):
             yield Problem(
                 (*path, "because"),
-                f"{word!r} is no reason to wait{suggestion(word, sorted(NAMES_OF_REASONS))}",
+                f"{word!r} is no reason to wait{suggest_allowed(word, sorted(NAMES_OF_REASONS))}",
             )
-    for word in texts(when.signal):
+    for word in list_texts(when.signal):
         number = signal_number(word)
         if number is None or signal_name(number) != word:
             yield Problem(
-                (*path, "signal"), f"{word!r} is not a signal{_near(word, NAMES.values())}"
+                (*path, "signal"), f"{word!r} is not a signal{_suggest_near(word, NAMES.values())}"
             )
 
 
-def _near(word: str, allowed: Iterable[str]) -> str:
+def _suggest_near(word: str, allowed: Iterable[str]) -> str:
     """A suggestion where the list of all that is allowed is too long to be of use."""
-    text = suggestion(word, allowed)
+    text = suggest_allowed(word, allowed)
     hint = text.partition(" Allowed:")[0]
     return (
         hint
@@ -301,15 +307,15 @@ def _near(word: str, allowed: Iterable[str]) -> str:
     )
 
 
-def _questions(sheet: Document) -> Iterator[Problem]:
+def _check_questions(sheet: Document) -> Iterator[Problem]:
     ids = [step.id for step in sheet.story]
     for place, question in enumerate(sheet.questions):
         path: KeyPath = ("questions", place)
         if question.before not in ids or not question.before:
-            hint = suggestion(question.before, ids)
+            hint = suggest_allowed(question.before, ids)
             yield Problem((*path, "before"), f"{question.before!r} is not the id of a step{hint}")
         if len(question.choices) < 2:
             yield Problem((*path, "choices"), "A question needs two choices at least.")
         elif question.answer not in question.choices:
-            hint = suggestion(question.answer, question.choices)
+            hint = suggest_allowed(question.answer, question.choices)
             yield Problem((*path, "answer"), f"{question.answer!r} is not one of the choices{hint}")

@@ -22,7 +22,7 @@ SECONDS: Final = 60.0
 """How long a compiler may take for one program."""
 
 
-def compiler() -> tuple[str, ...] | None:
+def find_compiler() -> tuple[str, ...] | None:
     """The machine's C compiler and its fixed arguments: $CC, or cc; None if it can't be found."""
     try:
         words = shlex.split(os.environ.get("CC", "")) or ["cc"]
@@ -34,7 +34,7 @@ def compiler() -> tuple[str, ...] | None:
 
 def without_compiler() -> str:
     """Why there is no compiler, in a sentence; empty if there is one."""
-    if compiler() is not None:
+    if find_compiler() is not None:
         return ""
     chosen = os.environ.get("CC", "").strip()
     if chosen:
@@ -43,8 +43,8 @@ def without_compiler() -> str:
 
 
 def cache_folder() -> Path | None:
-    """The folder `build` in the user's cache for ipcviz: on Linux below `$XDG_CACHE_HOME`, or
-    `~/.cache`.
+    """The folder `build_programs` in the user's cache for ipcviz: on Linux below
+    `$XDG_CACHE_HOME`, or `~/.cache`.
 
     None if the user has no home.
     """
@@ -57,7 +57,7 @@ def cache_folder() -> Path | None:
         return None
 
 
-def build(scenario: Scenario, variant: str, spare: Path) -> Path:
+def build_programs(scenario: Scenario, variant: str, spare: Path) -> Path:
     """A folder in which the variant's programs are, compiled if they were not yet.
 
     Args:
@@ -74,7 +74,7 @@ def build(scenario: Scenario, variant: str, spare: Path) -> Path:
     chosen = scenario.variants[variant]
     if not chosen.build:
         return spare
-    command = compiler()
+    command = find_compiler()
     if command is None:
         raise ScenarioError(
             f"Variant {variant!r} of {scenario.name!r} can't be compiled: {without_compiler()}."
@@ -87,20 +87,20 @@ def build(scenario: Scenario, variant: str, spare: Path) -> Path:
             )
     cache = cache_folder()
     try:
-        key = _key(scenario, variant, command)
+        key = _compute_key(scenario, variant, command)
     except OSError as error:
         raise ScenarioError(f"{error.filename} can't be read: {error.strerror}.") from None
-    kept = _writable(cache / key) if cache is not None else None
+    kept = _make_folder(cache / key) if cache is not None else None
     target = kept or spare
     for program, sources in chosen.build.items():
         if not os.access(target / program, os.X_OK):
-            _compile(
+            _compile_program(
                 scenario, [*command, *FLAGS], list(sources), list(chosen.flags), target / program
             )
     return target
 
 
-def _key(scenario: Scenario, variant: str, command: tuple[str, ...]) -> str:
+def _compute_key(scenario: Scenario, variant: str, command: tuple[str, ...]) -> str:
     """A name that differs whenever the programs could: sources, headers, flags, compiler,
     machine.
     """
@@ -125,7 +125,7 @@ def _key(scenario: Scenario, variant: str, command: tuple[str, ...]) -> str:
     return f"{scenario.name}-{made.hexdigest()[:24]}"
 
 
-def _writable(folder: Path) -> Path | None:
+def _make_folder(folder: Path) -> Path | None:
     """The folder, made if need be; None if programs can't be put there and run from there."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _writable(folder: Path) -> Path | None:
         return None
 
 
-def _compile(
+def _compile_program(
     scenario: Scenario, command: list[str], sources: list[str], flags: list[str], target: Path
 ) -> None:
     """Compile into a file beside the target and rename it there, so that two at once do no harm."""

@@ -40,21 +40,21 @@ def may_meet(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -
 
     What the result will be is not known yet: conditions on it count as met.
     """
-    if when.role and cast.roles.get(poised.pid) not in _texts(when.role):
+    if when.role and cast.roles.get(poised.pid) not in _list_texts(when.role):
         return False
     kind, entry = when.kind, poised.at == "entry"
     if kind in ("call", "waiting"):
-        return _call(when, scenario, cast, poised)
+        return _meets_call(when, scenario, cast, poised)
     if kind == "semaphore-op":
         return (
             poised.at == "semaphore"
-            and _like(when.op, poised.op)
+            and _is_like(when.op, poised.op)
             and (when.value is None or poised.value is None or when.value == poised.value)
-            and (not when.object or _label(cast, poised) in _texts(when.object))
+            and (not when.object or _find_label(cast, poised) in _list_texts(when.object))
         )
     if kind in ("signal-delivered", "stopped"):
         return poised.at == "signal" and (
-            not when.signal or signal_name(poised.signo) in _texts(when.signal)
+            not when.signal or signal_name(poised.signo) in _list_texts(when.signal)
         )
     if kind == "exited":
         ends = poised.at == "signal" and poised.action in ("terminate", "core")
@@ -68,17 +68,17 @@ def may_meet(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -
     }.get(kind, frozenset())
     if not entry or poised.call not in calls:
         return False
-    return kind != "marker" or _like(when.marker, poised.text("text"))
+    return kind != "marker" or _is_like(when.marker, poised.get_text("text"))
 
 
-def _call(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -> bool:
+def _meets_call(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -> bool:
     if poised.at == "semaphore":
         return (
             when.kind == "waiting"
-            and _like(when.call, "futex", f"sem_{poised.op}")
+            and _is_like(when.call, "futex", f"sem_{poised.op}")
             and poised.value in (0, None)
         )
-    if poised.at != "entry" or not _like(when.call, poised.call):
+    if poised.at != "entry" or not _is_like(when.call, poised.call):
         return False
     if when.fd is not None and when.fd not in (poised.args.get("fd"), poised.args.get("newfd")):
         return False
@@ -87,21 +87,21 @@ def _call(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -> b
     ):
         return False
     if when.object:
-        labels = {_label(cast, poised), *named_by_path(scenario, poised.text("path"))}
-        return not labels.isdisjoint(_texts(when.object))
+        labels = {_find_label(cast, poised), *named_by_path(scenario, poised.get_text("path"))}
+        return not labels.isdisjoint(_list_texts(when.object))
     return True
 
 
-def _label(cast: Recognised, poised: Poised) -> str:
+def _find_label(cast: Recognised, poised: Poised) -> str:
     key = poised.semaphore.key if poised.semaphore is not None else poised.object
     return cast.labels.get(key, "")
 
 
-def _like(wanted: Texts, *found: str) -> bool:
+def _is_like(wanted: Texts, *found: str) -> bool:
     return not wanted or any(
-        fnmatchcase(text, pattern) for text in found for pattern in _texts(wanted)
+        fnmatchcase(text, pattern) for text in found for pattern in _list_texts(wanted)
     )
 
 
-def _texts(value: Texts) -> tuple[str, ...]:
+def _list_texts(value: Texts) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value

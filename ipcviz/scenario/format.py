@@ -394,7 +394,7 @@ class Scenario(Document, frozen=True, kw_only=True):
             next(iter(self.variants)),
         )
 
-    def sources(self, variant: str) -> tuple[Path, ...]:
+    def list_sources(self, variant: str) -> tuple[Path, ...]:
         """The files of a variant that were written to be read, in the order of its command and
         builds.
         """

@@ -16,7 +16,7 @@ _MOST_BYTES: Final = 1 << 20
 
 def meta_of(scenario: Scenario) -> dict[str, str]:
     """What a trace's table `meta` keeps of a scenario."""
-    return {"scenario": msgspec.json.encode(scenario, enc_hook=_encode).decode()}
+    return {"scenario": msgspec.json.encode(scenario, enc_hook=_encode_path).decode()}
 
 
 def scenario_of(meta: Mapping[str, str]) -> Scenario | None:
@@ -50,16 +50,16 @@ def sources_of(scenario: Scenario) -> dict[str, str]:
     return found
 
 
-def _encode(value: Any) -> Any:
+def _encode_path(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise NotImplementedError
 
 
-def _decode(kind: Any, value: Any) -> Any:
+def _decode_path(kind: Any, value: Any) -> Any:
     if kind is Path:
         return Path(value)
     raise NotImplementedError
 
 
-_decoder: Final = msgspec.json.Decoder(Scenario, dec_hook=_decode)
+_decoder: Final = msgspec.json.Decoder(Scenario, dec_hook=_decode_path)

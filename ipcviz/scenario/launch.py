@@ -13,12 +13,12 @@ from typing import Final
 import msgspec
 
 from ipcviz.events.accesses import VariableSpec
-from ipcviz.scenario.compile import build, without_compiler
+from ipcviz.scenario.compile import build_programs, without_compiler
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Scenario, Value
-from ipcviz.scenario.parameters import as_text, settle
-from ipcviz.scenario.words import fill
-from ipcviz.scenario.workplace import workplace
+from ipcviz.scenario.parameters import as_text, settle_parameters
+from ipcviz.scenario.words import fill_placeholders
+from ipcviz.scenario.workplace import make_workplace
 
 _INTERPRETERS: Final = {"sh": "sh"}
 
@@ -28,7 +28,7 @@ class Launch(msgspec.Struct, frozen=True):
 
     Attributes:
         argv: The command; its first word is a path or is looked for in PATH.
-        cwd: A fresh folder to run it in; it is removed when the `prepare` that made it ends.
+        cwd: A fresh folder to run it in; it is removed when the `prepare_launch` that made it ends.
         variant: The variant's name.
         values: All parameters' values.
         sources: The programs' files, for showing.
@@ -54,7 +54,7 @@ def variables_of(scenario: Scenario) -> tuple[VariableSpec, ...]:
     )
 
 
-def missing(scenario: Scenario, variant: str) -> str:
+def explain_missing(scenario: Scenario, variant: str) -> str:
     """Why a variant can't run on this machine, as the end of a sentence; empty if it can."""
     chosen = scenario.variants[variant]
     reasons = [without_compiler()] if chosen.build else []
@@ -87,7 +87,7 @@ def choose_variant(scenario: Scenario, variant: str | None) -> str:
 
 
 @contextlib.contextmanager
-def prepare(
+def prepare_launch(
     scenario: Scenario, variant: str | None = None, settings: Mapping[str, Value] | None = None
 ) -> Iterator[Launch]:
     """Make ready what can be launched, and remove it afterwards.
@@ -107,25 +107,28 @@ def prepare(
             not installed, or a program does not compile.
     """
     name = choose_variant(scenario, variant)
-    values = settle(scenario, settings or {})
-    reason = missing(scenario, name)
+    values = settle_parameters(scenario, settings or {})
+    reason = explain_missing(scenario, name)
     if reason:
         raise ScenarioError(f"Variant {name!r} of {scenario.name!r} can't run here: {reason}.")
-    with workplace() as place:
+    with make_workplace() as place:
         work, spare = place / "work", place / "build"
         work.mkdir()
         spare.mkdir()
         words = {
             "here": str(scenario.folder),
-            "build": str(build(scenario, name, spare)),
+            "build": str(build_programs(scenario, name, spare)),
             "python": sys.executable or "python3",
             **{key: as_text(value) for key, value in values.items()},
         }
         yield Launch(
-            argv=tuple(fill(word, words.__getitem__) for word in scenario.variants[name].command),
+            argv=tuple(
+                fill_placeholders(word, words.__getitem__)
+                for word in scenario.variants[name].command
+            ),
             cwd=str(work),
             variant=name,
             variables=variables_of(scenario),
             values=values,
-            sources=scenario.sources(name),
+            sources=scenario.list_sources(name),
         )

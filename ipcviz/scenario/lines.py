@@ -34,7 +34,7 @@ def key_lines(text: str) -> dict[Path, int]:
     """Lines (from 1) of all keys, tables and array elements of a TOML text that tomllib has
     accepted.
     """
-    return _Finder(_tokens(text)).find()
+    return _Finder(_parse_tokens(text)).find_lines()
 
 
 def line_of(lines: dict[Path, int], path: Path) -> int:
@@ -46,7 +46,7 @@ def line_of(lines: dict[Path, int], path: Path) -> int:
     return lines.get(path, 1)
 
 
-def _tokens(text: str) -> list[_Token]:
+def _parse_tokens(text: str) -> list[_Token]:
     found: list[_Token] = []
     line = 1
     for match in _TOKEN.finditer(text.replace("\r\n", "\n")):
@@ -57,7 +57,7 @@ def _tokens(text: str) -> list[_Token]:
     return found
 
 
-def _plain(text: str) -> str:
+def _strip_quotes(text: str) -> str:
     return text[1:-1] if text[:1] in "\"'" else text
 
 
@@ -72,42 +72,42 @@ class _Finder:
         self._lines: dict[Path, int] = {}
         self._tables: dict[Path, int] = {}
 
-    def find(self) -> dict[Path, int]:
+    def find_lines(self) -> dict[Path, int]:
         table: Path = ()
-        while (token := self._peek()) is not None:
+        while (token := self._peek_token()) is not None:
             if token.kind == "newline":
                 self._at += 1
             elif token.text == "[":
-                table = self._header()
+                table = self._parse_header()
             else:
-                self._pair(table)
+                self._parse_pair(table)
         return self._lines
 
-    def _peek(self) -> _Token | None:
+    def _peek_token(self) -> _Token | None:
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
     def _skip_newlines(self) -> None:
-        while (token := self._peek()) is not None and token.kind == "newline":
+        while (token := self._peek_token()) is not None and token.kind == "newline":
             self._at += 1
 
-    def _key(self) -> tuple[list[str], int]:
+    def _parse_key(self) -> tuple[list[str], int]:
         names: list[str] = []
         line = self._tokens[self._at].line
-        while (token := self._peek()) is not None and (
+        while (token := self._peek_token()) is not None and (
             token.kind in ("bare", "string") or token.text == "."
         ):
             if token.text != ".":
-                names.append(_plain(token.text))
+                names.append(_strip_quotes(token.text))
             self._at += 1
         return names, line
 
-    def _header(self) -> Path:
+    def _parse_header(self) -> Path:
         line = self._tokens[self._at].line
         depth = 0
         while self._tokens[self._at].text == "[":
             depth += 1
             self._at += 1
-        names, _ = self._key()
+        names, _ = self._parse_key()
         self._at += depth
         path: Path = ()
         for place, name in enumerate(names):
@@ -120,55 +120,55 @@ class _Finder:
         self._lines.setdefault(path, line)
         return path
 
-    def _pair(self, table: Path) -> None:
-        names, line = self._key()
+    def _parse_pair(self, table: Path) -> None:
+        names, line = self._parse_key()
         path = table
         for name in names:
             path = (*path, name)
             self._lines.setdefault(path, line)
         self._at += 1  # the equals sign
-        self._value(path)
+        self._parse_value(path)
 
-    def _value(self, path: Path) -> None:
-        token = self._peek()
+    def _parse_value(self, path: Path) -> None:
+        token = self._peek_token()
         if token is None:
             return
         self._lines.setdefault(path, token.line)
         if token.text == "[":
-            self._array(path)
+            self._parse_array(path)
         elif token.text == "{":
-            self._inline(path)
+            self._parse_inline_table(path)
         else:
             # Numbers and dates hold dots; a value goes on until what ends it.
-            while (token := self._peek()) is not None and (
+            while (token := self._peek_token()) is not None and (
                 token.kind in ("bare", "string") or token.text == "."
             ):
                 self._at += 1
 
-    def _array(self, path: Path) -> None:
+    def _parse_array(self, path: Path) -> None:
         self._at += 1
         place = 0
         while True:
             self._skip_newlines()
-            token = self._peek()
+            token = self._peek_token()
             if token is None or token.text == "]":
                 self._at += 1
                 return
             if token.text == ",":
                 self._at += 1
                 continue
-            self._value((*path, place))
+            self._parse_value((*path, place))
             place += 1
 
-    def _inline(self, path: Path) -> None:
+    def _parse_inline_table(self, path: Path) -> None:
         self._at += 1
         while True:
             self._skip_newlines()
-            token = self._peek()
+            token = self._peek_token()
             if token is None or token.text == "}":
                 self._at += 1
                 return
             if token.text == ",":
                 self._at += 1
                 continue
-            self._pair(path)
+            self._parse_pair(path)

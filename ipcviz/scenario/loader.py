@@ -60,7 +60,9 @@ def load_all() -> list[Scenario]:
     Raises:
         ScenarioError: One of them can't be read.
     """
-    found = [load(file.parent, shipped=True) for file in shipped_folder().glob(f"*/*/{FILE}")]
+    found = [
+        load_scenario(file.parent, shipped=True) for file in shipped_folder().glob(f"*/*/{FILE}")
+    ]
     return sorted(
         found, key=lambda scenario: (_topic_place(scenario.topic), scenario.topic, scenario.name)
     )
@@ -70,7 +72,7 @@ def _topic_place(topic: str) -> int:
     return TOPICS.index(topic) if topic in TOPICS else len(TOPICS)
 
 
-def find(name_or_path: str | os.PathLike[str]) -> Scenario:
+def find_scenario(name_or_path: str | os.PathLike[str]) -> Scenario:
     """A scenario by its name (`sleep-race`), its topic and name (`signals/sleep-race`), or a path
     to its folder.
 
@@ -86,7 +88,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Scenario:
     by_topic = {f"{folder.parent.name}/{folder.name}": folder for folder in folders.values()}
     folder = folders.get(wanted) or by_topic.get(wanted.rstrip("/"))
     if folder is not None:
-        return load(folder, shipped=True)
+        return load_scenario(folder, shipped=True)
     path = Path(wanted)
     try:
         # What is there, not whether it is of some kind: that would hide why it can't be looked at.
@@ -99,9 +101,9 @@ def find(name_or_path: str | os.PathLike[str]) -> Scenario:
             f"There is no scenario at {wanted!r} that can be read: {why}."
         ) from None
     if path.name == FILE and mode and not stat.S_ISDIR(mode):
-        return load(path.parent)
+        return load_scenario(path.parent)
     if stat.S_ISDIR(mode):
-        return load(path)
+        return load_scenario(path)
     if (
         "/" in wanted
         and wanted.rstrip("/") not in by_topic
@@ -115,7 +117,7 @@ def find(name_or_path: str | os.PathLike[str]) -> Scenario:
     raise ScenarioError(f"There is no scenario {wanted!r}; 'ipcviz list' shows all.{hint}")
 
 
-def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
+def load_scenario(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
     """The scenario in a folder.
 
     Raises:
@@ -124,11 +126,11 @@ def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
     """
     place = Path(folder)
     file = place / FILE
-    text = _read(file)
+    text = _read_text(file)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _syntax(file, text, error) from None
+        raise _build_syntax_error(file, text, error) from None
     except ValueError:
         raise ScenarioError(
             f"{file}:1: A number in it has more digits than Python converts."
@@ -137,7 +139,7 @@ def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
         raise ScenarioError(f"{file}:1: Lists or tables are nested too deeply.") from None
     problems = [*problems_of_shape(document, Document)]
     if problems:
-        raise _first(file, text, problems)
+        raise _build_first_error(file, text, problems)
     sheet = msgspec.convert(document, Document)
     try:
         problems = [*problems_of_meaning(sheet, place)]
@@ -147,13 +149,13 @@ def load(folder: str | os.PathLike[str], *, shipped: bool = False) -> Scenario:
         why = getattr(error, "strerror", "") or str(error)
         raise ScenarioError(f"{file}: What it names can't be looked at: {why}.") from None
     if problems:
-        raise _first(file, text, problems)
+        raise _build_first_error(file, text, problems)
     fields: dict[str, Any] = {name: getattr(sheet, name) for name in Document.__struct_fields__}
     resolved = place.resolve()
     return Scenario(name=resolved.name, folder=resolved, shipped=shipped, **fields)
 
 
-def _read(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         data = read_input(file, _LIMIT + 1)
     except FileNotFoundError:
@@ -171,7 +173,7 @@ def _read(file: Path) -> str:
         raise ScenarioError(f"{file}:{line}: This line is not UTF-8, and TOML must be.") from None
 
 
-def _syntax(file: Path, text: str, error: tomllib.TOMLDecodeError) -> ScenarioError:
+def _build_syntax_error(file: Path, text: str, error: tomllib.TOMLDecodeError) -> ScenarioError:
     words = str(error)
     match = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", words)
     if match is None:
@@ -180,7 +182,7 @@ def _syntax(file: Path, text: str, error: tomllib.TOMLDecodeError) -> ScenarioEr
     return ScenarioError(f"{file}:{line}: This is not TOML: {words[: match.start()]}.")
 
 
-def _first(file: Path, text: str, problems: list[Problem]) -> ScenarioError:
+def _build_first_error(file: Path, text: str, problems: list[Problem]) -> ScenarioError:
     """The error for the problem that stands first in the file, and how many more there are."""
     lines = key_lines(text)
     ordered = sorted(problems, key=lambda problem: (problem.absent, line_of(lines, problem.path)))

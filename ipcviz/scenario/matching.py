@@ -42,7 +42,9 @@ def kind_of(event: Event) -> str:
     return str(event.__struct_config__.tag)
 
 
-def meets(when: When, scenario: Scenario, cast: Recognised, event: Event, after: State) -> bool:
+def meets_condition(
+    when: When, scenario: Scenario, cast: Recognised, event: Event, after: State
+) -> bool:
     """Whether an event meets a condition.
 
     Args:
@@ -54,10 +56,10 @@ def meets(when: When, scenario: Scenario, cast: Recognised, event: Event, after:
     """
     if when.kind != kind_of(event):
         return False
-    actor, child = _people(event)
-    if when.role and cast.roles.get(actor) not in _texts(when.role):
+    actor, child = _find_actors(event)
+    if when.role and cast.roles.get(actor) not in _list_texts(when.role):
         return False
-    if when.child and cast.roles.get(child) not in _texts(when.child):
+    if when.child and cast.roles.get(child) not in _list_texts(when.child):
         return False
     if isinstance(event, Call):
         return _meets_call(when, scenario, cast, event)
@@ -66,40 +68,42 @@ def meets(when: When, scenario: Scenario, cast: Recognised, event: Event, after:
     if isinstance(event, Accessed):
         variable = after.variables.get(event.variable)
         return (
-            _like(when.op, event.op)
-            and (not when.object or cast.labels.get(event.variable) in _texts(when.object))
+            _is_like(when.op, event.op)
+            and (not when.object or cast.labels.get(event.variable) in _list_texts(when.object))
             and (not when.lost or (variable is not None and variable.lost_at == event.n))
         )
     if isinstance(event, SemaphoreOp):
         return (
-            _like(when.op, event.op)
+            _is_like(when.op, event.op)
             and (when.value is None or when.value == event.value)
-            and (not when.object or cast.labels.get(event.semaphore.key) in _texts(when.object))
+            and (
+                not when.object or cast.labels.get(event.semaphore.key) in _list_texts(when.object)
+            )
         )
     return _meets_other(when, event)
 
 
 def _meets_other(when: When, event: Event) -> bool:
     if isinstance(event, Marker):
-        return _like(when.marker, event.text)
+        return _is_like(when.marker, event.text)
     if isinstance(event, Executed):
-        return _like(when.program, event.path.rpartition("/")[2], event.name)
+        return _is_like(when.program, event.path.rpartition("/")[2], event.name)
     if isinstance(event, Exited):
-        return (when.code is None or (when.code == event.code and not event.signo)) and _signals(
-            when, [event.signo]
-        )
+        return (
+            when.code is None or (when.code == event.code and not event.signo)
+        ) and _has_wanted_signal(when, [event.signo])
     if isinstance(event, SignalDelivered):
         return (
-            _signals(when, [event.signo])
-            and _like(when.action, event.action)
-            and _like(when.interrupted, event.interrupted)
+            _has_wanted_signal(when, [event.signo])
+            and _is_like(when.action, event.action)
+            and _is_like(when.interrupted, event.interrupted)
         )
     if isinstance(event, Stopped):
-        return _signals(when, [event.signo])
+        return _has_wanted_signal(when, [event.signo])
     return True
 
 
-def _people(event: Event) -> tuple[int, int]:
+def _find_actors(event: Event) -> tuple[int, int]:
     """Who did it, and to which child."""
     if isinstance(event, Forked):
         return event.parent, event.pid
@@ -111,15 +115,15 @@ def _people(event: Event) -> tuple[int, int]:
 
 def _meets_call(when: When, scenario: Scenario, cast: Recognised, event: Call) -> bool:
     return (
-        _like(when.call, event.name)
+        _is_like(when.call, event.name)
         and (when.result is None or (when.result == event.ret and not event.error))
         and (when.failed is None or when.failed == bool(event.error))
-        and _like(when.error, event.error)
+        and _is_like(when.error, event.error)
         and _has_args(when, event.args)
-        and (when.fd is None or when.fd in _descriptors(event))
+        and (when.fd is None or when.fd in _list_descriptors(event))
         and (
             not when.object
-            or not _objects_of_call(scenario, cast, event).isdisjoint(_texts(when.object))
+            or not _objects_of_call(scenario, cast, event).isdisjoint(_list_texts(when.object))
         )
         and _signals_of_call(when, event)
     )
@@ -129,9 +133,9 @@ def _meets_waiting(
     when: When, scenario: Scenario, cast: Recognised, event: Waiting, after: State
 ) -> bool:
     wait = wait_of(after, event.tid)
-    if not _like(when.call, event.call, wait.call if wait else ""):
+    if not _is_like(when.call, event.call, wait.call if wait else ""):
         return False
-    if when.because and (wait is None or not is_because(_texts(when.because), wait.why)):
+    if when.because and (wait is None or not is_because(_list_texts(when.because), wait.why)):
         return False
     if when.fd is not None and event.args.get("fd") != when.fd:
         return False
@@ -140,15 +144,15 @@ def _meets_waiting(
             cast.labels.get(event.object, ""),
             cast.labels.get(wait.semaphore, "") if wait else "",
         }
-        labels |= named_by_path(scenario, event.text("path"))
-        if labels.isdisjoint(_texts(when.object)):
+        labels |= named_by_path(scenario, event.get_text("path"))
+        if labels.isdisjoint(_list_texts(when.object)):
             return False
     return _has_args(when, event.args)
 
 
-def _descriptors(event: Call) -> set[int]:
+def _list_descriptors(event: Call) -> set[int]:
     """Descriptors that a call was about: its arguments, and those that it made or closed."""
-    found = {event.number(name) for name in ("fd", "newfd", "fd_in", "fd_out")}
+    found = {event.get_number(name) for name in ("fd", "newfd", "fd_in", "fd_out")}
     found |= {
         effect.fd for effect in event.effects if isinstance(effect, Opened | Duplicated | Closed)
     }
@@ -174,9 +178,9 @@ def _objects_of_call(scenario: Scenario, cast: Recognised, event: Call) -> froze
 def _signals_of_call(when: When, event: Call) -> bool:
     if not when.signal:
         return True
-    if event.text("signal") in _texts(when.signal):
+    if event.get_text("signal") in _list_texts(when.signal):
         return True
-    return _signals(
+    return _has_wanted_signal(
         when,
         (
             effect.signo
@@ -186,8 +190,10 @@ def _signals_of_call(when: When, event: Call) -> bool:
     )
 
 
-def _signals(when: When, numbers: Iterable[int]) -> bool:
-    return not when.signal or any(signal_name(number) in _texts(when.signal) for number in numbers)
+def _has_wanted_signal(when: When, numbers: Iterable[int]) -> bool:
+    return not when.signal or any(
+        signal_name(number) in _list_texts(when.signal) for number in numbers
+    )
 
 
 def _has_args(when: When, args: Arguments) -> bool:
@@ -197,12 +203,12 @@ def _has_args(when: When, args: Arguments) -> bool:
     )
 
 
-def _like(wanted: Texts, *found: str) -> bool:
+def _is_like(wanted: Texts, *found: str) -> bool:
     """Whether nothing is wanted, or one of the texts found is like one of the patterns wanted."""
     return not wanted or any(
-        fnmatchcase(text, pattern) for text in found for pattern in _texts(wanted)
+        fnmatchcase(text, pattern) for text in found for pattern in _list_texts(wanted)
     )
 
 
-def _texts(value: Texts) -> tuple[str, ...]:
+def _list_texts(value: Texts) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else value

@@ -22,7 +22,7 @@ SEMAPHORE_OPS: Final = (
 
 
 @functools.cache
-def calls() -> tuple[str, ...]:
+def list_calls() -> tuple[str, ...]:
     """Calls that a condition can name: those that the tracer knows, and sem_wait for a wait that is
     known to be one.
     """

@@ -115,7 +115,7 @@ def read_settings(pairs: tuple[str, ...] | list[str]) -> dict[str, str]:
     return settings
 
 
-def settle(sheet: Document, settings: Mapping[str, Value]) -> dict[str, Value]:
+def settle_parameters(sheet: Document, settings: Mapping[str, Value]) -> dict[str, Value]:
     """All parameters' values: the defaults, and what was set, read and checked.
 
     Args:

@@ -15,9 +15,9 @@ from ipcviz.model.steps.visible import ENDS
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario, SchedulePlan
 from ipcviz.scenario.lines import Path as KeyPath
-from ipcviz.scenario.operations import SEMAPHORE_OPS, calls
+from ipcviz.scenario.operations import SEMAPHORE_OPS, list_calls
 from ipcviz.scenario.parameters import problem_of_value
-from ipcviz.scenario.shape import Problem, suggestion
+from ipcviz.scenario.shape import Problem, suggest_allowed
 
 _OTHERS: Final = ("start", "return", "run", "marker")
 """Operations that are neither calls nor signals nor semaphores'."""
@@ -29,12 +29,12 @@ def problems_of_schedule(sheet: Document, name: str, plan: SchedulePlan) -> Iter
     path: KeyPath = ("schedules", name)
     for place, variant in enumerate(plan.variants):
         if variant not in sheet.variants:
-            hint = suggestion(variant, sheet.variants)
+            hint = suggest_allowed(variant, sheet.variants)
             yield Problem((*path, "variants", place), f"{variant!r} is not a variant{hint}")
     for key, value in plan.settings.items():
         parameter = sheet.parameters.get(key)
         if parameter is None:
-            hint = suggestion(key, sheet.parameters)
+            hint = suggest_allowed(key, sheet.parameters)
             yield Problem((*path, "settings", key), f"{key!r} is not a parameter{hint}")
         elif wrong := problem_of_value(key, parameter, value):
             yield Problem((*path, "settings", key), wrong)
@@ -60,12 +60,12 @@ def _problem_of_line(sheet: Document, line: Line) -> str:
     for who in (line.who, *(wanted.get("of", "") for wanted in line.until)):
         name = who.rpartition("/")[0] if who.rpartition("/")[2].isdigit() else who
         if name and name not in roles and not name.replace(".", "").isdigit():
-            return f"{name!r} is not a role{suggestion(name, roles)}"
+            return f"{name!r} is not a role{suggest_allowed(name, roles)}"
     for on in (line.on, *(wanted.get("on", "") for wanted in line.until)):
         if on and on not in labels:
-            return f"{on!r} is not one of the objects{suggestion(on, labels)}"
+            return f"{on!r} is not one of the objects{suggest_allowed(on, labels)}"
     for operation in (line.operation, *(wanted.get("call", "") for wanted in line.until)):
-        if operation and not _known(operation):
+        if operation and not _is_known(operation):
             return (
                 f"{operation!r} is no operation; use a call, a signal, sem_wait and the like, start"
                 " or return."
@@ -73,7 +73,7 @@ def _problem_of_line(sheet: Document, line: Line) -> str:
     return ""
 
 
-def _known(operation: str) -> bool:
+def _is_known(operation: str) -> bool:
     if operation.startswith("SIG"):
         return signal_number(operation) is not None
     semaphores = {f"sem_{op}" for op in SEMAPHORE_OPS}
@@ -82,7 +82,7 @@ def _known(operation: str) -> bool:
         or operation in ENDS
         or operation in ACCESSES
         or operation in semaphores
-        or operation in calls()
+        or operation in list_calls()
     )
 
 
@@ -114,7 +114,7 @@ def read_schedule(
         data = read_input(name, _LARGEST + 1)
         text = data.decode()
     except FileNotFoundError:
-        raise ScenarioError(_missing(name, scenario)) from None
+        raise ScenarioError(_explain_missing(name, scenario)) from None
     except OSError as error:
         raise ScenarioError(f"The schedule {name} can't be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -127,7 +127,7 @@ def read_schedule(
         raise ScenarioError(f"{name}:{error.line}: {error.message}.") from None
 
 
-def _missing(name: str, scenario: Scenario | None) -> str:
+def _explain_missing(name: str, scenario: Scenario | None) -> str:
     names = list(scenario.schedules) if scenario is not None else []
     if not names:
         what = f", and {scenario.name!r} ships no schedules" if scenario is not None else ""

@@ -47,7 +47,7 @@ _replace = msgspec.structs.replace
 _NO_BIRTH: Final = Birth(order=0, parent=0, child=0)
 
 
-def recognise(scenario: Scenario, cast: Recognised, event: Event, after: State) -> Recognised:
+def recognise_roles(scenario: Scenario, cast: Recognised, event: Event, after: State) -> Recognised:
     """The cast after an event; the same one if nothing new is known."""
     if isinstance(event, Forked):
         count = cast.children.get(event.parent, 0) + 1
@@ -67,7 +67,9 @@ def recognise(scenario: Scenario, cast: Recognised, event: Event, after: State) 
             (event.name,) if launched else (),
         )
     elif isinstance(event, Executed) and event.pid not in cast.roles:
-        cast = _give_role(scenario, cast, event.pid, event.argv, (_last(event.path), event.name))
+        cast = _give_role(
+            scenario, cast, event.pid, event.argv, (_strip_folder(event.path), event.name)
+        )
     known = len(after.objects) + len(after.semaphores) + len(after.variables)
     if scenario.objects and known != len(cast.looked_at):
         cast = _give_labels(scenario, cast, after)
@@ -78,12 +80,12 @@ def _give_role(
     scenario: Scenario, cast: Recognised, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]
 ) -> Recognised:
     for role in scenario.roles:
-        if _plays(role, cast, pid, argv, programs):
+        if _can_play(role, cast, pid, argv, programs):
             return _replace(cast, roles=cast.roles.set(pid, role.name))
     return cast
 
 
-def _plays(
+def _can_play(
     role: Role, cast: Recognised, pid: int, argv: tuple[str, ...], programs: tuple[str, ...]
 ) -> bool:
     birth = cast.births.get(pid, _NO_BIRTH)
@@ -135,7 +137,9 @@ def _give_labels(scenario: Scenario, cast: Recognised, after: State) -> Recognis
 
 
 def _is_object(label: Label, info: ObjectInfo) -> bool:
-    return label.kind == info.kind and (not label.path or fnmatchcase(_last(info.path), label.path))
+    return label.kind == info.kind and (
+        not label.path or fnmatchcase(_strip_folder(info.path), label.path)
+    )
 
 
 def _is_semaphore(label: Label, semaphore: Semaphore, after: State) -> bool:
@@ -150,10 +154,10 @@ def _is_semaphore(label: Label, semaphore: Semaphore, after: State) -> bool:
         semaphore.info.name,
         holder.info.path if holder and semaphore.info.kind == "unnamed" else "",
     )
-    return any(path and fnmatchcase(_last(path), label.path) for path in paths)
+    return any(path and fnmatchcase(_strip_folder(path), label.path) for path in paths)
 
 
-def _last(path: str) -> str:
+def _strip_folder(path: str) -> str:
     return path.removesuffix(" (deleted)").rstrip("/").rpartition("/")[2]
 
 
@@ -168,5 +172,5 @@ def named_by_path(scenario: Scenario, path: str) -> frozenset[str]:
         for label in scenario.objects
         if label.path
         and label.kind not in ("semaphore", "variable")
-        and fnmatchcase(_last(path), label.path)
+        and fnmatchcase(_strip_folder(path), label.path)
     )

@@ -37,7 +37,7 @@ _WORDS: Final[dict[type, str]] = {
 }
 
 
-def suggestion(word: str, allowed: Iterable[str]) -> str:
+def suggest_allowed(word: str, allowed: Iterable[str]) -> str:
     """`; did you mean 'x'?` and what is allowed, for a sentence about an unknown word."""
     names = [name for name in allowed if name]
     near = difflib.get_close_matches(word, names, 1, 0.6)
@@ -49,31 +49,31 @@ def problems_of_shape(document: object, shape: type) -> Iterator[Problem]:
     """Everything in a document that does not fit the struct `shape`, in the order of the
     document.
     """
-    yield from _check(document, inspect.type_info(shape), (), "scenario.toml")
+    yield from _check_value(document, inspect.type_info(shape), (), "scenario.toml")
 
 
-def _check(value: object, kind: inspect.Type, path: Path, name: str) -> Iterator[Problem]:
+def _check_value(value: object, kind: inspect.Type, path: Path, name: str) -> Iterator[Problem]:
     if isinstance(kind, inspect.UnionType):
         yield from _check_union(value, kind, path, name)
     elif isinstance(kind, inspect.StructType):
         if isinstance(value, dict):
             yield from _check_struct(value, kind, path, name)
         else:
-            yield _mismatch(value, (kind,), path, name)
+            yield _build_mismatch(value, (kind,), path, name)
     elif isinstance(kind, inspect.LiteralType):
         if value not in kind.values or isinstance(value, bool):
             yield _not_among(value, tuple(map(str, kind.values)), path, name)
-    elif not _fits(value, kind):
-        yield _mismatch(value, (kind,), path, name)
+    elif not _is_of_kind(value, kind):
+        yield _build_mismatch(value, (kind,), path, name)
     elif isinstance(kind, inspect.VarTupleType):
-        for place, item in enumerate(_items(value)):
-            yield from _check(item, kind.item_type, (*path, place), name)
+        for place, item in enumerate(_list_items(value)):
+            yield from _check_value(item, kind.item_type, (*path, place), name)
     elif isinstance(kind, inspect.DictType) and isinstance(value, dict):
         for key, item in value.items():
-            yield from _check(item, kind.value_type, (*path, key), f"{name}.{key}")
+            yield from _check_value(item, kind.value_type, (*path, key), f"{name}.{key}")
 
 
-def _items(value: object) -> list[Any]:
+def _list_items(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
@@ -83,23 +83,26 @@ def _check_struct(
     fields = {field.encode_name: field for field in kind.fields}
     for key, item in value.items():
         if key in fields:
-            yield from _check(item, fields[key].type, (*path, key), key)
+            yield from _check_value(item, fields[key].type, (*path, key), key)
         else:
             yield Problem(
-                (*path, key), f"{key!r} is not a key of {_place(path)}{suggestion(key, fields)}"
+                (*path, key),
+                f"{key!r} is not a key of {_name_place(path)}{suggest_allowed(key, fields)}",
             )
     for key, field in fields.items():
         if field.required and key not in value:
             yield Problem(
-                path, f"{_place(path)} has no {key!r}; it needs {_required(kind)}.", absent=True
+                path,
+                f"{_name_place(path)} has no {key!r}; it needs {_name_required(kind)}.",
+                absent=True,
             )
 
 
-def _required(kind: inspect.StructType) -> str:
+def _name_required(kind: inspect.StructType) -> str:
     return ", ".join(field.encode_name for field in kind.fields if field.required)
 
 
-def _place(path: Path) -> str:
+def _name_place(path: Path) -> str:
     names = [part if isinstance(part, str) else f"number {part + 1}" for part in path]
     return " ".join(names) if names else "the scenario"
 
@@ -113,16 +116,16 @@ def _check_union(
             literals += [str(word) for word in option.values]
             if value in option.values and not isinstance(value, bool):
                 return
-        elif _fits(value, option):
-            yield from _check(value, option, path, name)
+        elif _is_of_kind(value, option):
+            yield from _check_value(value, option, path, name)
             return
     if literals and isinstance(value, str):
         yield _not_among(value, tuple(literals), path, name)
     else:
-        yield _mismatch(value, kind.types, path, name)
+        yield _build_mismatch(value, kind.types, path, name)
 
 
-def _fits(value: object, kind: inspect.Type) -> bool:
+def _is_of_kind(value: object, kind: inspect.Type) -> bool:
     if isinstance(kind, inspect.StrType):
         return isinstance(value, str)
     if isinstance(kind, inspect.BoolType):
@@ -138,12 +141,16 @@ def _fits(value: object, kind: inspect.Type) -> bool:
     return False
 
 
-def _mismatch(value: object, kinds: tuple[inspect.Type, ...], path: Path, name: str) -> Problem:
+def _build_mismatch(
+    value: object, kinds: tuple[inspect.Type, ...], path: Path, name: str
+) -> Problem:
     allowed = dict.fromkeys(_WORDS[type(kind)] for kind in kinds if type(kind) in _WORDS)
-    return Problem(path, f"{name!r} is {_what(value)}, but must be {' or '.join(allowed)}.")
+    return Problem(
+        path, f"{name!r} is {_describe_value(value)}, but must be {' or '.join(allowed)}."
+    )
 
 
-def _what(value: object) -> str:
+def _describe_value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -159,6 +166,7 @@ def _not_among(value: object, allowed: tuple[str, ...], path: Path, name: str) -
     if not isinstance(value, str):
         return Problem(
             path,
-            f"{name!r} is {_what(value)}, but must be one of: {', '.join(filter(None, allowed))}.",
+            f"{name!r} is {_describe_value(value)}, but must be one of:"
+            f" {', '.join(filter(None, allowed))}.",
         )
-    return Problem(path, f"{value!r} is not a value of {name!r}{suggestion(value, allowed)}")
+    return Problem(path, f"{value!r} is not a value of {name!r}{suggest_allowed(value, allowed)}")

@@ -15,8 +15,8 @@ import msgspec
 from ipcviz.events import Event, Exited, Finished
 from ipcviz.model.state import State
 from ipcviz.scenario.format import Question, Role, Scenario, Step, When
-from ipcviz.scenario.matching import kind_of, meets
-from ipcviz.scenario.recognise import Recognised, recognise
+from ipcviz.scenario.matching import kind_of, meets_condition
+from ipcviz.scenario.recognise import Recognised, recognise_roles
 
 
 class Skip(NamedTuple):
@@ -108,18 +108,18 @@ class Story:
     @property
     def pending(self) -> tuple[int, ...]:
         """Places of the steps that are neither reached nor skipped."""
-        return self._ahead().pending
+        return self._find_ahead().pending
 
     @property
     def question(self) -> Question | None:
         """The question to ask now: about a step that is still to come, once all that leads to it
         has been told.
         """
-        settled = self._settled()
+        settled = self._list_settled()
         for place, step in enumerate(self.scenario.story):
             if place in settled or not step.id:
                 continue
-            told = self._open(step) if step.after else place == 0 or place - 1 in settled
+            told = self._is_open(step) if step.after else place == 0 or place - 1 in settled
             if told:
                 asked = next((q for q in self.scenario.questions if q.before == step.id), None)
                 if asked is not None:
@@ -139,10 +139,10 @@ class Story:
             What it did to the story; None if nothing.
         """
         scenario = self.scenario
-        cast = recognise(scenario, self.progress.cast, event, after)
+        cast = recognise_roles(scenario, self.progress.cast, event, after)
         if cast is not self.progress.cast:
             self.progress = _replace(self.progress, cast=cast)
-        ahead, kind = self._ahead(), kind_of(event)
+        ahead, kind = self._find_ahead(), kind_of(event)
         if kind not in ahead.kinds:
             return None
         story = scenario.story
@@ -150,36 +150,36 @@ class Story:
             (
                 place
                 for place in ahead.reached_by.get(kind, ())
-                if meets(story[place].when, scenario, cast, event, after)
+                if meets_condition(story[place].when, scenario, cast, event, after)
             ),
             None,
         )
         barred = {
             place: "the run went another way"
             for place, unless in ahead.barred_by.get(kind, ())
-            if meets(unless, scenario, cast, event, after)
+            if meets_condition(unless, scenario, cast, event, after)
         }
         if step is not None:
             barred.pop(step, None)
             self.progress = _replace(self.progress, reached=(*self.progress.reached, step))
-        skipped = self._skip(barred, event)
+        skipped = self._skip_steps(barred, event)
         if step is None and not skipped:
             return None
         return StoryMove(n=event.n, t=event.t, step=step, skipped=skipped)
 
-    def _ahead(self) -> _Ahead:
+    def _find_ahead(self) -> _Ahead:
         """What lies ahead of the present progress."""
         reached, skipped = self.progress.reached, self.progress.skipped
         known = self._known
         if known is not None and known.progress[0] is reached and known.progress[1] is skipped:
             return known
-        settled, story = self._settled(), self.scenario.story
+        settled, story = self._list_settled(), self.scenario.story
         pending = tuple(place for place in range(len(story)) if place not in settled)
         reached_by: dict[str, list[int]] = defaultdict(list)
         barred_by: dict[str, list[tuple[int, When]]] = defaultdict(list)
         for place in pending:
             step = story[place]
-            if self._open(step):
+            if self._is_open(step):
                 reached_by[step.when.kind].append(place)
                 if step.unless is not None:
                     barred_by[step.unless.kind].append((place, step.unless))
@@ -189,19 +189,19 @@ class Story:
         self._known = _Ahead((reached, skipped), pending, dict(reached_by), dict(barred_by), kinds)
         return self._known
 
-    def _settled(self) -> frozenset[int]:
+    def _list_settled(self) -> frozenset[int]:
         return frozenset(self.progress.reached) | frozenset(
             skip.step for skip in self.progress.skipped
         )
 
-    def _open(self, step: Step) -> bool:
+    def _is_open(self, step: Step) -> bool:
         """Whether all that a step must come after has been reached."""
         story = self.scenario.story
         return not step.after or set(step.after) <= {
             story[place].id for place in self.progress.reached
         }
 
-    def _skip(self, barred: dict[int, str], event: Event) -> tuple[Skip, ...]:
+    def _skip_steps(self, barred: dict[int, str], event: Event) -> tuple[Skip, ...]:
         """Settle what this event has made impossible, and what depends on it."""
         story = self.scenario.story
         gone = {skip.step for skip in self.progress.skipped}

@@ -17,6 +17,6 @@ def names_in(word: str) -> tuple[str, ...]:
     return tuple(match[1] for match in _PLACE.finditer(word) if match[1])
 
 
-def fill(word: str, value_of: Callable[[str], str]) -> str:
+def fill_placeholders(word: str, value_of: Callable[[str], str]) -> str:
     """The word with each `{name}` replaced; `{{` and `}}` become single braces."""
     return _PLACE.sub(lambda match: value_of(match[1]) if match[1] else match[0][0], word)

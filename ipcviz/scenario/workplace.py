@@ -24,7 +24,7 @@ _SECONDS: Final = 10.0
 
 
 @contextlib.contextmanager
-def workplace() -> Iterator[Path]:
+def make_workplace() -> Iterator[Path]:
     """A new folder that only this user can enter.
 
     A small shell waits beside us for the end of a pipe that we hold: it removes the folder when we

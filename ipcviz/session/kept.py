@@ -60,7 +60,7 @@ class KeptSession:
         if self._over:
             return events
         try:
-            for event in self.reader.events(self._next):
+            for event in self.reader.read_events(self._next):
                 events.append(event)
                 self._complete = isinstance(event, Finished) and not event.left
                 if len(events) == AT_ONCE:
@@ -112,7 +112,7 @@ class LinesSession:
         self._ended = threading.Event()
         self._room = threading.Condition()
         self._closing = False
-        self._thread = threading.Thread(target=self._read, name="ipcviz lines", daemon=True)
+        self._thread = threading.Thread(target=self._read_lines, name="ipcviz lines", daemon=True)
 
     @property
     def finished(self) -> bool:
@@ -123,7 +123,7 @@ class LinesSession:
         """Begin to read."""
         self._thread.start()
 
-    def _read(self) -> None:
+    def _read_lines(self) -> None:
         """In a thread of its own: lines from the source, events into the queue."""
         decoder = msgspec.json.Decoder(Event)
         number, last = 0, Trouble(t=0.0, message="")
@@ -142,22 +142,22 @@ class LinesSession:
                         self._room.wait(1.0)
                 self._events.append(event)
         except DecodingError:
-            self._say(
+            self._report_trouble(
                 last,
                 f"{self._name} ends here: line {number} is no event of 'ipcviz trace --jsonl'.",
             )
         except (OSError, ValueError):
-            self._say(last, f"{self._name} can't be read further.")
+            self._report_trouble(last, f"{self._name} can't be read further.")
         else:
             if not number:
-                self._say(
+                self._report_trouble(
                     last,
                     f"{self._name} has no events: 'ipcviz trace -o - --jsonl -- COMMAND' writes"
                     " them.",
                 )
         self._ended.set()
 
-    def _say(self, last: Event, message: str) -> None:
+    def _report_trouble(self, last: Event, message: str) -> None:
         if not self._closing:
             self._events.append(Trouble(t=last.t, n=last.n + 1, message=message, fatal=not last.n))
 

@@ -21,11 +21,11 @@ import msgspec
 
 import ipcviz.tracer
 from ipcviz.events import AnyCommand, Event, Finished, Forked, Quit, Trouble
-from ipcviz.events.undecoded import encode
+from ipcviz.events.undecoded import encode_value
 from ipcviz.session.errors import SessionError
 from ipcviz.session.heap import TRIM_SECONDS, give_back, tie_heap
 from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
-from ipcviz.tracer.wire import Unframer, frame
+from ipcviz.tracer.wire import Unframer, frame_body
 
 _libc = ctypes.CDLL(None)
 CHUNK: Final = 1 << 16
@@ -89,7 +89,7 @@ class LiveSession:
         """Whether no further event will come."""
         return self._ended.is_set() and not self._events
 
-    def prepare(self) -> None:
+    def start_tracer(self) -> None:
         """Start the tracer's process, which can get ready while the caller does; nothing is
         launched yet.
 
@@ -141,12 +141,12 @@ class LiveSession:
 
     def start(self) -> None:
         """Launch the command, or attach. Raises SessionError if there can be no tracer."""
-        self.prepare()
+        self.start_tracer()
         assert self._channel is not None
         with contextlib.suppress(OSError):
             # If the tracer is gone already, the end of its stream says so.
-            self._channel.sendall(frame(encode(msgspec.msgpack.Encoder(), self._config)))
-        self._reader = start_thread(self._read, "ipcviz stream")
+            self._channel.sendall(frame_body(encode_value(msgspec.msgpack.Encoder(), self._config)))
+        self._reader = start_thread(self._read_stream, "ipcviz stream")
 
     def _in_tracer(self) -> None:
         """In the tracer's process before it begins: if we are killed, so is it, and with it what it
@@ -159,7 +159,7 @@ class LiveSession:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM if attached else signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
-    def _read(self) -> None:
+    def _read_stream(self) -> None:
         """In a thread of its own: take in what the tracer says; however that ends, whoever waits
         for more is told.
         """
@@ -170,7 +170,7 @@ class LiveSession:
                 " again."
             )
         try:
-            self._take_in()
+            self._receive_events()
         except MemoryError:
             message = (
                 "There is no memory left for what the tracer says: see 'ulimit -v' and 'free'."
@@ -183,7 +183,7 @@ class LiveSession:
             self._ended.set()
             self._arrived.set()
 
-    def _take_in(self) -> None:
+    def _receive_events(self) -> None:
         """Bytes from the tracer, events into the queue."""
         assert self._channel is not None
         decoder = msgspec.msgpack.Decoder(list[Event])
@@ -231,7 +231,7 @@ class LiveSession:
         """
         return self._arrived.wait(timeout)
 
-    def observes(self, pid: int) -> bool:
+    def is_observed(self, pid: int) -> bool:
         """Whether a process is, or was, one of those observed."""
         return pid in self._pids
 
@@ -240,7 +240,7 @@ class LiveSession:
         if self._channel is None:
             return
         with self._lock, contextlib.suppress(OSError):
-            self._channel.sendall(frame(msgspec.msgpack.encode(command)))
+            self._channel.sendall(frame_body(msgspec.msgpack.encode(command)))
 
     def close(self) -> None:
         """End the tracer and with it all that it launched, but for what was to run on when the

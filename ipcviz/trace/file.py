@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ipcviz import __version__
-from ipcviz.outputs import OutputError, OutputFile, explain
+from ipcviz.outputs import OutputError, OutputFile, explain_write_error
 from ipcviz.trace.errors import TraceError
 from ipcviz.trace.keyframes import SHAPE
 from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, VIEWS
@@ -23,7 +23,7 @@ _BESIDE: Final = ("-wal", "-shm", "-journal")
 """
 
 
-def create(meta: Mapping[str, str], sources: Mapping[str, str]) -> sqlite3.Connection:
+def create_trace(meta: Mapping[str, str], sources: Mapping[str, str]) -> sqlite3.Connection:
     """A new trace without events, in memory.
 
     Args:
@@ -49,7 +49,7 @@ def create(meta: Mapping[str, str], sources: Mapping[str, str]) -> sqlite3.Conne
     return db
 
 
-def place(db: sqlite3.Connection, output: OutputFile, most_bytes: int) -> sqlite3.Connection:
+def place_trace(db: sqlite3.Connection, output: OutputFile, most_bytes: int) -> sqlite3.Connection:
     """Put a trace that is in memory so far at its place, and go on there: what is committed
     survives us from now on.
 
@@ -74,14 +74,14 @@ def place(db: sqlite3.Connection, output: OutputFile, most_bytes: int) -> sqlite
     except OutputError as error:
         raise TraceError(error.message) from None
     except OSError as error:
-        raise TraceError(explain(output.path, error)) from None
+        raise TraceError(explain_write_error(output.path, error)) from None
     except sqlite3.Error as error:
         raise TraceError(f"{output.path} can't be written: {error}.") from None
     db.close()
     return placed
 
 
-def copy(db: sqlite3.Connection, path: Path, spare: Path | None) -> None:
+def copy_trace(db: sqlite3.Connection, path: Path, spare: Path | None) -> None:
     """Write a whole copy to a file, which is replaced if it is there.
 
     Args:
@@ -109,4 +109,4 @@ def copy(db: sqlite3.Connection, path: Path, spare: Path | None) -> None:
     except OutputError as error:
         raise TraceError(error.message) from None
     except OSError as error:
-        raise TraceError(explain(path, error)) from None
+        raise TraceError(explain_write_error(path, error)) from None

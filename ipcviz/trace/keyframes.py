@@ -43,7 +43,7 @@ _Body: Final = msgspec.defstruct(
 )
 
 
-def _shape(kind: Any, seen: dict[str, str]) -> None:
+def _describe_type(kind: Any, seen: dict[str, str]) -> None:
     """Describe a type and all that it is made of, by the names and types of the fields."""
     if (
         isinstance(kind, type)
@@ -53,14 +53,14 @@ def _shape(kind: Any, seen: dict[str, str]) -> None:
         hints = get_type_hints(kind)
         seen[kind.__qualname__] = repr({name: hints[name] for name in kind.__struct_fields__})
         for hint in hints.values():
-            _shape(hint, seen)
+            _describe_type(hint, seen)
     for part in get_args(kind):
-        _shape(part, seen)
+        _describe_type(part, seen)
 
 
 def _shape_of_states() -> str:
     seen: dict[str, str] = {}
-    _shape(State, seen)
+    _describe_type(State, seen)
     return hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()[:16]
 
 
@@ -107,13 +107,13 @@ def pack_state(state: State, base: State | None = None) -> bytes:
             old = before if before is not None else Map()
             put = [(key, item) for key, item in value.items() if old.get(key) is not item]
             gone = [key for key in old if key not in value]
-            fields[name] = Changes(_raw(put), _raw(gone))
+            fields[name] = Changes(_encode_raw(put), _encode_raw(gone))
         else:
             fields[name] = value
     return zlib.compress(_encoder.encode(_Body(**fields)), 1)
 
 
-def _raw(value: Any) -> msgspec.Raw:
+def _encode_raw(value: Any) -> msgspec.Raw:
     return msgspec.Raw(_encoder.encode(value))
 
 
@@ -124,7 +124,7 @@ def unpack_state(data: bytes, base: State | None = None) -> State:
         TraceError: The bytes are no state.
     """
     try:
-        body = decode_messagepack(_decoder, unpack(data))
+        body = decode_messagepack(_decoder, unpack_bytes(data))
         fields: dict[str, Any] = {}
         for name in _HINTS:
             value = getattr(body, name)
@@ -145,7 +145,7 @@ def unpack_state(data: bytes, base: State | None = None) -> State:
         raise TraceError(f"A kept state can't be read: {error}.") from None
 
 
-def unpack(data: bytes) -> bytes:
+def unpack_bytes(data: bytes) -> bytes:
     """Decompress, but never beyond `MOST_BYTES`.
 
     Raises:

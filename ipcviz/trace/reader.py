@@ -25,8 +25,8 @@ from ipcviz.inputs import read_input
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.trace.errors import TraceError
-from ipcviz.trace.keyframes import MOST_BYTES, SHAPE, unpack, unpack_state
-from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, microseconds
+from ipcviz.trace.keyframes import MOST_BYTES, SHAPE, unpack_bytes, unpack_state
+from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, count_microseconds
 
 _READ: Final = (
     "meta",
@@ -94,18 +94,18 @@ class TraceReader:
         self._made: dict[int, State] = {}
         self._made_at: list[int] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._db = self._connect()
+        self._db = self._open_trace()
         try:
-            self._check()
+            self._check_format()
             self.meta = {
                 str(key): str(value)
-                for key, value in self._rows("SELECT key, value FROM meta LIMIT 1000")
+                for key, value in self._read_rows("SELECT key, value FROM meta LIMIT 1000")
             }
             self._read_index()
         except TraceError:
             self.close()
             raise
-        self.argv = self._argv()
+        self.argv = self._parse_argv()
 
     def __enter__(self) -> TraceReader:
         return self
@@ -132,14 +132,14 @@ class TraceReader:
         """Number of the last event; 0 if there is none."""
         return self._lasts[-1] if self._lasts else 0
 
-    def sources(self) -> dict[str, str]:
+    def read_sources(self) -> dict[str, str]:
         """The texts that were kept with it, by name."""
         return {
             str(path): str(text)
-            for path, text in self._rows("SELECT path, text FROM sources LIMIT 1000")
+            for path, text in self._read_rows("SELECT path, text FROM sources LIMIT 1000")
         }
 
-    def events(self, first: int = 0, last: int | None = None) -> Iterator[Event]:
+    def read_events(self, first: int = 0, last: int | None = None) -> Iterator[Event]:
         """The events numbered from `first` to `last`, both included.
 
         Raises:
@@ -149,7 +149,7 @@ class TraceReader:
         for at in range(max(0, bisect_left(self._lasts, first)), len(self._firsts)):
             if self._firsts[at] > last:
                 return
-            for event in self._batch(at):
+            for event in self._read_batch(at):
                 if first <= event.n <= last:
                     yield event
 
@@ -159,12 +159,12 @@ class TraceReader:
         Raises:
             TraceError: What is needed for it is damaged.
         """
-        kept = self._nearest(n)
-        state = self._keyframe(kept) if kept >= 0 else State()
+        kept = self._find_keyframe_before(n)
+        state = self._load_keyframe(kept) if kept >= 0 else State()
         made = bisect_right(self._made_at, n)
         if made and self._made_at[made - 1] > state.n:
             state = self._made[self._made_at[made - 1]]
-        for taken, event in enumerate(self.events(state.n + 1, n), 1):
+        for taken, event in enumerate(self.read_events(state.n + 1, n), 1):
             try:
                 state = reduce(state, event)
             except Exception:  # noqa: BLE001 - an event that makes no sense can break anything, and is not ours
@@ -172,10 +172,10 @@ class TraceReader:
                     f"{self.path} is damaged: event {event.n} makes no sense."
                 ) from None
             if taken % _OWN_KEYFRAMES == 0:
-                self._remember(state)
+                self._remember_state(state)
         return state
 
-    def _remember(self, state: State) -> None:
+    def _remember_state(self, state: State) -> None:
         if state.n not in self._made:
             self._made[state.n] = state
             self._made_at.insert(bisect_left(self._made_at, state.n), state.n)
@@ -183,15 +183,17 @@ class TraceReader:
     # What is in columns: no event has to be unpacked for it. CROSS JOIN: SQLite keeps to that
     # order, few rows first.
 
-    def moments(self) -> array[int]:
+    def read_moments(self) -> array[int]:
         """The numbers of the events that are moments, as far as its writer knew them; no later one
         is missing before the last of these.
         """
         if self._shape.get("moments") != TABLES["moments"]:
             return array("q")
-        return array("q", (_whole(n) for (n,) in self._rows("SELECT n FROM moments ORDER BY n")))
+        return array(
+            "q", (_check_number(n) for (n,) in self._read_rows("SELECT n FROM moments ORDER BY n"))
+        )
 
-    def outputs(self) -> Iterator[tuple[int, int]]:
+    def read_outputs(self) -> Iterator[tuple[int, int]]:
         """The numbers of the events with output, and how many bytes each was; 0 where an older
         trace does not say.
         """
@@ -199,8 +201,8 @@ class TraceReader:
             "SELECT n, ret FROM event WHERE type = (SELECT id FROM names WHERE name = 'output')"
             " ORDER BY n"
         )
-        for n, size in self._rows(sql):
-            yield _whole(n), size if isinstance(size, int) and size > 0 else 0
+        for n, size in self._read_rows(sql):
+            yield _check_number(n), size if isinstance(size, int) and size > 0 else 0
 
     def numbers_of(self, types: Collection[str], among: int, most: int) -> list[int]:
         """Numbers of the events of some types among the last ones, in their order.
@@ -218,9 +220,9 @@ class TraceReader:
             *types,
             most,
         )
-        return sorted(_whole(n) for (n,) in found)
+        return sorted(_check_number(n) for (n,) in found)
 
-    def levels(self, first: int, last: int, every: float) -> list[SampledLevel]:
+    def read_levels(self, first: int, last: int, every: float) -> list[SampledLevel]:
         """What samples found from event `first` to `last`, put together in intervals of `every`
         seconds.
 
@@ -233,11 +235,11 @@ class TraceReader:
             " ? AND s.rowid < ? GROUP BY s.object, e.us / ?) a CROSS JOIN samples s ON s.rowid ="
             " a.last CROSS JOIN event e ON e.n = s.n ORDER BY a.last"
         )
-        rows = self._rows(
+        rows = self._read_rows(
             sql,
             self._row_of("samples", first),
             self._row_of("samples", last + 1),
-            microseconds(every),
+            count_microseconds(every),
         )
         keys: dict[Any, str] = {}
         found = []
@@ -245,13 +247,13 @@ class TraceReader:
             if number not in keys:
                 keys[number] = self._key_of(number)
             if isinstance(queued, int) and isinstance(highest, int):
-                found.append(SampledLevel(_whole(us) / 1e6, keys[number], highest, queued))
+                found.append(SampledLevel(_check_number(us) / 1e6, keys[number], highest, queued))
         return found
 
     def _key_of(self, number: Any) -> str:
         """An object's key by its number in the trace."""
         rows = (
-            list(self._rows("SELECT key FROM objects WHERE id = ?", number))
+            list(self._read_rows("SELECT key FROM objects WHERE id = ?", number))
             if isinstance(number, int)
             else []
         )
@@ -271,7 +273,7 @@ class TraceReader:
         found: dict[str, tuple[float, int]] = {}
         for us, key, queued in self._few_rows(sql, self._row_of("samples", first)) if keys else ():
             if key in keys and isinstance(queued, int):
-                found.setdefault(key, (_whole(us) / 1e6, queued))
+                found.setdefault(key, (_check_number(us) / 1e6, queued))
                 if len(found) == len(keys):
                     break
         return found
@@ -289,7 +291,7 @@ class TraceReader:
         found: dict[int, tuple[float, float]] = {}
         for us, pid, cpu in self._few_rows(sql, self._row_of("usage", first)) if pids else ():
             if pid in pids and isinstance(cpu, int | float):
-                found.setdefault(pid, (_whole(us) / 1e6, float(cpu)))
+                found.setdefault(pid, (_check_number(us) / 1e6, float(cpu)))
                 if len(found) == len(pids):
                     break
         return found
@@ -300,13 +302,13 @@ class TraceReader:
             "SELECT e.us, u.pid, u.cpu FROM usage u CROSS JOIN event e ON e.n = u.n WHERE u.rowid"
             " >= ? AND u.rowid < ? ORDER BY u.rowid"
         )
-        for us, pid, cpu in self._rows(
+        for us, pid, cpu in self._read_rows(
             sql, self._row_of("usage", first), self._row_of("usage", last + 1)
         ):
             if isinstance(cpu, int | float):
-                yield SampledUse(_whole(us) / 1e6, _whole(pid), float(cpu))
+                yield SampledUse(_check_number(us) / 1e6, _check_number(pid), float(cpu))
 
-    def before(self, t: float) -> int:
+    def find_last_before(self, t: float) -> int:
         """Number of the last event before or at a moment, found without reading all of them; 0 if
         there is none.
         """
@@ -314,26 +316,28 @@ class TraceReader:
         while low < high:
             middle = (low + high + 1) // 2
             rows = list(
-                self._rows("SELECT n, us FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", middle)
+                self._read_rows(
+                    "SELECT n, us FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", middle
+                )
             )
             if not rows:
                 low = middle
-            elif _whole(rows[0][1]) > microseconds(t):
-                high = _whole(rows[0][0]) - 1
+            elif _check_number(rows[0][1]) > count_microseconds(t):
+                high = _check_number(rows[0][0]) - 1
             else:
                 low = middle
         # Where events were dropped, the search ends among numbers that no event has.
-        return self._one("SELECT n FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", low)
+        return self._read_number("SELECT n FROM event WHERE n <= ? ORDER BY n DESC LIMIT 1", low)
 
     def _row_of(self, table: str, n: int) -> int:
         """The first row of a table for an event numbered `n` or later; its rows are in that
         order.
         """
-        low, high = 1, self._one(f"SELECT coalesce(max(rowid), 0) FROM {table}") + 1
+        low, high = 1, self._read_number(f"SELECT coalesce(max(rowid), 0) FROM {table}") + 1
         while low < high:
             middle = (low + high) // 2
             if (
-                self._one(
+                self._read_number(
                     f"SELECT n FROM {table} WHERE rowid <= ? ORDER BY rowid DESC LIMIT 1", middle
                 )
                 < n
@@ -364,11 +368,11 @@ class TraceReader:
 
     def _read_batches(self, least: int) -> None:
         before = self._lasts[-1] if self._lasts else 0
-        for first, last in self._rows(
+        for first, last in self._read_rows(
             "SELECT first, last FROM batches WHERE first >= ? ORDER BY first", least
         ):
-            if not before < _whole(first) <= _whole(last):
-                raise self._damaged("its batches overlap")
+            if not before < _check_number(first) <= _check_number(last):
+                raise self._make_damage_error("its batches overlap")
             before = last
             self._firsts.append(first)
             self._lasts.append(last)
@@ -376,34 +380,36 @@ class TraceReader:
     def _read_keyframes(self, after: int) -> None:
         if self.meta.get("state") != SHAPE:
             return
-        for n, base in self._rows("SELECT n, base FROM keyframes WHERE n > ? ORDER BY n", after):
-            self._keyframes.append(_whole(n))
-            self._bases[n] = None if base is None else _whole(base)
+        for n, base in self._read_rows(
+            "SELECT n, base FROM keyframes WHERE n > ? ORDER BY n", after
+        ):
+            self._keyframes.append(_check_number(n))
+            self._bases[n] = None if base is None else _check_number(base)
 
-    def _batch(self, at: int) -> list[Event]:
+    def _read_batch(self, at: int) -> list[Event]:
         found = self._events.get(at)
         if found is None:
-            body = self._blob("SELECT body FROM batches WHERE first = ?", self._firsts[at])
+            body = self._read_blob("SELECT body FROM batches WHERE first = ?", self._firsts[at])
             try:
-                found = decode_messagepack(self._decoder, unpack(body))
+                found = decode_messagepack(self._decoder, unpack_bytes(body))
             except DecodingError as error:
-                raise self._damaged(
+                raise self._make_damage_error(
                     f"events from {self._firsts[at]} on can't be read ({error})"
                 ) from None
             before = self._firsts[at] - 1
             for event in found:
                 if not before < event.n <= self._lasts[at]:
-                    raise self._damaged(f"event {event.n} is out of order")
+                    raise self._make_damage_error(f"event {event.n} is out of order")
                 before = event.n
             self._events[at] = found
             if len(self._events) > _BATCHES_KEPT:
                 self._events.popitem(last=False)
         return found
 
-    def _nearest(self, n: int) -> int:
+    def _find_keyframe_before(self, n: int) -> int:
         return bisect_right(self._keyframes, n) - 1
 
-    def _keyframe(self, at: int) -> State:
+    def _load_keyframe(self, at: int) -> State:
         """A kept state; one that can't be read is done without: the events say the same."""
         while at >= 0:
             with contextlib.suppress(TraceError):
@@ -417,11 +423,13 @@ class TraceReader:
         if found is None:
             base = self._bases[n]
             if base is not None and self._bases.get(base, base) is not None:
-                raise self._damaged(f"keyframe {n} has no base")
+                raise self._make_damage_error(f"keyframe {n} has no base")
             under = self._kept_state(base) if base is not None else None
-            found = unpack_state(self._blob("SELECT body FROM keyframes WHERE n = ?", n), under)
+            found = unpack_state(
+                self._read_blob("SELECT body FROM keyframes WHERE n = ?", n), under
+            )
             if found.n != n:
-                raise self._damaged(f"keyframe {n} is that of another moment")
+                raise self._make_damage_error(f"keyframe {n} is that of another moment")
             self._states[n] = found
             if len(self._states) > _STATES_KEPT:
                 self._states.popitem(last=False)
@@ -431,7 +439,7 @@ class TraceReader:
 
     # The file.
 
-    def _connect(self) -> sqlite3.Connection:
+    def _open_trace(self) -> sqlite3.Connection:
         try:
             head = read_input(self.path, 16)
         except OSError as error:
@@ -440,21 +448,21 @@ class TraceReader:
             raise TraceError(
                 f"{self.path} is no trace of ipcviz: 'ipcviz trace -o FILE -- COMMAND' writes one."
             )
-        db = self._open(self.path.resolve(), "mode=ro")
+        db = self._open_database(self.path.resolve(), "mode=ro")
         try:
             db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError:
             # Its writer was killed, and SQLite may not put its files beside it to bring back the
             # end: do it elsewhere.
             db.close()
-            return self._copy()
+            return self._open_copy()
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             # SQLite quotes what it can't read in its message, whatever bytes those are.
             db.close()
-            raise self._damaged(str(error)) from None
+            raise self._make_damage_error(str(error)) from None
         return db
 
-    def _copy(self) -> sqlite3.Connection:
+    def _open_copy(self) -> sqlite3.Connection:
         self._folder = tempfile.TemporaryDirectory(prefix="ipcviz-")
         place = Path(self._folder.name, "trace")
         try:
@@ -464,9 +472,9 @@ class TraceReader:
         except OSError as error:
             self._folder.cleanup()
             raise TraceError(f"{self.path} can't be read: {error.strerror}.") from None
-        return self._open(place, "mode=rw")
+        return self._open_database(place, "mode=rw")
 
-    def _open(self, path: Path, how: str) -> sqlite3.Connection:
+    def _open_database(self, path: Path, how: str) -> sqlite3.Connection:
         try:
             db = sqlite3.connect(f"{path.as_uri()}?{how}", uri=True, check_same_thread=False)
             for limit, value in (
@@ -480,10 +488,10 @@ class TraceReader:
             raise TraceError(f"{self.path} can't be read: {error}.") from None
         return db
 
-    def _check(self) -> None:
+    def _check_format(self) -> None:
         """Raise unless this is a trace of a version that we know, whose tables are ours."""
-        application = self._one("PRAGMA application_id")
-        version = self._one("PRAGMA user_version")
+        application = self._read_number("PRAGMA application_id")
+        version = self._read_number("PRAGMA user_version")
         if application != APPLICATION_ID:
             raise TraceError(f"{self.path} is a database, but no trace of ipcviz.")
         if version > VERSION:
@@ -492,36 +500,36 @@ class TraceReader:
                 f" reads {VERSION}): install that one to read it."
             )
         found = dict(
-            self._rows(
+            self._read_rows(
                 "SELECT name, sql FROM sqlite_schema WHERE type IN ('table', 'view') LIMIT 1000"
             )
         )
         self._shape = found
         for name in _READ:
             if found.get(name) != TABLES[name]:
-                raise self._damaged(f"its table {name} is not that of a trace")
+                raise self._make_damage_error(f"its table {name} is not that of a trace")
 
-    def _argv(self) -> tuple[str, ...]:
+    def _parse_argv(self) -> tuple[str, ...]:
         try:
             return decode_json(_ARGV, self.meta.get("argv", "[]"))
         except DecodingError:
             return ()
 
-    def _one(self, sql: str, *values: int) -> int:
-        rows = list(self._rows(sql, *values))
-        return _whole(rows[0][0]) if rows else 0
+    def _read_number(self, sql: str, *values: int) -> int:
+        rows = list(self._read_rows(sql, *values))
+        return _check_number(rows[0][0]) if rows else 0
 
-    def _blob(self, sql: str, key: int) -> bytes:
-        rows = list(self._rows(sql, key))
+    def _read_blob(self, sql: str, key: int) -> bytes:
+        rows = list(self._read_rows(sql, key))
         if len(rows) != 1 or not isinstance(rows[0][0], bytes):
-            raise self._damaged("a part is missing")
+            raise self._make_damage_error("a part is missing")
         return rows[0][0]
 
     def _few_rows(self, sql: str, *values: int | str) -> Iterator[tuple[Any, ...]]:
         """Rows of which the first few will do as a rule."""
-        return self._rows(sql, *values, at_once=64)
+        return self._read_rows(sql, *values, at_once=64)
 
-    def _rows(
+    def _read_rows(
         self, sql: str, *values: int | str, at_once: int = 10_000
     ) -> Iterator[tuple[Any, ...]]:
         try:
@@ -529,13 +537,13 @@ class TraceReader:
             while rows := cursor.fetchmany(at_once):
                 yield from rows
         except (sqlite3.Error, UnicodeDecodeError, OverflowError) as error:
-            raise self._damaged(str(error)) from None
+            raise self._make_damage_error(str(error)) from None
 
-    def _damaged(self, why: str) -> TraceError:
+    def _make_damage_error(self, why: str) -> TraceError:
         return TraceError(f"{self.path} is damaged: {why}.")
 
 
-def _whole(value: Any) -> int:
+def _check_number(value: Any) -> int:
     if not isinstance(value, int):
         raise TraceError(
             f"The trace is damaged: {str(value)[:40]!r} stands where a number must be."

@@ -102,7 +102,7 @@ Columns = tuple[str, str, int | None, str]
 
 def _number_of(raw: bytes) -> int | None:
     """A variable's bytes as a number without a sign; None if they are not known."""
-    return fits(int.from_bytes(raw, "little")) if raw else None
+    return fit_number(int.from_bytes(raw, "little")) if raw else None
 
 
 _COLUMNS: Final[dict[type, Callable[[Any], Columns]]] = {
@@ -156,11 +156,11 @@ def exit_of(process: Process) -> tuple[int | None, int | None]:
     return (None if process.exit_signal else process.exit_code), process.exit_signal
 
 
-def microseconds(t: float) -> int:
+def count_microseconds(t: float) -> int:
     """A time in session seconds as the file has it."""
     return int(t * 1e6) if math.isfinite(t) and abs(t) < 1e12 else 0
 
 
-def fits(value: int | None) -> int | None:
+def fit_number(value: int | None) -> int | None:
     """A number if SQLite can hold it (64 bits with sign), else None."""
     return value if value is not None and -(1 << 63) <= value < 1 << 63 else None

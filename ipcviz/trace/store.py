@@ -32,7 +32,7 @@ from ipcviz.own_signals import block_all
 from ipcviz.trace import file
 from ipcviz.trace.errors import TraceError
 from ipcviz.trace.keyframes import pack_state
-from ipcviz.trace.schema import columns_of, exit_of, fits, microseconds
+from ipcviz.trace.schema import columns_of, count_microseconds, exit_of, fit_number
 
 COMMIT_SECONDS: Final = 0.15
 """From an event's arrival to the commit that keeps it; with the time to write, below a quarter
@@ -72,8 +72,8 @@ class TraceWriter:
         path: Where to; a file that is there is replaced.
         meta: What to keep besides what `Started` says: `title`, `scenario`, ...
         sources: Texts to keep by name: a scenario's files.
-        reducing: Make the states from the events by ourselves; else who has them calls `follow` and
-            `keyframe`.
+        reducing: Make the states from the events by ourselves; else who has them calls
+            `add_meaning` and `add_keyframe`.
         most_bytes: Size of the file at which writing ends; 0 for no limit.
         at_once: The file takes its place now; else when the events say that the command has begun.
             Until then, and for good if it never does, what was at that place is as it was.
@@ -135,9 +135,9 @@ class TraceWriter:
             self._output = OutputFile(self.path)
         except OutputError as error:
             raise TraceError(error.message) from None
-        self._db = file.create(meta or {}, sources or {})
+        self._db = file.create_trace(meta or {}, sources or {})
         if at_once:
-            self._place()
+            self._place_file()
 
     @property
     def placed(self) -> bool:
@@ -155,16 +155,16 @@ class TraceWriter:
                 self._changed.wait(1.0)
             self._waiting.extend(events)
             self.last = events[-1].n or self.last + len(events)
-            self._start()
+            self._start_thread()
             self._changed.notify_all()
 
-    def keyframe(self, state: State) -> None:
+    def add_keyframe(self, state: State) -> None:
         """Keep a state, if the last one kept is long enough ago."""
         if not self.trouble and state.n - self._keyframe_n >= BATCH_EVENTS:
             self._keyframe_n = state.n
             self._states.append(state)
 
-    def follow(
+    def add_meaning(
         self,
         event: Event,
         before: State,
@@ -215,11 +215,11 @@ class TraceWriter:
             if self._closing:
                 return not self.trouble
             self._tasks.append(done.set)
-            self._start()
+            self._start_thread()
             self._changed.notify_all()
         return done.wait(timeout) and not self.trouble and self._output.placed
 
-    def settle(self, timeout: float) -> bool:
+    def wait_for_states(self, timeout: float) -> bool:
         """Wait until the states of what was taken so far have been made, too, where that is done
         here.
 
@@ -251,10 +251,10 @@ class TraceWriter:
         def copy() -> None:
             try:
                 if state is not None and not self.trouble:
-                    self._sync(state)
-                    self._put_meaning()
+                    self._update_tables(state)
+                    self._write_meaning()
                     self._db.commit()
-                file.copy(self._db, Path(path), self._spare)
+                file.copy_trace(self._db, Path(path), self._spare)
             except (TraceError, sqlite3.Error, OSError) as error:
                 message = (
                     error.message
@@ -267,7 +267,7 @@ class TraceWriter:
 
         with self._changed:
             self._tasks.append(copy)
-            self._start()
+            self._start_thread()
             self._changed.notify_all()
         if self._thread is None:
             done.set_exception(TraceError(f"{path} can't be written: {self.trouble}."))
@@ -298,9 +298,9 @@ class TraceWriter:
 
     # In the thread.
 
-    def _start(self) -> None:
+    def _start_thread(self) -> None:
         if self._thread is None and not self.trouble:
-            thread = threading.Thread(target=self._run, name="ipcviz trace", daemon=True)
+            thread = threading.Thread(target=self._run_thread, name="ipcviz trace", daemon=True)
             try:
                 thread.start()
             except RuntimeError:
@@ -310,7 +310,7 @@ class TraceWriter:
             else:
                 self._thread = thread
 
-    def _run(self) -> None:
+    def _run_thread(self) -> None:
         block_all()
         while True:
             work = self._await_work()
@@ -351,14 +351,14 @@ class TraceWriter:
 
     def _do_work(self, work: _Work) -> None:
         if not self._output.placed and any(map(has_begun, work.events)):
-            self._place()
-        self._write(work.events)
+            self._place_file()
+        self._write_events(work.events)
         if not work.events:
-            self._reduce(256)
+            self._reduce_events(256)
         elif len(self._unreduced) > _MOST_UNREDUCED:
-            self._reduce(2 * _ROUND)
+            self._reduce_events(2 * _ROUND)
         if work.last:
-            self._finish()
+            self._finish_file()
 
     def _give_up(self, error: Exception) -> None:
         """Nothing more can be written; what was committed stays."""
@@ -379,15 +379,15 @@ class TraceWriter:
             self._schedule.clear()
             self._changed.notify_all()
 
-    def _place(self) -> None:
+    def _place_file(self) -> None:
         """Put the file at its place. Raises TraceError if it can't be put there."""
         try:
-            self._db = file.place(self._db, self._output, self._most_bytes)
+            self._db = file.place_trace(self._db, self._output, self._most_bytes)
         except TraceError:
             self._output.close()
             raise
 
-    def _write(self, events: list[Event]) -> None:
+    def _write_events(self, events: list[Event]) -> None:
         """One transaction."""
         if not events and not self._states:
             return
@@ -395,7 +395,7 @@ class TraceWriter:
         samples: list[tuple[Any, ...]] = []
         usage: list[tuple[Any, ...]] = []
         markers: list[tuple[Any, ...]] = []
-        name_of, object_of = self._name, self._object
+        name_of, object_of = self._ensure_name_id, self._ensure_object_id
         last = self._written
         for event in events:
             n = event.n
@@ -409,31 +409,31 @@ class TraceWriter:
             rows.append(
                 (
                     n,
-                    microseconds(event.t),
+                    count_microseconds(event.t),
                     name_of(event.__struct_config__.tag),  # type: ignore[arg-type]
                     pid,
                     tid if tid != pid else None,
                     object_of(key) if key else None,
                     name_of(name) if name else None,
-                    fits(ret),
+                    fit_number(ret),
                     name_of(error) if error else None,
                 )
             )
             if isinstance(event, Sample):
                 samples.extend(
-                    (n, object_of(lv.object), fits(lv.queued), fits(lv.capacity))
+                    (n, object_of(lv.object), fit_number(lv.queued), fit_number(lv.capacity))
                     for lv in event.levels
                 )
                 there = (s for s in event.semaphores if s.value >= 0)
-                samples.extend((n, object_of(s.info.key), fits(s.value), None) for s in there)
+                samples.extend((n, object_of(s.info.key), fit_number(s.value), None) for s in there)
                 usage.extend(
                     (n, p.pid, p.state, p.user_time + p.system_time, p.rss) for p in event.processes
                 )
             elif isinstance(event, Marker):
                 markers.append((n, pid, event.text))
             elif isinstance(event, Started):
-                self._put_meta(event)
-            self._pack(event)
+                self._write_meta(event)
+            self._pack_event(event)
             if self._reducing:
                 self._unreduced.append(event)
         self._written = last
@@ -443,16 +443,16 @@ class TraceWriter:
         db.executemany("INSERT INTO usage VALUES (?, ?, ?, ?, ?)", usage)
         db.executemany("INSERT INTO markers VALUES (?, ?, ?)", markers)
         if self._open and events:
-            self._put_batch(1)
+            self._write_batch(1)
         while self._states and not self.trouble:
-            self._put_keyframe(self._states.popleft())
-        self._put_meaning()
+            self._write_keyframe(self._states.popleft())
+        self._write_meaning()
         db.commit()
 
-    def _put_meaning(self) -> None:
-        """Write what `follow` found."""
+    def _write_meaning(self) -> None:
+        """Write what `add_meaning` found."""
         while self._gone:
-            self._put_semaphore(*self._gone.popleft())
+            self._update_semaphore(*self._gone.popleft())
         moments, schedule = self._moments, self._schedule
         self._db.executemany(
             "INSERT OR IGNORE INTO moments VALUES (?)",
@@ -463,19 +463,19 @@ class TraceWriter:
             (schedule.popleft() for _ in range(len(schedule))),
         )
 
-    def _pack(self, event: Event) -> None:
+    def _pack_event(self, event: Event) -> None:
         """Add an event to the batch that is being filled; a full one is written for good."""
         if not self._open:
-            self._open_first, self._open_us = event.n, microseconds(event.t)
+            self._open_first, self._open_us = event.n, count_microseconds(event.t)
         body = self._encoder.encode(event)
         self._open.append(body)
         self._open_bytes += len(body)
         self._open_last = event.n
         if len(self._open) >= BATCH_EVENTS or self._open_bytes > _BATCH_BYTES:
-            self._put_batch(3)
+            self._write_batch(3)
             self._open, self._open_bytes = [], 0
 
-    def _put_batch(self, level: int) -> None:
+    def _write_batch(self, level: int) -> None:
         """Write the batch that is being filled; it is replaced when more came."""
         head = b"\xdd" + len(self._open).to_bytes(
             4, "big"
@@ -486,21 +486,21 @@ class TraceWriter:
             (self._open_first, self._open_last, self._open_us, body),
         )
 
-    def _name(self, name: str) -> int:
+    def _ensure_name_id(self, name: str) -> int:
         found = self._names.get(name)
         if found is None:
             found = self._names[name] = len(self._names) + 1
             self._db.execute("INSERT INTO names VALUES (?, ?)", (found, name))
         return found
 
-    def _object(self, key: str) -> int:
+    def _ensure_object_id(self, key: str) -> int:
         found = self._objects.get(key)
         if found is None:
             found = self._objects[key] = len(self._objects) + 1
             self._db.execute("INSERT INTO objects (id, key) VALUES (?, ?)", (found, key))
         return found
 
-    def _put_meta(self, event: Started) -> None:
+    def _write_meta(self, event: Started) -> None:
         meta = {
             "argv": json.dumps(event.argv),
             "kernel": event.kernel,
@@ -514,19 +514,19 @@ class TraceWriter:
 
     # States.
 
-    def _reduce(self, most: int) -> None:
+    def _reduce_events(self, most: int) -> None:
         """Follow with the state, and keep one now and then."""
         unreduced, state = self._unreduced, self._state
         while unreduced and most:
             event, before = unreduced.popleft(), state
             state = reduce(before, event)
-            self.follow(event, before, state)
+            self.add_meaning(event, before, state)
             most -= 1
             if state.n - self._keyframe_n >= BATCH_EVENTS:
-                self.keyframe(state)
+                self.add_keyframe(state)
         self._state = state
 
-    def _put_keyframe(self, state: State) -> None:
+    def _write_keyframe(self, state: State) -> None:
         """Write a state: whole, or what differs from the last whole one as long as that is much
         less.
         """
@@ -539,22 +539,22 @@ class TraceWriter:
             base = self._base.n
         self._db.execute(
             "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?)",
-            (state.n, microseconds(state.t), base, body),
+            (state.n, count_microseconds(state.t), base, body),
         )
-        self._sync(state)
+        self._update_tables(state)
 
-    def _sync(self, state: State) -> None:
+    def _update_tables(self, state: State) -> None:
         """Bring the tables of objects and processes up to date."""
         before, db = self._synced, self._db
         for key, thing in state.objects.items():
             if before.objects.get(key) is not thing:
-                self._put_object(thing)
+                self._update_object(thing)
         for key, variable in state.variables.items():
             if before.variables.get(key) is not variable:
-                self._put_variable(key, variable)
+                self._update_variable(key, variable)
         for key, semaphore in state.semaphores.items():
             if before.semaphores.get(key) is not semaphore:
-                self._put_semaphore(key, semaphore)
+                self._update_semaphore(key, semaphore)
         rows = [
             (
                 p.pid,
@@ -575,40 +575,53 @@ class TraceWriter:
         )
         self._synced = state
 
-    def _put_object(self, thing: Object) -> None:
+    def _update_object(self, thing: Object) -> None:
         info = thing.info
         capacity = thing.level.capacity if thing.level is not None else info.capacity
-        facts = (info.kind, thing.label, info.path, info.detail, info.peer, fits(capacity) or None)
+        facts = (
+            info.kind,
+            thing.label,
+            info.path,
+            info.detail,
+            info.peer,
+            fit_number(capacity) or None,
+        )
         self._db.execute(
             "UPDATE objects SET kind = ?, label = ?, path = ?, detail = ?, peer = ?, capacity = ?, "
             "bytes_in = ?, bytes_out = ?, first_pid = ? WHERE id = ?",
-            (*facts, thing.bytes_in, thing.bytes_out, thing.first_seen_by, self._object(info.key)),
+            (
+                *facts,
+                thing.bytes_in,
+                thing.bytes_out,
+                thing.first_seen_by,
+                self._ensure_object_id(info.key),
+            ),
         )
 
-    def _put_semaphore(self, key: str, semaphore: Semaphore) -> None:
+    def _update_semaphore(self, key: str, semaphore: Semaphore) -> None:
         self._db.execute(
             "UPDATE objects SET kind = ?, label = ?, path = ? WHERE id = ?",
-            ("semaphore", semaphore.label, semaphore.info.name, self._object(key)),
+            ("semaphore", semaphore.label, semaphore.info.name, self._ensure_object_id(key)),
         )
 
-    def _put_variable(self, key: str, variable: Variable) -> None:
+    def _update_variable(self, key: str, variable: Variable) -> None:
         self._db.execute(
             "UPDATE objects SET kind = ?, label = ?, detail = ? WHERE id = ?",
-            ("variable", variable.info.name, variable.info.type, self._object(key)),
+            ("variable", variable.info.name, variable.info.type, self._ensure_object_id(key)),
         )
 
-    def _finish(self) -> None:
+    def _finish_file(self) -> None:
         """At the end: the batch for good, the last keyframes, the tables as they are at the end."""
         if self._open:
-            self._put_batch(3)
+            self._write_batch(3)
             self._db.commit()
         until = time.monotonic() + _CLOSE_SECONDS
         while self._unreduced and time.monotonic() < until:
-            self._reduce(BATCH_EVENTS)
-            self._write([])
+            self._reduce_events(BATCH_EVENTS)
+            self._write_events([])
         while self._states:
-            self._put_keyframe(self._states.popleft())
+            self._write_keyframe(self._states.popleft())
         if self._reducing:
-            self._sync(self._state)
-        self._put_meaning()
+            self._update_tables(self._state)
+        self._write_meaning()
         self._db.commit()

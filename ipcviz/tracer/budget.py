@@ -65,14 +65,14 @@ class Budget:
             price: What it costs: with the last of a burst a dear one is paid for, too, and what is
                 owed is earned before the next one.
         """
-        self._earn()
+        self._earn_stops()
         if self._left < 1.0:
             return False
         self._left -= price
         self.spent += price
         return True
 
-    def _earn(self) -> None:
+    def _earn_stops(self) -> None:
         now = time.monotonic()
         self._left = min(self._left + (now - self._at) * self.rate, self.burst)
         self._at = now

@@ -89,9 +89,9 @@ class Context:
         self._asked_of = emitter.state
         self._keys: dict[tuple[int, int], str] = {}
         """What `object_of` found in that state."""
-        self.moving = Moving(lambda: self.state, emitter.now, _asleep, self.emit)
+        self.moving = Moving(lambda: self.state, emitter.now, _is_asleep, self.emit)
         """The calls under way that move bytes through channels."""
-        self.exchanges = Exchanges(lambda: self.state, _asleep, self.emit)
+        self.exchanges = Exchanges(lambda: self.state, _is_asleep, self.emit)
         """The calls under way that send by other ways."""
 
     @property
@@ -107,14 +107,14 @@ class Context:
         config = self.config
         return bool(config.variables) and (config.full or config.hold or self.holding)
 
-    def hold(self, *, holding: bool) -> None:
+    def set_holding(self, *, holding: bool) -> None:
         """Hold threads at their stops from here on, or no more."""
         self.holding = holding
         self._choose_order()
 
     def wait_for(self, points: tuple[Breakpoint, ...]) -> None:
         """Wait for these breakpoints, and for no others."""
-        self.tripwire.arm(points)
+        self.tripwire.arm_points(points)
         self._choose_order()
 
     def _choose_order(self) -> None:
@@ -132,7 +132,7 @@ class Context:
         if event.__class__ in _TELL_OF_PARENTS:
             self._note_parents(event)
         if self.tripwire.points:
-            self.tripwire.check(event, self.emitter.state)
+            self.tripwire.check_event(event, self.emitter.state)
 
     def _note_parents(self, event: Event) -> None:
         if isinstance(event, Forked):
@@ -272,9 +272,9 @@ class Context:
         process.counted_at = time.monotonic()
         for task in process.tasks.values():
             task.frames.clear()
-        self.say_coverage(process, full=False, reason=reason, calls=False)
+        self.set_coverage(process, full=False, reason=reason, calls=False)
 
-    def tell_counted(self, process: TracedProcess) -> None:
+    def emit_counted(self, process: TracedProcess) -> None:
         """Say how many stops of a process were only counted, if any were."""
         process.counted_at = time.monotonic()
         if not process.counted and not process.counted_signals:
@@ -293,7 +293,7 @@ class Context:
         process.counted_signals.clear()
         self.emit(Counted(pid=process.pid, calls=calls, signals=signals, errors=errors))
 
-    def say_coverage(
+    def set_coverage(
         self,
         process: TracedProcess,
         *,
@@ -309,7 +309,7 @@ class Context:
         process.catching = False
         process.doubted |= not full
         for _, file in self.state.descriptions_of(process.pid):
-            self.moving.touch(file.object)
+            self.moving.touch_channel(file.object)
         process.quiet_since = 0.0
         if full:
             process.calls.fill()
@@ -327,6 +327,6 @@ class Context:
         )
 
 
-def _asleep(pid: int, tid: int) -> bool:
+def _is_asleep(pid: int, tid: int) -> bool:
     look = procfs.read_stat(pid, tid)
     return look is not None and look.state == "S"

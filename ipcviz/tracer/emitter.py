@@ -17,10 +17,10 @@ from msgspec.structs import force_setattr
 from ipcviz.events import Call, Dropped, Entered, Event, Sample
 from ipcviz.events.base import UNTIMED
 from ipcviz.events.calls import READS, WRITES, having
-from ipcviz.events.undecoded import encode
+from ipcviz.events.undecoded import encode_value
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.tracer.wire import frame
+from ipcviz.tracer.wire import frame_body
 
 FLUSH_SECONDS: Final = 0.02
 FLUSH_EVENTS: Final = 256
@@ -113,7 +113,7 @@ class Emitter:
             self.state = reduce(self.state, event)
         # Until that is said nothing follows that rests on what was left out.
         full = self._dropped or self._backlog_bytes > BACKLOG_LIMIT
-        if full and isinstance(event, Call | Sample | Entered) and not self._essential(event):
+        if full and isinstance(event, Call | Sample | Entered) and not self._is_essential(event):
             self._dropped += 1
             return
         self._pending.append(event)
@@ -144,14 +144,14 @@ class Emitter:
                 and thread.source is None
                 and not thread.semaphore
             )
-            descriptor = state.descriptor(event.pid, fd) if isinstance(fd, int) else None
+            descriptor = state.find_descriptor(event.pid, fd) if isinstance(fd, int) else None
             answer = self._answers[event.tid, fd] = awake and (
                 descriptor is None or descriptor.used
             )
         return answer
 
     @staticmethod
-    def _essential(event: Call | Sample | Entered) -> bool:
+    def _is_essential(event: Call | Sample | Entered) -> bool:
         return isinstance(event, Call) and bool(event.effects)
 
     def flush_due(self) -> bool:
@@ -163,7 +163,7 @@ class Emitter:
         if self._pending and time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
         elif self._backlog:
-            self._write()
+            self._write_backlog()
 
     def flush(self) -> None:
         """Write what waits, as far as the reader takes it."""
@@ -178,11 +178,11 @@ class Emitter:
             self.state = reduce(self.state, event)
             self._pending.append(event)
         if self._pending:
-            data = frame(encode(self._encoder, self._pending))
+            data = frame_body(encode_value(self._encoder, self._pending))
             self._pending.clear()
             self._backlog.append((self._flushed, memoryview(data)))
             self._backlog_bytes += len(data)
-        self._write()
+        self._write_backlog()
 
     def hang_up(self) -> None:
         """End the stream, with all that waits; what comes later goes nowhere."""
@@ -194,9 +194,9 @@ class Emitter:
         """Write everything, waiting for the reader; for the end of the session."""
         self.flush()
         self._channel.setblocking(True)
-        self._write()
+        self._write_backlog()
 
-    def _write(self) -> None:
+    def _write_backlog(self) -> None:
         while self._backlog and not self.closed:
             since, part = self._backlog[0]
             try:

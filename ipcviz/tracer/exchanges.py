@@ -34,7 +34,7 @@ LOOKS: Final = 8
 """How many sends are looked at when a receive returns."""
 
 
-def inbox(state: State, call: tasks.Entered, *, puts: bool) -> str:
+def find_inbox(state: State, call: tasks.Entered, *, puts: bool) -> str:
     """Key of the object that a call puts something into, or takes it from; empty if its order is
     not seen to here.
     """
@@ -74,16 +74,16 @@ class Exchanges:
         self.under_way: dict[int, str] = {}
         """Key of the object that each thread is sending to, by the thread."""
 
-    def begin(self, task: tasks.Task, call: tasks.Entered) -> None:
+    def begin_call(self, task: tasks.Task, call: tasks.Entered) -> None:
         """A thread is let into one of `EXCHANGES`."""
         if task.tid in self.under_way:
-            self.end(task.tid)
-        key = inbox(self._state(), call, puts=True) if call.name in PUTS else ""
+            self.end_call(task.tid)
+        key = find_inbox(self._state(), call, puts=True) if call.name in PUTS else ""
         if key:
             self.under_way[task.tid] = key
             self._sends.setdefault(key, {})[task.tid] = (task, call)
 
-    def end(self, tid: int) -> None:
+    def end_call(self, tid: int) -> None:
         """A thread's call has returned, or will not."""
         key = self.under_way.pop(tid, "")
         if key:
@@ -95,10 +95,10 @@ class Exchanges:
         """Threads inside sends that what a thread's call has just taken may have come from."""
         if not self._sends or call.name not in TAKES:
             return []
-        sends = self._sends.get(inbox(self._state(), call, puts=False), {})
+        sends = self._sends.get(find_inbox(self._state(), call, puts=False), {})
         return [other for other in sends if other != tid][:LOOKS]
 
-    def tell(self, tids: list[int], t: float) -> None:
+    def emit_sends(self, tids: list[int], t: float) -> None:
         """Say of those of them that are still inside, and may have sent something, that they are
         under way.
         """
@@ -117,7 +117,7 @@ class Exchanges:
             )
             if not stream and self._asleep(task.process.pid, tid):
                 continue
-            self.end(tid)
+            self.end_call(tid)
             if task.entered is not call:
                 continue  # its process is only sampled by now, and its return was not stopped at
             self._say(

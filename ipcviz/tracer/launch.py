@@ -101,7 +101,7 @@ def why_not(code: int, name: str) -> str:
     return sentences.get(code, f"{name}: {os.strerror(code)}.")
 
 
-def launch(config: LaunchConfig, arch: Arch, program: bytes, options: int) -> Launched:
+def launch_command(config: LaunchConfig, arch: Arch, program: bytes, options: int) -> Launched:
     """Fork the command's process, seize it, and hold it before its execve.
 
     Args:
@@ -138,20 +138,20 @@ def launch(config: LaunchConfig, arch: Arch, program: bytes, options: int) -> La
         ) from None
     if pid == 0:
         os.close(go_write)
-        _child(config, path, slave, go_read, failed_write, program, number, group)
+        _run_child(config, path, slave, go_read, failed_write, program, number, group)
     os.close(go_read)
     os.close(failed_write)
     if slave >= 0:
         os.close(slave)
     try:
-        ptrace.seize(pid, options)
+        ptrace.seize_thread(pid, options)
     except OSError as error:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         for fd in (go_write, failed_read, master):
             if fd >= 0:
                 os.close(fd)
-        raise LaunchError(ptrace.explain(error, config.argv[0])) from None
+        raise LaunchError(ptrace.explain_refusal(error, config.argv[0])) from None
     return Launched(pid, master, go_write, failed_read)
 
 
@@ -174,7 +174,7 @@ def set_size(master: int, rows: int, columns: int) -> None:
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("=HHHH", rows, columns, 0, 0))
 
 
-def _child(
+def _run_child(
     config: LaunchConfig,
     path: str,
     slave: int,
@@ -201,7 +201,7 @@ def _child(
             os.chdir(config.cwd)
         _restore_signals(everything=config.terminal)
         if program:
-            seccomp.install(program, number)
+            seccomp.install_filter(program, number)
         os.execv(path, config.argv)
     except OSError as error:
         code = error.errno or errno.EINVAL
@@ -233,17 +233,17 @@ _BEFORE: Final[dict[signal.Signals, object]] = {}
 _MASK_BEFORE: Final[set[int]] = set()
 
 
-def shield() -> None:
+def ignore_terminal_signals() -> None:
     """Let the tracer survive the terminal's signals, which are for the command; remember what was
     set before.
     """
     _MASK_BEFORE.update(int(s) for s in signal.pthread_sigmask(signal.SIG_SETMASK, ()))
     for signo in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
-        remember(signo)
+        remember_disposition(signo)
         signal.signal(signo, signal.SIG_IGN)
 
 
-def remember(signo: signal.Signals) -> None:
+def remember_disposition(signo: signal.Signals) -> None:
     """Remember what is done with a signal before the tracer sets its own way, for the command to
     have it.
     """

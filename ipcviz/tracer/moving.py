@@ -3,10 +3,10 @@ must be told of them.
 
 A call's effect happens at some moment between its entry and its return. Two that are under way at
 the same time can't be put into an order afterwards, so the time between is kept short: returns that
-are already there are taken before a further call is let in (`siblings`). What is under way when a
-read returns, and may have to do with its bytes, is said by `Entered` just before. A thread that
-sleeps in a read of a pipe, or in a write of at most PIPE_BUF bytes, has moved nothing so far: a
-look at its state in /proc saves the event, and the doubt.
+are already there are taken before a further call is let in (`list_siblings`). What is under way
+when a read returns, and may have to do with its bytes, is said by `Entered` just before. A thread
+that sleeps in a read of a pipe, or in a write of at most PIPE_BUF bytes, has moved nothing so far:
+a look at its state in /proc saves the event, and the doubt.
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ class Moving:
         """
         self._asked_of: State | None = None
         self._answers: dict[tuple[str, str], Directions] = {}
-        """What `prepare` found in that state."""
+        """What `find_ends` found in that state."""
 
-    def prepare(self, pid: int, name: str, args: Arguments, key: str) -> Directions:
+    def find_ends(self, pid: int, name: str, args: Arguments, key: str) -> Directions:
         """From and into which channels a call that is about to be let in moves bytes."""
         state = self._state()
         if name not in _BY_OBJECT:
@@ -132,7 +132,7 @@ class Moving:
             ends = self._answers[name, key] = find_directions(state, pid, name, args, key)
         return ends
 
-    def siblings(self, ends: Directions) -> list[int]:
+    def list_siblings(self, ends: Directions) -> list[int]:
         """Threads inside calls whose order with one that is about to be let in matters."""
         readers, writers = self._readers.get(ends.source), self._writers.get(ends.target)
         return [*(readers or ()), *(writers or ())][:LOOKS] if readers or writers else []
@@ -146,15 +146,15 @@ class Moving:
             else []
         )
 
-    def begin(self, move: MovingCall) -> None:
+    def begin_call(self, move: MovingCall) -> None:
         """A call is let in."""
-        self.drop(move.tid)
+        self.drop_call(move.tid)
         self._moves[move.tid] = move
         for key, moves in ((move.ends.source, self._readers), (move.ends.target, self._writers)):
             if key:
                 moves.setdefault(key, {})[move.tid] = move
 
-    def drop(self, tid: int) -> MovingCall | None:
+    def drop_call(self, tid: int) -> MovingCall | None:
         """A call is no longer under way."""
         move = self._moves.pop(tid, None)
         if move is not None:
@@ -168,13 +168,13 @@ class Moving:
                         del moves[key]
         return move
 
-    def again(self, tid: int) -> None:
+    def repeat_call(self, tid: int) -> None:
         """A call that a signal cut short before it moved anything is made again."""
         move = self._moves.get(tid)
         if move is not None:
             move.slept = self._now()
 
-    def returns(self, tid: int, moved: int, t: float) -> float:
+    def end_call(self, tid: int, moved: int, t: float) -> float:
         """A call is about to be said to have returned; what is under way and may have to do with it
         is said first.
 
@@ -186,7 +186,7 @@ class Moving:
         Returns:
             When the thread was last seen asleep inside it; 0 if it was not.
         """
-        move = self.drop(tid)
+        move = self.drop_call(tid)
         if move is None:
             return 0.0
         source, target = move.ends
@@ -196,7 +196,7 @@ class Moving:
             self._touched.add(source)
         if target and moved:
             if target in self._writers:
-                self._look(self._writers[target].values())
+                self._note_sleepers(self._writers[target].values())
             self._balance[target] = self._balance.get(target, 0) + moved
             self._written[target] = t
             self._touched.add(target)
@@ -209,13 +209,13 @@ class Moving:
                 other.slept = self._now()
             if untouched == other.said:
                 other.said = not untouched
-                self._tell(other, t)
+                self._emit_entered(other, t)
         for i, other in enumerate(self._in_doubt(key, moved)):
             if i < LOOKS and other.untouched and self._asleep(other.pid, other.tid):
                 other.slept = self._now()
                 continue
             other.said = True
-            self._tell(other, t)
+            self._emit_entered(other, t)
 
     def _in_doubt(self, key: str, moved: int) -> list[MovingCall]:
         """Writes under way, not said yet, that the bytes that a read of a channel took may have
@@ -230,13 +230,13 @@ class Moving:
             move for move in writers.values() if not move.said and (short or move.earliest < last)
         ]
 
-    def _look(self, moves: Iterable[MovingCall]) -> None:
+    def _note_sleepers(self, moves: Iterable[MovingCall]) -> None:
         """Note which of these threads sleep."""
         for move in list(moves)[:LOOKS]:
             if move.on_pipe and self._asleep(move.pid, move.tid):
                 move.slept = self._now()
 
-    def _tell(self, move: MovingCall, t: float, *, cut: bool = False) -> None:
+    def _emit_entered(self, move: MovingCall, t: float, *, cut: bool = False) -> None:
         self._say(
             Entered(
                 t=t,
@@ -252,35 +252,35 @@ class Moving:
             )
         )
 
-    def cut(self, tid: int) -> tuple[str, ...]:
+    def end_thread(self, tid: int) -> tuple[str, ...]:
         """A thread has ended.
 
         If it was inside a call that may have moved bytes, say so: the channels in question.
         """
-        move = self.drop(tid)
+        move = self.drop_call(tid)
         if move is None:
             return ()
         keys = tuple(key for key in move.ends if key)
         if keys:
-            self._tell(move, self._now(), cut=True)
+            self._emit_entered(move, self._now(), cut=True)
             self._touched.update(keys)
         return keys
 
     # Levels.
 
-    def keep(self, keys: Container[str]) -> None:
+    def keep_channels(self, keys: Container[str]) -> None:
         """Forget all channels but these: the others were closed."""
         self._balance = {key: value for key, value in self._balance.items() if key in keys}
         self._written = {key: value for key, value in self._written.items() if key in keys}
         self._touched = {key for key in self._touched if key in keys}
 
-    def touch(self, key: str) -> None:
+    def touch_channel(self, key: str) -> None:
         """What is known of a channel may have changed: its next quiet level is to be said whatever
         it is.
         """
         self._touched.add(key)
 
-    def quiet(self, key: str) -> bool:
+    def is_quiet(self, key: str) -> bool:
         """Whether no call is under way that may have moved bytes of a channel whose level has just
         been read.
         """
@@ -293,11 +293,11 @@ class Moving:
                     return False
         return True
 
-    def wants(self, key: str) -> bool:
+    def is_level_wanted(self, key: str) -> bool:
         """Whether a quiet level of a channel is to be said although it is what it was."""
         return key in self._touched
 
-    def leveled(self, levels: Iterable[Level], t: float) -> None:
+    def note_levels(self, levels: Iterable[Level], t: float) -> None:
         """Levels were said with time `t`.
 
         Of the quiet ones nothing has moved since they were read: nobody was let.

@@ -22,7 +22,7 @@ class Numbers:
         self._chains: dict[int, tuple[str, ...]] = {}
         self._ours: dict[tuple[str, int], int] = {}
 
-    def born(self, tid: int, maker: int, inner: tuple[int, ...]) -> None:
+    def add_thread(self, tid: int, maker: int, inner: tuple[int, ...]) -> None:
         """A process or thread came to be.
 
         Args:
@@ -44,20 +44,20 @@ class Numbers:
         for place, number in zip(chain, inner, strict=True):
             self._ours[place, number] = tid
 
-    def inner(self, pid: int) -> bool:
+    def is_nested(self, pid: int) -> bool:
         """Whether a process is in a namespace within ours."""
         return pid in self._chains
 
-    def found(self, pid: int, tids: Iterable[int]) -> None:
+    def add_attached(self, pid: int, tids: Iterable[int]) -> None:
         """A process is attached to, with these threads."""
         if procfs.same_namespace(pid, "pid"):
             return
         for tid in tids:
             status = procfs.read_status(pid, tid)
             if status is not None:
-                self.born(tid, status.ppid, status.nspid[1:])
+                self.add_thread(tid, status.ppid, status.nspid[1:])
 
-    def ours(self, pid: int, number: int) -> int:
+    def translate_number(self, pid: int, number: int) -> int:
         """What process `pid` calls `number`, or, below zero, the group `-number`; 0 if that is not
         known.
 
@@ -69,16 +69,16 @@ class Numbers:
         found = self._ours.get((chain[-1], abs(number)), 0)
         return -found if number < 0 else found
 
-    def told(self, pid: int, args: dict[str, Word]) -> dict[str, Word]:
+    def translate_results(self, pid: int, args: dict[str, Word]) -> dict[str, Word]:
         """What a call has told process `pid`, with our number of the thread that has `died`, if it
         is known.
         """
         number = number_in(args, "died")
         if number is not None and pid in self._chains:
-            args["died"] = self.ours(pid, number) or f"{number} of its PID namespace"
+            args["died"] = self.translate_number(pid, number) or f"{number} of its PID namespace"
         return args
 
-    def translate(self, pid: int, name: str, args: dict[str, Word]) -> None:
+    def translate_args(self, pid: int, name: str, args: dict[str, Word]) -> None:
         """Put our numbers in the place of those that process `pid` has passed to a call; a text for
         unknown ones.
         """
@@ -87,4 +87,6 @@ class Numbers:
         for argument in NUMBERED.get(name, ()):
             number = args.get(argument)
             if isinstance(number, int) and number not in (0, -1):
-                args[argument] = self.ours(pid, number) or f"{number} of its PID namespace"
+                args[argument] = (
+                    self.translate_number(pid, number) or f"{number} of its PID namespace"
+                )

@@ -34,7 +34,7 @@ ASLEEP_SECONDS: Final = 0.002
 """How long a sleep in waitpid may last."""
 
 Stop = tuple[int, int] | None
-"""As `ptrace.wait` has it."""
+"""As `ptrace.wait_for_change` has it."""
 
 
 class Patience:
@@ -64,7 +64,7 @@ class Patience:
         """
         now = time.monotonic()
         if now < self._crowded_until and self._sleeps and not quick:
-            return self._sleep()
+            return self._sleep_until_stop()
         came = self.wait()
         if came is None or came[0]:
             return came
@@ -81,13 +81,13 @@ class Patience:
         self._seconds = max(self._seconds / 2, IMPATIENCE)
         return came
 
-    def _sleep(self) -> Stop:
+    def _sleep_until_stop(self) -> Stop:
         if not self._ticking:
             self._ticking = True
             signal.setitimer(signal.ITIMER_REAL, ASLEEP_SECONDS, ASLEEP_SECONDS)
         return ptrace.wait_asleep()
 
-    def rest(self) -> None:
+    def stop_ticking(self) -> None:
         """The tracer looks after everything else now."""
         if self._ticking:
             self._ticking = False

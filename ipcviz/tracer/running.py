@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ipcviz.events.calls import CALLS, Waits
 from ipcviz.kernel import procfs, running
-from ipcviz.kernel.arch import call_names, native
+from ipcviz.kernel.arch import call_names, find_native_arch
 from ipcviz.tracer.calls.table import KNOWN
 
 _THINGS: Final = {
@@ -36,7 +36,7 @@ _PHRASES: Final[dict[Waits, str]] = {
 _FOR: Final = {
     name: _PHRASES[call.waits]
     for name, call in CALLS.items()
-    if call.waits in _PHRASES and (call.waits == "ready" or not call.has("fd"))
+    if call.waits in _PHRASES and (call.waits == "ready" or not call.has_argument("fd"))
 }
 """What calls wait for that have no descriptor to say so."""
 
@@ -86,7 +86,7 @@ def list_running(spare: Collection[int] = ()) -> tuple[RunningProcess, ...]:
     Args:
         spare: ipcviz's own.
     """
-    arch = native()
+    arch = find_native_arch()
     names = call_names(arch.table) if arch is not None else {}
     me = os.geteuid()
     found = []

@@ -36,9 +36,9 @@ from ipcviz.events import (
     Trouble,
     Watch,
 )
-from ipcviz.events.undecoded import restore
+from ipcviz.events.undecoded import restore_text
 from ipcviz.kernel import descriptors, procfs, ptrace, running, seccomp, signals
-from ipcviz.kernel.arch import Arch, native
+from ipcviz.kernel.arch import Arch, find_native_arch
 from ipcviz.kernel.memory import PAGE_SIZE
 from ipcviz.tracer import launch
 from ipcviz.tracer.attached import attach
@@ -112,7 +112,7 @@ class Service:
 
     def run(self) -> None:
         """The whole session; returns when it is over."""
-        config = self._configuration()
+        config = self._read_configuration()
         if config is None:
             return
         # What was there before us never waits for our reader.
@@ -121,10 +121,10 @@ class Service:
         self._config = config
         try:
             if isinstance(config, AttachConfig):
-                self._attach(config)
+                self._attach_processes(config)
             else:
-                self._launch(config)
-            self._loop()
+                self._launch_command(config)
+            self._run_loop()
         except launch.LaunchError as error:
             self._trouble = str(error)
         except (OSError, MemoryError) as error:
@@ -134,13 +134,13 @@ class Service:
 
             self._trouble = keep_report(error)
         finally:
-            self._end()
+            self._end_session()
 
     def stop(self) -> None:
         """End the session at the next turn of the loop (for signal handlers)."""
         self._quit = True
 
-    def _configuration(self) -> AnyConfig | None:
+    def _read_configuration(self) -> AnyConfig | None:
         """The first frame; None if the session went away first."""
         while True:
             data = self._channel.recv(CHUNK)
@@ -151,25 +151,27 @@ class Service:
                 self._waiting_commands = bodies[1:]
                 config: AnyConfig = _CONFIGURATION.decode(bodies[0])
                 if isinstance(config, LaunchConfig):
-                    argv = tuple(restore(word) for word in config.argv)
-                    config = msgspec.structs.replace(config, argv=argv, cwd=restore(config.cwd))
+                    argv = tuple(restore_text(word) for word in config.argv)
+                    config = msgspec.structs.replace(
+                        config, argv=argv, cwd=restore_text(config.cwd)
+                    )
                 return config
 
     @staticmethod
-    def _architecture() -> Arch:
-        arch = native()
+    def _find_architecture() -> Arch:
+        arch = find_native_arch()
         if arch is None:
             raise launch.LaunchError(
                 f"ipcviz knows the system calls of x86-64 and aarch64, not of {os.uname().machine}."
             )
         return arch
 
-    def _attach(self, config: AttachConfig) -> None:
-        arch = self._architecture()
+    def _attach_processes(self, config: AttachConfig) -> None:
+        arch = self._find_architecture()
         trouble = ptrace.can_trace() if config.trace else ""
         if trouble:
             raise launch.LaunchError(trouble)
-        attach.check(config.pids, trace=config.trace, spare=(*config.spare, os.getpid()))
+        attach.check_processes(config.pids, trace=config.trace, spare=(*config.spare, os.getpid()))
         emitter = self._emitter
         emitter.emit(
             Started(
@@ -191,24 +193,24 @@ class Service:
         self._engine = engine
         engine.begin()
 
-    def _launch(self, config: LaunchConfig) -> None:
-        arch = self._architecture()
+    def _launch_command(self, config: LaunchConfig) -> None:
+        arch = self._find_architecture()
         trouble = ptrace.can_trace()
         if trouble:
             raise launch.LaunchError(trouble)
         missing = descriptors.missing_features()
         marks = {*STRUCTURAL, *DATA, *MARKER_PATH} if config.full else set(STRUCTURAL)
         conditions = confinement.add_marks(FULL_CONDITIONS if config.full else CONDITIONS)
-        program = seccomp.build(arch, marks, conditions)
+        program = seccomp.build_filter(arch, marks, conditions)
         if not config.seccomp:
             program = b""
-        elif not seccomp.available(arch):
+        elif not seccomp.is_available(arch):
             program = b""
             why = (
                 "There are no seccomp filters here (an old kernel, or a sandbox that forbids them)"
             )
             missing = (*missing, f"{why}: every call of the command is stopped at.")
-        launched = launch.launch(config, arch, program, OPTIONS)
+        launched = launch.launch_command(config, arch, program, OPTIONS)
         self._master = launched.master
         emitter = self._emitter
         emitter.emit(
@@ -244,7 +246,7 @@ class Service:
 
     # The loop.
 
-    def _listen(self) -> None:
+    def _begin_listening(self) -> None:
         """Begin to hear of stops, commands and output."""
         self._wake, wake_write = os.pipe()
         for fd in (self._wake, wake_write):
@@ -262,28 +264,32 @@ class Service:
             os.set_blocking(self._master, False)
             self._poll.register(self._master, select.EPOLLIN)
 
-    def _loop(self) -> None:
-        self._listen()
+    def _run_loop(self) -> None:
+        self._begin_listening()
         engine, emitter = self._engine, self._emitter
         assert engine is not None
         for body in self._waiting_commands:
-            self._obey(engine, body)
+            self._obey_command(engine, body)
         self._next_sample = time.monotonic() + 1.0 / self._config.sample_hz
-        while not self._quit and (engine.alive() or self._failed >= 0) and not self._leaves():
-            self._reap(engine)
+        while (
+            not self._quit
+            and (engine.is_watching() or self._failed >= 0)
+            and not self._is_leaving()
+        ):
+            self._handle_stops(engine)
             self._announce_waits(engine)
             if isinstance(engine, Engine):
                 engine.end_limits()
-                engine.come_to_rest()
+                engine.check_rest()
             if emitter.flush_due():
-                self._say_output()
+                self._emit_output()
                 emitter.flush()
                 self._listen_to_output()
             now = time.monotonic()
             if now >= self._next_sample:
-                self._sample(engine, now)
+                self._sample_processes(engine, now)
                 continue
-            self._serve(engine, self._timeout(engine, now))
+            self._wait_for_input(engine, self._choose_timeout(engine, now))
             if emitter.closed or emitter.overrun:
                 self._quit = True
 
@@ -294,11 +300,11 @@ class Service:
             took = time.thread_time() - began
             self._next_announcement = time.monotonic() + max(ANNOUNCE_EVERY, took / SAMPLE_SHARE)
 
-    def _sample(self, engine: Engine | Watcher, now: float) -> None:
+    def _sample_processes(self, engine: Engine | Watcher, now: float) -> None:
         """Sample, and say when the next time is."""
         period = 1.0 / self._config.sample_hz
         began = time.thread_time()
-        if engine.alive():
+        if engine.is_watching():
             engine.sample()
         # What it cost; on CPUs that others take, too, all that we do takes longer, and stops wait
         # for it.
@@ -309,7 +315,7 @@ class Service:
         self._next_sample = max(self._next_sample + period, now + took / share, now + period / 2)
         self._rested = False
 
-    def _timeout(self, engine: Engine | Watcher, now: float) -> float:
+    def _choose_timeout(self, engine: Engine | Watcher, now: float) -> float:
         """For how many seconds there is nothing to do unless somebody asks for it."""
         pending = engine.pending_waits()
         timeout = min(
@@ -323,20 +329,20 @@ class Service:
             timeout = min(timeout, left)
         return min(timeout, 0.001) if engine.stepping.unsettled else timeout
 
-    def _serve(self, engine: Engine | Watcher, timeout: float) -> None:
+    def _wait_for_input(self, engine: Engine | Watcher, timeout: float) -> None:
         """Wait until there is something to be read, and read it."""
         for fd, _ in self._poll.poll(timeout):
             if fd in (self._children, self._wake):
                 with contextlib.suppress(BlockingIOError):
                     os.read(fd, CHUNK)
             elif fd == self._channel.fileno():
-                self._take_commands(engine)
+                self._read_commands(engine)
             elif fd == self._master:
-                self._take_output()
+                self._read_output()
             elif fd == self._failed:
                 self._executed_or_not()
 
-    def _reap(self, engine: Engine | Watcher) -> None:
+    def _handle_stops(self, engine: Engine | Watcher) -> None:
         """Handle every stop that there is, but come up for the rest now and then."""
         if isinstance(engine, Watcher):
             return
@@ -360,7 +366,7 @@ class Service:
             came = patience.wait_after_stop(quick=quick)
         else:
             self._rested = True
-        patience.rest()
+        patience.stop_ticking()
 
     def _executed_or_not(self) -> None:
         """The child has executed the command (the pipe closed), or says why it could not."""
@@ -371,7 +377,7 @@ class Service:
         if text:
             raise launch.LaunchError(launch.why_not(int(text), self._config.argv[0]))
 
-    def _take_output(self) -> None:
+    def _read_output(self) -> None:
         try:
             data = os.read(self._master, CHUNK)
         except BlockingIOError:
@@ -398,15 +404,15 @@ class Service:
             self._kept_at, self._kept = now, 0
         limit = self._config.keep_output if isinstance(self._config, LaunchConfig) else 0
         if limit and self._kept + len(data) > limit:
-            self._say_output()
+            self._emit_output()
             self._dropped += len(data)
             return
         self._kept += len(data)
         self._output += data
         if len(self._output) >= CHUNK:
-            self._say_output()
+            self._emit_output()
 
-    def _say_output(self) -> None:
+    def _emit_output(self) -> None:
         """What was gathered goes into the stream as one event."""
         if not self._output:
             return
@@ -427,7 +433,7 @@ class Service:
 
     # Commands.
 
-    def _take_commands(self, engine: Engine | Watcher) -> None:
+    def _read_commands(self, engine: Engine | Watcher) -> None:
         try:
             data = self._channel.recv(CHUNK)
         except BlockingIOError:
@@ -438,15 +444,15 @@ class Service:
             self._quit = True
             return
         for body in self._unframer.feed(data):
-            self._obey(engine, body)
+            self._obey_command(engine, body)
 
-    def _obey(self, engine: Engine | Watcher, body: bytes) -> None:
+    def _obey_command(self, engine: Engine | Watcher, body: bytes) -> None:
         command = self._commands.decode(body)
         if isinstance(command, Quit):
             self._quit = True
         elif isinstance(command, Input):
             self._typed += command.data
-            self._type()
+            self._type_input()
         elif isinstance(command, Resize) and self._master >= 0:
             with contextlib.suppress(OSError):
                 launch.set_size(self._master, command.rows, command.columns)
@@ -470,7 +476,7 @@ class Service:
         elif isinstance(command, HoldAll):
             engine.stepping.hold()
         elif isinstance(command, Let):
-            engine.stepping.let(command.tid)
+            engine.stepping.step_thread(command.tid)
         else:
             engine.stepping.release(command.until)
 
@@ -488,7 +494,7 @@ class Service:
                 message = str(error)
         self._emitter.emit(Trouble(message=message))
 
-    def _type(self) -> None:
+    def _type_input(self) -> None:
         """Type to the command's terminal what it takes; the rest with the next turn."""
         if self._master < 0:
             self._typed.clear()
@@ -499,16 +505,16 @@ class Service:
 
     # The end.
 
-    def _end(self) -> None:
+    def _end_session(self) -> None:
         """Kill what was launched and is left, wait until it is gone, and send the last events.
 
         What was attached to is let go of when this process ends.
         """
         emitter = self._emitter
-        if self._leaves():
-            self._leave()
+        if self._is_leaving():
+            self._leave_command()
             return
-        if self._engine is not None and self._engine.alive() and not self._trouble:
+        if self._engine is not None and self._engine.is_watching() and not self._trouble:
             living = len(self._engine.processes)
             emitter.emit(EndForced(living=living))
         if self._engine is not None and not isinstance(self._engine, SeizedEngine | Watcher):
@@ -517,7 +523,7 @@ class Service:
             with contextlib.suppress(OSError):
                 while data := os.read(self._master, CHUNK):
                     self._keep_output(data)
-        self._say_output()
+        self._emit_output()
         if self._trouble:
             emitter.emit(Trouble(message=self._trouble, fatal=True))
             if not emitter.state.finished:
@@ -531,8 +537,8 @@ class Service:
                 )
                 emitter.emit(Trouble(message=message))
             if isinstance(engine, SeizedEngine):
-                engine.see_through(lambda: self._reap(engine))
-            engine.finish()
+                engine.see_through(lambda: self._handle_stops(engine))
+            engine.emit_finished()
             emitter.flush()
             if isinstance(engine, SeizedEngine) and emitter.backlog:
                 self._leave_rest_to_child()
@@ -541,14 +547,14 @@ class Service:
         with contextlib.suppress(OSError):
             emitter.drain()
 
-    def _leaves(self) -> bool:
+    def _is_leaving(self) -> bool:
         """Whether the command has ended, and is to be left with what it left running."""
         config, engine = self._config, self._engine
         if not (isinstance(config, LaunchConfig) and config.leave) or self._quit or self._trouble:
             return False
-        return isinstance(engine, Engine) and engine.ended and engine.alive()
+        return isinstance(engine, Engine) and engine.ended and engine.is_watching()
 
-    def _leave(self) -> None:
+    def _leave_command(self) -> None:
         """End the stream, and stay beside what still runs until it has ended, too, without being in
         anyone's way.
 
@@ -557,8 +563,8 @@ class Service:
         """
         engine = self._engine
         assert isinstance(engine, Engine)
-        self._say_output()
-        engine.leave()
+        self._emit_output()
+        engine.emit_detached()
         ptrace.outlive_parent()
         for signo in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(signo, signal.SIG_IGN)
@@ -570,11 +576,11 @@ class Service:
             self._master = -1
         streams.let_go()
         self._emitter.hang_up()
-        while engine.alive():
-            self._reap(engine)
+        while engine.is_watching():
+            self._handle_stops(engine)
             if engine.pending_waits():
                 engine.announce_waits()
-            engine.come_to_rest()
+            engine.check_rest()
             for fd, _ in self._poll.poll(0.1 if engine.pending_waits() else 1.0):
                 with contextlib.suppress(BlockingIOError):
                     os.read(fd, CHUNK)
@@ -596,12 +602,12 @@ class Service:
         engine.stepping.abandon()
         deadline = time.monotonic() + 5.0
         killed: set[int] = set()
-        while engine.alive() and time.monotonic() < deadline:
-            for pid in {*engine.processes, *engine.unborn()} - killed:
+        while engine.is_watching() and time.monotonic() < deadline:
+            for pid in {*engine.processes, *engine.list_unborn()} - killed:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
-            came = ptrace.wait()
+            came = ptrace.wait_for_change()
             if came is None:
                 break
             if came[0]:
@@ -615,8 +621,8 @@ class Service:
 
 def _patience_for(engine: Engine) -> Patience:
     if isinstance(engine, SeizedEngine):
-        return Patience(partial(ptrace.wait_gently, engine.knows), sleeps=False)
-    return Patience(ptrace.wait, sleeps=True)
+        return Patience(partial(ptrace.wait_gently, engine.is_traced), sleeps=False)
+    return Patience(ptrace.wait_for_change, sleeps=True)
 
 
 def _what_failed(error: OSError | MemoryError) -> str:
@@ -644,13 +650,13 @@ def spare_collections() -> None:
 def main(fd: int) -> None:
     """Run a session on an inherited socket."""
     os.set_inheritable(fd, False)
-    streams.occupy()
-    launch.shield()
+    streams.occupy_standard_streams()
+    launch.ignore_terminal_signals()
     spare_collections()
     channel = socket.socket(fileno=fd)
     service = Service(channel)
     for signo in (signal.SIGTERM, signal.SIGHUP):
-        launch.remember(signo)
+        launch.remember_disposition(signo)
         signal.signal(signo, lambda *_: service.stop())
     service.run()
     # All is sent, and nothing is left to be undone: taking every module apart would only let the

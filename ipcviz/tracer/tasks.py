@@ -87,7 +87,7 @@ class Entered(msgspec.Struct):
         """
         self.since, self.until, self.between, self.legs = now, 0.0, False, ()
 
-    def makes(self, number: int) -> bool:
+    def is_made_by(self, number: int) -> bool:
         """Whether a call of this number, made where it was cut short, is it or a leg of it."""
         return number == (self.making if self.back else self.number)
 

@@ -16,11 +16,11 @@ class Tripwire:
         self.points: tuple[Breakpoint, ...] = ()
         self.reached: Breakpoint | None = None
 
-    def arm(self, points: tuple[Breakpoint, ...]) -> None:
+    def arm_points(self, points: tuple[Breakpoint, ...]) -> None:
         """Wait for these, and for no others; for none if there are none."""
         self.points, self.reached = points, None
 
-    def check(self, event: Event, state: State) -> None:
+    def check_event(self, event: Event, state: State) -> None:
         """Note whether an event reaches one, in the state after it."""
         if self.reached is None:
             self.reached = find_reached(self.points, event, state)

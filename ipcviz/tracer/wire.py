@@ -10,7 +10,7 @@ from typing import Final
 LENGTH: Final = struct.Struct("=I")
 
 
-def frame(body: bytes) -> bytes:
+def frame_body(body: bytes) -> bytes:
     """A body with its length before it."""
     return LENGTH.pack(len(body)) + body
 

@@ -15,8 +15,8 @@ os.environ.pop("NO_COLOR", None)
 @pytest.fixture(autouse=True)
 def settling(monkeypatch):
     from ipcviz.app.textual_internals import (
-        settle,  # imports Textual, which looks at the environment then
+        wait_until_settled,  # imports Textual, which looks at the environment then
     )
 
-    monkeypatch.setattr("textual.app.wait_for_idle", settle)
-    monkeypatch.setattr("textual.pilot.wait_for_idle", settle)
+    monkeypatch.setattr("textual.app.wait_for_idle", wait_until_settled)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", wait_until_settled)

@@ -10,28 +10,28 @@ import pyte
 import pytest
 
 from ipcviz.app import casting
-from ipcviz.app.casting import CastStep, Wanted, choose, make_cast, steps_of
+from ipcviz.app.casting import CastStep, Wanted, choose_steps, make_cast, steps_of
 from ipcviz.events import Call, Exited, Finished, Forked
 from ipcviz.export import Cast, read_cast
-from ipcviz.scenario import find
+from ipcviz.scenario import find_scenario
 from tests import fakes
 from tests.seen import texts_of
 
-SCENARIO = find("sleep-race")
+SCENARIO = find_scenario("sleep-race")
 
 
 @pytest.fixture
 def rows(monkeypatch):
     """The rows of the app's screen at each frame, as plain text."""
     seen = []
-    drawn = casting._drawn
+    drawn = casting._draw_frame
 
     async def frame(app):
         found = await drawn(app)
         seen.append(texts_of(app))
         return found
 
-    monkeypatch.setattr(casting, "_drawn", frame)
+    monkeypatch.setattr(casting, "_draw_frame", frame)
     return seen
 
 
@@ -150,13 +150,13 @@ def test_nothing_is_written_where_there_is_nothing_to_show():
 
 def test_where_there_is_no_room_what_repeats_is_left_out():
     steps = [CastStep(n, repeats=n % 3 == 0) for n in range(10, 70)]
-    assert choose(steps, Wanted(), most=60).shown == tuple(range(1, 61))
+    assert choose_steps(steps, Wanted(), most=60).shown == tuple(range(1, 61))
     news = tuple(number for number in range(1, 61) if steps[number - 1].n % 3)
-    found = choose(steps, Wanted(), most=59)
+    found = choose_steps(steps, Wanted(), most=59)
     assert (found.shown, found.left_out, found.rest) == (news, 20, 0)
-    found = choose(steps, Wanted(first=11), most=10)
+    found = choose_steps(steps, Wanted(first=11), most=10)
     assert (found.shown, found.left_out, found.rest) == (news[7:17], 5, news[17])
-    assert choose(steps, Wanted(first=11, last=20), most=10).shown == tuple(range(11, 21))
+    assert choose_steps(steps, Wanted(first=11, last=20), most=10).shown == tuple(range(11, 21))
 
 
 def test_repeated_steps_are_known():

@@ -8,7 +8,7 @@ from ipcviz.app.app import IpcvizApp
 from ipcviz.app.catalogue import Catalogue
 from ipcviz.app.feed import Feed
 from ipcviz.app.panels import StoryPanel
-from ipcviz.scenario import find, load_all
+from ipcviz.scenario import find_scenario, load_all
 from tests import fakes
 
 
@@ -87,14 +87,14 @@ async def test_any_size(size):
 
 
 async def test_story_follows_the_events_and_names_objects():
-    scenario = find("shell-pipeline")
+    scenario = find_scenario("shell-pipeline")
     clock = fakes.FrozenClock()
     session = fakes.FakeSession(fakes.pipeline())
     app = IpcvizApp(session, "shell-pipeline", scenario, clock=clock)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         app._timer.pause()
-        app.tick()
+        app.run_frame()
         await pilot.pause()
         panel = app.live.query_one(StoryPanel)
         assert app.focused is panel
@@ -105,7 +105,7 @@ async def test_story_follows_the_events_and_names_objects():
 
 
 def test_a_scenario_names_its_objects_in_the_state():
-    scenario = find("shell-pipeline")
+    scenario = find_scenario("shell-pipeline")
     feed = Feed(fakes.FakeSession(fakes.pipeline()), fakes.FrozenClock(), scenario)
     feed.pump(10)
     names = {label.name for label in scenario.objects}

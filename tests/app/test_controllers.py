@@ -21,7 +21,7 @@ from ipcviz.app.screens.stepping import StepControl
 from ipcviz.app.screens.timeline import Timeline
 from ipcviz.events import HoldAll, Inspect, Let, Peek
 from ipcviz.events import Input as TypedInput
-from ipcviz.scenario import find
+from ipcviz.scenario import find_scenario
 from tests import fakes, stepped
 
 
@@ -34,7 +34,7 @@ class FakeStage:
         self.at, self.view, self.focused = 0, None, None
         self.notes, self.asked, self.timers = [], [], []
         self.source.pump(1.0)
-        self.view = self.source.view()
+        self.view = self.source.make_view()
 
     def notify(self, message, **_options):
         self.notes.append(message)
@@ -199,7 +199,7 @@ def test_one_is_let_go_at_a_time():
 
 
 def test_the_question_comes_before_the_step():
-    scenario = find("sleep-race")
+    scenario = find_scenario("sleep-race")
     asked = scenario.questions[0]
 
     class AlwaysAsks(Questions):
@@ -271,7 +271,7 @@ def test_a_crowd_has_more_room_for_a_while():
 
 
 def verdict_on(choice, *, reached=(), skipped=()):
-    scenario = find("sleep-race")
+    scenario = find_scenario("sleep-race")
     question = scenario.questions[0]
     place = [step.id for step in scenario.story].index(question.before)
     questions = Questions()
@@ -282,7 +282,7 @@ def verdict_on(choice, *, reached=(), skipped=()):
 
     Progress.reached = [place] if reached else []
     Progress.skipped = []
-    questions.reveal(scenario, Progress)
+    questions.reveal_answer(scenario, Progress)
     return question, questions.verdict
 
 

@@ -75,7 +75,7 @@ def feed() -> Feed:
 
 
 def test_nothing_is_escaped_twice():
-    view = feed().view()
+    view = feed().make_view()
     panels = {kind.__name__ for kind in PANELS}
     found = {part: made for part, made in seen(view).items() if part != "state"}
     # A panel escapes its title itself.
@@ -88,19 +88,19 @@ def test_nothing_is_escaped_twice():
 
 def rows_about(view, key: str) -> list[str]:
     panel = Buffers()
-    made = [row() if callable(row) else row for row in panel.build(view.select(10, key), 100)]
+    made = [row() if callable(row) else row for row in panel.build_rows(view.select(10, key), 100)]
     return ["".join(text for text, _ in row.spans) for row in made]
 
 
 def test_a_message_that_waits_and_one_that_was_sent():
-    view = feed().view()
+    view = feed().make_view()
     assert any("type 1, 8 B" in text and ONCE in text for text in rows_about(view, QUEUE.key))
-    log = shown([rows_of(entry, 100) for entry in view.log.since(0)[: view.log_end]])
+    log = shown([rows_of(entry, 100) for entry in view.log.list_since(0)[: view.log_end]])
     assert any("put a message" in text for text in log)
 
 
 def test_a_hexdump_has_a_column_for_each_byte():
-    view = feed().view()
+    view = feed().make_view()
     lines = [
         text for text in rows_about(view, P.key) if text.lstrip().startswith(("0  5c", "10  "))
     ]

@@ -14,8 +14,8 @@ from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.question import QuestionScreen
 from ipcviz.app.screens.running import SlowScreen
 from ipcviz.app.screens.save import SaveScreen
-from ipcviz.app.textual_internals import fail, read_size, set_running
-from ipcviz.scenario import find
+from ipcviz.app.textual_internals import fail_app, read_size, set_running
+from ipcviz.scenario import find_scenario
 from ipcviz.sizes import MOST_COLUMNS, MOST_ROWS, terminal_size
 from tests import fakes
 from tests.app.test_live import stage
@@ -39,7 +39,7 @@ async def test_no_frame_is_shown_while_the_screen_is_taken_apart() -> None:
         SlowScreen,
         lambda: SaveScreen("x"),
         lambda: TroubleScreen("x"),
-        lambda: QuestionScreen(find("sleep-race").questions[0]),
+        lambda: QuestionScreen(find_scenario("sleep-race").questions[0]),
         BlankScreen,
     ],
     ids=("help", "slow", "save", "trouble", "question", "blank"),
@@ -61,7 +61,7 @@ async def test_a_screen_is_left_before_anything_is_in_it(make, monkeypatch) -> N
 async def test_what_nobody_foresaw_is_no_traceback(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     app = BaseApp()
-    fail(app, KeyError("boo"))
+    fail_app(app, KeyError("boo"))
     err = capsys.readouterr().err
     assert "KeyError" in err
     assert "Traceback" not in err

@@ -195,7 +195,7 @@ def test_memory_that_one_process_alone_has_comes_last_and_where_there_is_room():
             if more:
                 entries += (MapEntry(start=8192, length=4096, object=shared, prot="rw-"),)
             events.append(Maps(t=0.6, pid=pid, entries=entries))
-        return graph.build(reduce_all(fakes.numbered(events)), size=(80, rows))
+        return graph.build_scene(reduce_all(fakes.numbered(events)), size=(80, rows))
 
     ids = [n.id for n in scene(12, rows=12).nodes]
     assert ids[-1] == "o:8:9", "it is the last of all"

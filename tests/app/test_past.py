@@ -12,7 +12,7 @@ import pytest
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import StatusLine
 from ipcviz.app.feed import Feed
-from ipcviz.app.naming import named
+from ipcviz.app.naming import name_objects
 from ipcviz.app.panels import Buffers, Descriptors, LogPanel, Semaphores
 from ipcviz.app.panels.output import TypingLine
 from ipcviz.app.past import EventTape, NotKept, Past
@@ -25,7 +25,7 @@ from ipcviz.model.parts import ObjectPart
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
-from ipcviz.scenario import find
+from ipcviz.scenario import find_scenario
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceReader, TraceWriter
 from tests import fakes
@@ -45,7 +45,7 @@ SESSIONS = {
 
 def name_all(events):
     """The state that events make, with the screen's names."""
-    return named(reduce_all(events), {}, whole=True)
+    return name_objects(reduce_all(events), {}, whole=True)
 
 
 def kept(path, events, **options):
@@ -92,13 +92,13 @@ def test_every_panel_shows_what_it_showed(tmp_path, name, kept):
         past = replay.past
     assert list(live) == moments_of(events) == [past.moments[k] for k in range(len(past.moments))]
     for n in reversed(live):
-        for part, rows in seen(past.view(n)).items():
+        for part, rows in seen(past.make_view(n)).items():
             assert rows == live[n][part], (n, part)
     past.tape.close()
 
 
 def test_the_story_and_its_names_go_back_too(tmp_path):
-    scenario = find("shell-pipeline")
+    scenario = find_scenario("shell-pipeline")
     events = apart(fakes.pipeline())
     recorder = TraceWriter(tmp_path / "t", reducing=False)
     feed, live = live_views(events, scenario, recorder)
@@ -111,7 +111,7 @@ def test_the_story_and_its_names_go_back_too(tmp_path):
     replay.pump(10)
     for past in (feed.past, replay.past):
         for n in reversed(live):
-            assert seen(past.view(n)) == live[n], n
+            assert seen(past.make_view(n)) == live[n], n
         past.tape.close()
 
 
@@ -122,7 +122,7 @@ def test_the_state_at_any_event_is_what_the_events_make(tmp_path, kept):
     feed = Feed(fakes.FakeSession(events), fakes.FrozenClock(), None, recorder)
     feed.pump(60)
     for n in (1, 2, 127, 128, 129, 1000, 1024, 1025, 1499, 1500, 64, 700):
-        assert feed.past.view(n).state == name_all(events[:n])
+        assert feed.past.make_view(n).state == name_all(events[:n])
     feed.past.tape.close()
     if recorder is not None:
         recorder.close()
@@ -136,11 +136,11 @@ def test_what_is_not_kept_is_not_shown(monkeypatch):
     feed.pump(60)
     past = feed.past
     assert past.tape.forgotten == 700
-    assert past.view(990).state == name_all(events[:990])
-    assert past.view(800).log.entries
+    assert past.make_view(990).state == name_all(events[:990])
+    assert past.make_view(800).log.entries
     with pytest.raises(NotKept, match="no room"):
-        past.view(500)
-    first = past.moments.after(past.tape.forgotten)
+        past.make_view(500)
+    first = past.moments.find_after(past.tape.forgotten)
     assert first > 700
 
 
@@ -151,12 +151,12 @@ def test_a_trace_that_can_not_be_written_any_more_is_followed_by_memory(tmp_path
     feed = Feed(session, fakes.FrozenClock(), None, recorder)
     feed.pump(60)
     assert recorder.flush(10)
-    assert feed.past.view(300).state == name_all(events[:300])
+    assert feed.past.make_view(300).state == name_all(events[:300])
     recorder.trouble = "the disk is full"
     session.feed(*events[500:])
     feed.pump(60)
-    assert feed.past.view(200).state == name_all(events[:200])
-    assert feed.past.view(900).state == name_all(events[:900])
+    assert feed.past.make_view(200).state == name_all(events[:200])
+    assert feed.past.make_view(900).state == name_all(events[:900])
     feed.past.tape.close()
     recorder.close()
 
@@ -182,7 +182,7 @@ def test_output_that_lies_far_apart_comes_bit_by_bit(tmp_path):
         events[k] = Output(t=events[k].t, n=events[k].n, data=b"line %d\n" % k)
     replay = Replay(kept(tmp_path / "t", events))
     replay.begin()
-    first = view = replay.past.view(5990)
+    first = view = replay.past.make_view(5990)
     assert view.terminal.more
     short = view.terminal.lines
     assert "earlier moments" in short[0]
@@ -198,11 +198,11 @@ def test_digits_follow_from_births_and_deaths():
     slots, state = Slots(), State()
     for k in range(1, 31):
         state = reduce(state, Forked(t=k, n=2 * k, pid=k, parent=1, how="fork"))
-        slots.born(k)
+        slots.add_process(k)
         if k % 3 == 0:
             state = reduce(state, Exited(t=k + 0.5, n=2 * k + 1, pid=k - 2))
-            slots.died(k - 2)
-        assert slots.given == Slots.of(state.processes).given
+            slots.end_process(k - 2)
+        assert slots.given == Slots.from_processes(state.processes).given
         assert len(set(slots.given.values())) == len(slots.given)
     assert sorted(slots.given.values()) == list(range(1, 10))
 
@@ -405,8 +405,10 @@ async def test_a_trace_opens_at_its_end_without_being_read_through(tmp_path, mon
     events = [*long_session(7_000), Finished(t=9.0, n=7_001, code=0)]
     session = kept(tmp_path / "t", events)
     read = []
-    batch = TraceReader._batch
-    monkeypatch.setattr(TraceReader, "_batch", lambda self, at: read.append(at) or batch(self, at))
+    batch = TraceReader._read_batch
+    monkeypatch.setattr(
+        TraceReader, "_read_batch", lambda self, at: read.append(at) or batch(self, at)
+    )
     async with stage((), session=session) as s:
         stops = moments_of(events)
         assert f"{len(stops):,} of {len(stops):,}" in s.status
@@ -425,7 +427,7 @@ async def test_a_trace_opens_at_its_end_without_being_read_through(tmp_path, mon
 
 async def test_a_scenario_opens_at_its_beginning(tmp_path):
     session = kept(tmp_path / "t", apart(fakes.pipeline()))
-    async with stage((), session=session, scenario=find("shell-pipeline")) as s:
+    async with stage((), session=session, scenario=find_scenario("shell-pipeline")) as s:
         assert "1 of" in s.status
         await s.press("end")
         assert s.app.live.view.state.finished
@@ -477,7 +479,7 @@ async def test_a_damaged_part_is_said_and_the_rest_is_shown(tmp_path):
         db.execute("UPDATE event SET us = 'x' WHERE n = 2500")
     replay = Replay(KeptSession(TraceReader(path)))
     replay.begin()
-    assert seen(replay.past.view(2990))
+    assert seen(replay.past.make_view(2990))
     replay.session.close()
 
 
@@ -492,9 +494,9 @@ def test_a_sample_of_long_ago_still_counts(tmp_path):
     events = fakes.numbered([*start, Sample(t=1, processes=(old,), levels=(level,)), late])
     feed, live = live_views(events)
     n = events[-1].n
-    view = feed.past.view(n)
-    assert view.cpu(12) == 0.0
-    assert view.trails[fakes.PIPE.key].columns(500.0, 3) == [5, 5, 5]
+    view = feed.past.make_view(n)
+    assert view.compute_cpu(12) == 0.0
+    assert view.trails[fakes.PIPE.key].build_columns(500.0, 3) == [5, 5, 5]
     assert seen(view)["Buffers"] == live[n]["Buffers"]
 
 

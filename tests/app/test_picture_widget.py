@@ -100,7 +100,7 @@ async def test_enter_opens_a_group():
         picture = app.query_one(Picture)
         group = next(n for n in picture.scene.nodes if n.kind == "group")
         picture.focus()
-        picture.choose(group)
+        picture.choose_node(group)
         await pilot.press("enter")
         assert len([n for n in picture.scene.nodes if n.kind == "process"]) == 21
         await pilot.press("enter")
@@ -123,7 +123,7 @@ async def test_what_is_too_large_can_be_scrolled_to():
         await pilot.pause()
         assert picture.virtual_size.height > 6
         last = max(picture.scene.nodes, key=lambda n: picture._layout_now.rects[n.id].y)
-        picture.choose(last)
+        picture.choose_node(last)
         await pilot.pause()
         assert picture.scroll_offset.y > 0
 

@@ -14,11 +14,11 @@ import pytest
 
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import StatusLine
-from ipcviz.app.keeping import recording
+from ipcviz.app.keeping import record_session
 from ipcviz.app.panels import LogPanel, StoryPanel
 from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.events import Finished
-from ipcviz.scenario import find
+from ipcviz.scenario import find_scenario
 from ipcviz.scenario.kept import meta_of, scenario_of, sources_of
 from ipcviz.session.kept import KeptSession, LinesSession
 from ipcviz.trace import TraceReader, TraceWriter
@@ -39,7 +39,7 @@ async def showing(session, scenario=None, recorder=None):
         await pilot.pause()
         app._timer.pause()
         for _ in range(3):
-            app.tick()
+            app.run_frame()
             await pilot.pause()
         yield app, pilot
     session.close()
@@ -74,12 +74,12 @@ async def test_one_that_was_cut_off_says_so(tmp_path):
 
 
 async def test_a_story_is_told_again(tmp_path):
-    scenario = find("shell-pipeline")
+    scenario = find_scenario("shell-pipeline")
     path = kept(
         tmp_path / "t", fakes.pipeline(), meta=meta_of(scenario), sources=sources_of(scenario)
     )
     reader = TraceReader(path)
-    assert "scenario.toml" in reader.sources()
+    assert "scenario.toml" in reader.read_sources()
     found = scenario_of(reader.meta)
     assert found == scenario
     async with showing(KeptSession(reader), found) as (app, _):
@@ -133,7 +133,7 @@ async def test_what_was_seen_is_written_where_the_viewer_says(tmp_path, monkeypa
         await pilot.press("enter")
         await until(pilot, Path("seen").exists)
         with TraceReader("seen") as reader:
-            assert list(reader.events()) == fakes.pipeline()[:20]
+            assert list(reader.read_events()) == fakes.pipeline()[:20]
         Path("seen").write_text("mine")
         await pilot.press("w")
         await pilot.pause()
@@ -165,7 +165,7 @@ def test_names_for_files():
 
 def test_a_temporary_trace_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with recording(fakes.FakeSession(), "x", None, "") as recorder:
+    with record_session(fakes.FakeSession(), "x", None, "") as recorder:
         assert recorder is not None
         recorder.add(fakes.pipeline())
         assert list(tmp_path.iterdir())
@@ -192,9 +192,11 @@ def test_a_temporary_trace_is_removed_when_we_are_killed(tmp_path):
 
 
 def test_a_file_that_was_asked_for_stays(tmp_path):
-    with recording(fakes.FakeSession(), "x", find("sleep-race"), str(tmp_path / "t")) as recorder:
+    with record_session(
+        fakes.FakeSession(), "x", find_scenario("sleep-race"), str(tmp_path / "t")
+    ) as recorder:
         recorder.add(fakes.sleep_race())
     with TraceReader(tmp_path / "t") as reader:
-        assert len(list(reader.events())) == len(fakes.sleep_race())
+        assert len(list(reader.read_events())) == len(fakes.sleep_race())
         assert reader.meta["title"] == "x"
-        assert "sleep_pause.c" in reader.sources()
+        assert "sleep_pause.c" in reader.read_sources()

@@ -19,7 +19,7 @@ def showing(events, *keys: str, theme: str = "ipcviz-dark"):
         app._timer.pause()
         app.theme = theme
         for _ in range(3):
-            app.tick()
+            app.run_frame()
             await pilot.pause()
         for key in keys:
             await pilot.press(key)

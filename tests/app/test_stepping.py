@@ -17,7 +17,7 @@ from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.strip import StepStrip
 from ipcviz.events import Breakpoint, HoldAll, Let, RunUntil, SendSignal
 from ipcviz.model.steps.schedule import parse_schedule
-from ipcviz.scenario import find
+from ipcviz.scenario import find_scenario
 from tests import fakes, stepped
 from tests.app.test_live import Stage
 
@@ -241,7 +241,7 @@ async def test_many_that_are_held_take_no_more_rows():
 
 
 async def test_a_question_comes_before_the_step_that_answers_it():
-    async with stage(stepped.sleeper(), scenario=find("sleep-race")) as s:
+    async with stage(stepped.sleeper(), scenario=find_scenario("sleep-race")) as s:
         await steps(s, "n")
         assert lets(s) == [70], "nothing is asked before all that leads to it was told"
         await steps(s, "n")
@@ -258,7 +258,7 @@ async def test_a_question_comes_before_the_step_that_answers_it():
 
 @pytest.mark.parametrize("key", ["escape", "pagedown"])
 async def test_a_question_is_skipped_with_one_key_and_not_asked_again(key):
-    async with stage(stepped.sleeper(), scenario=find("sleep-race")) as s:
+    async with stage(stepped.sleeper(), scenario=find_scenario("sleep-race")) as s:
         await steps(s, "n", "1", key)
         assert s.app.screen is s.app.live
         assert lets(s) == [70, 70]
@@ -266,7 +266,7 @@ async def test_a_question_is_skipped_with_one_key_and_not_asked_again(key):
 
 
 async def test_no_question_stops_slow_motion():
-    async with stage(stepped.sleeper(), scenario=find("sleep-race")) as s:
+    async with stage(stepped.sleeper(), scenario=find_scenario("sleep-race")) as s:
         await steps(s, "S", "enter")
         for _ in range(3):
             await s.frame(1.1)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from ipcviz.app.panels import StoryPanel
 from ipcviz.app.picture import Picture
 from ipcviz.app.strip import StepStrip
-from ipcviz.scenario import Progress, Skip, find, load_all
+from ipcviz.scenario import Progress, Skip, find_scenario, load_all
 from tests import stepped
 from tests.app.test_stepping import stage
 
@@ -39,7 +39,7 @@ async def show(s, progress):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", SHIPPED)
 async def test_every_step_of_a_scenario_is_told_whole_and_moves_nothing(name, size):
-    scenario = find(name)
+    scenario = find_scenario(name)
     async with stage(stepped.pair(), size=size, scenario=scenario) as s:
         heights = set()
         for place, step in enumerate(scenario.story):
@@ -52,7 +52,7 @@ async def test_every_step_of_a_scenario_is_told_whole_and_moves_nothing(name, si
 
 
 async def test_what_a_run_has_passed_over_is_told_at_its_end_and_not_before():
-    scenario = find("sleep-race")
+    scenario = find_scenario("sleep-race")
     skipped = (Skip(1, "It is not blocked."), Skip(5, "Nobody was asleep."))
     rest = tuple(n for n in range(len(scenario.story)) if n not in (1, 5))
     async with stage(stepped.pair(), scenario=scenario) as s:
@@ -67,7 +67,7 @@ async def test_what_a_run_has_passed_over_is_told_at_its_end_and_not_before():
 
 
 async def test_a_step_that_was_scrolled_away_comes_back_with_the_next_one_and_a_resize():
-    scenario = find("shell-pipeline")
+    scenario = find_scenario("shell-pipeline")
     longest = max(range(len(scenario.story)), key=lambda n: len(scenario.story[n].text))
     async with stage(stepped.pair(), size=(120, 36), scenario=scenario) as s:
         await show(s, Progress(reached=(*range(longest), longest)))
@@ -85,7 +85,7 @@ async def test_a_step_that_was_scrolled_away_comes_back_with_the_next_one_and_a_
 
 
 async def test_a_story_longer_than_the_screen_begins_with_its_heading():
-    scenario = find("sleep-race")
+    scenario = find_scenario("sleep-race")
     long = replace(scenario.story[0], text="many words " * 300)
     async with stage(stepped.pair(), scenario=replace(scenario, story=(long,))) as s:
         await show(s, Progress(reached=(0,)))

@@ -46,7 +46,7 @@ def read_named(name: str) -> SemaphoreLevel | None:
         os.close(fd)
     if len(raw) < 16:
         return None
-    value, waiters, _ = semaphores.decode(raw)
+    value, waiters, _ = semaphores.decode_semaphore(raw)
     key = f"{status.st_dev}:{status.st_ino}"
     info = SemaphoreInfo(
         key=f"sem:{key}:0", kind="named", name="/" + name.removeprefix("/"), object=key

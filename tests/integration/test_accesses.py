@@ -15,7 +15,7 @@ from ipcviz.events.accesses import format_value, parse_variable
 from ipcviz.kernel import instructions
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.scenario import Story, find, missing, prepare, read_schedule
+from ipcviz.scenario import Story, explain_missing, find_scenario, prepare_launch, read_schedule
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 from tests.integration.harness import SOURCES
@@ -162,12 +162,12 @@ def test_what_is_not_there_is_said_once_and_the_program_runs(programs):
 @pytest.mark.parametrize(("name", "result"), [("lost", "9"), ("one-by-one", "10")])
 def test_an_update_is_lost_by_schedule(variant, name, result):
     """Two processes that add 1 to a counter five times each come to 9, and it is told where."""
-    scenario = find("sem-counter")
-    if reason := missing(scenario, variant):
+    scenario = find_scenario("sem-counter")
+    if reason := explain_missing(scenario, variant):
         pytest.skip(reason)
     schedule, plan = read_schedule(name, scenario)
     story = Story(scenario)
-    with prepare(scenario, variant, plan.settings) as launch:
+    with prepare_launch(scenario, variant, plan.settings) as launch:
         config = LaunchConfig(
             argv=launch.argv,
             cwd=launch.cwd,
@@ -179,7 +179,7 @@ def test_an_update_is_lost_by_schedule(variant, name, result):
         session.start()
         try:
             driver = Driver(session, schedule, story, patience=30)
-            events = list(driver.events())
+            events = list(driver.iterate_events())
         finally:
             session.close()
     assert driver.departed == ""
@@ -195,10 +195,10 @@ def test_an_update_is_lost_by_schedule(variant, name, result):
 @pytest.mark.parametrize("variant", ["c-lock", "py-lock"])
 def test_with_a_lock_nothing_is_lost_in_turns(variant):
     """Stepped in turns, which loses an update at each turn without a lock."""
-    scenario = find("sem-counter")
-    if reason := missing(scenario, variant):
+    scenario = find_scenario("sem-counter")
+    if reason := explain_missing(scenario, variant):
         pytest.skip(reason)
-    with prepare(scenario, variant, {"times": 3}) as launch:
+    with prepare_launch(scenario, variant, {"times": 3}) as launch:
         from ipcviz.cli.driver import TURNS
 
         config = LaunchConfig(
@@ -208,7 +208,7 @@ def test_with_a_lock_nothing_is_lost_in_turns(variant):
         session.start()
         try:
             driver = Driver(session, TURNS, Story(scenario))
-            events = list(driver.events())
+            events = list(driver.iterate_events())
         finally:
             session.close()
     output = b"".join(event.data for event in events if isinstance(event, Output)).decode()

@@ -18,13 +18,13 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.kernel import descriptors, procfs
-from ipcviz.kernel.arch import native
-from ipcviz.model.query import blocked_writers, holders
+from ipcviz.kernel.arch import find_native_arch
+from ipcviz.model.query import blocked_writers, list_holders
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.model.waits.values import Why
-from ipcviz.narrate.waits import reason_words
+from ipcviz.narrate.waits import describe_reason
 from ipcviz.tracer.attached.watcher import Watcher
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.emitter import Emitter
@@ -64,16 +64,16 @@ def test_a_pipeline(bench: Bench, mode: str) -> None:
             truth = holders_in_proc(pids, "pipe:")
 
             def right(state: object) -> bool:
-                told = holders(run.state)
+                told = list_holders(run.state)
                 return {
                     k: {(h.pid, h.fd) for h in told.get(k, ())} for k in truth
                 } == truth and all(wait_of(run.state, pid) for pid in pids)
 
             state = run.until(right)
-            told = holders(state)
+            told = list_holders(state)
             assert {k: {(h.pid, h.fd) for h in told.get(k, ())} for k in truth} == truth
             assert len(truth) >= 4
-            held = holders(state)
+            held = list_holders(state)
             for reader in pids[1:]:
                 wait = wait_of(state, reader, held)
                 assert wait is not None
@@ -119,7 +119,7 @@ def test_a_blocked_writer(bench: Bench, programs: Programs, mode: str) -> None:
                 False,
             )
             assert level.slots == level.slots_total == 16
-            wait = wait_of(state, facts["writer"], holders(state))
+            wait = wait_of(state, facts["writer"], list_holders(state))
             assert wait is not None
             assert (wait.call, wait.fd, wait.object) == ("write", facts["write"], key)
             assert wait.waker_pids == (facts["pid"],)
@@ -336,7 +336,7 @@ def test_children_and_threads_come_and_go(bench: Bench, mode: str) -> None:
             assert state.processes[child].parent == target.pid
             assert state.processes[child].how in ("fork", "vfork", "clone")
             state = run.until(lambda s: wait_of(s, child) is not None)
-            assert {h.pid for h in holders(state)[os.readlink(f"/proc/{child}/fd/0")]} == {
+            assert {h.pid for h in list_holders(state)[os.readlink(f"/proc/{child}/fd/0")]} == {
                 target.pid,
                 child,
             }
@@ -441,7 +441,7 @@ def test_waits_that_began_before_the_watch(bench: Bench) -> None:
                 state = reduce(state, event)
                 if isinstance(event, ev.Waiting):
                     wait = wait_of(state, event.pid)
-                    first.setdefault(event.pid, (wait.call, reason_words(state, wait)))
+                    first.setdefault(event.pid, (wait.call, describe_reason(state, wait)))
             told = dict(first[pid] for pid in pids)
             assert list(told) == list(lines)
             assert told["openat"] == "no reader has it open"
@@ -464,7 +464,7 @@ def test_tables_of_those_that_sleep_are_not_read_again(
         " sys.stdin.readline()\n"
     )
     ours, theirs = socket.socketpair()
-    arch = native()
+    arch = find_native_arch()
     assert arch is not None
     with Target(bench, [sys.executable, "-c", code]) as target, ours, theirs:
         stdin, stdout = target.process.stdin, target.process.stdout

@@ -109,7 +109,7 @@ def test_another_users_process(bench: Bench) -> None:
 
 def test_ipcviz_itself() -> None:
     with pytest.raises(attach.AttachError, match="itself"):
-        attach.check([os.getpid()], spare=[os.getpid()])
+        attach.check_processes([os.getpid()], spare=[os.getpid()])
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,16 @@ def test_ipcviz_itself() -> None:
 def test_yama(monkeypatch: pytest.MonkeyPatch, scope: str, words: str) -> None:
     """The kernel refuses, and the sentence says by which setting, and what to do."""
     puppet = Puppet()
-    real = ptrace._text
+    real = ptrace._read_text
     try:
-        monkeypatch.setattr(attach, "_refusal", lambda pid: errno.EPERM)
+        monkeypatch.setattr(attach, "_find_refusal", lambda pid: errno.EPERM)
         monkeypatch.setattr(
-            ptrace, "_text", lambda path: scope if path.endswith("ptrace_scope") else real(path)
+            ptrace,
+            "_read_text",
+            lambda path: scope if path.endswith("ptrace_scope") else real(path),
         )
         with pytest.raises(attach.AttachError, match=words) as caught:
-            attach.check([puppet.pid])
+            attach.check_processes([puppet.pid])
         assert str(caught.value).count(".\n") == 0
         assert "python" in str(caught.value)
     finally:
@@ -144,7 +146,7 @@ def test_hidden_from_its_own_user(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: None)
         with pytest.raises(attach.AttachError, match="PR_SET_DUMPABLE"):
-            attach.check([puppet.pid])
+            attach.check_processes([puppet.pid])
     finally:
         puppet.close()
 

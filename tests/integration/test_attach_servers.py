@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz.kernel import sockets
-from ipcviz.model.query import holders
+from ipcviz.model.query import list_holders
 from ipcviz.model.state import State
 from ipcviz.model.waits.rules import wait_of
 from tests.integration.attached import Attached, felt, settled
@@ -192,7 +192,7 @@ def test_postgresql_with_fifty_connections(ours: Bench, postgres: Postgres, mode
         )
         assert alive(state) == pids
         assert fds_agree(state, pids)
-        held = holders(state)
+        held = list_holders(state)
         # Both ends of each connection: the backend's socket, and by its peer ours.
         listing = sockets.Listing()
         for backend, connection in backends.items():
@@ -206,7 +206,7 @@ def test_postgresql_with_fifty_connections(ours: Bench, postgres: Postgres, mode
             assert len(theirs) == 1
             info = state.objects[theirs[0]].info
             if connection.socket.family == socket.AF_UNIX:
-                one = listing.unix(mine)
+                one = listing.find_unix(mine)
                 assert one is not None
                 assert info.ino == one.peer
                 assert info.kind == "unix socket"
@@ -291,7 +291,7 @@ def test_redis_under_load(ours: Bench, mode: str) -> None:
             )  # fmt: skip
 
             def clients(state: State) -> list[str]:
-                here = [state.objects[key].info for key in holders(state)]
+                here = [state.objects[key].info for key in list_holders(state)]
                 return [i.detail for i in here if i.detail.endswith("established")]
 
             # The benchmark's own connections, while they are there: an INFO first, then those with
@@ -365,7 +365,7 @@ def test_chromium(ours: Bench, mode: str) -> None:
             assert alive(state) == seen
             assert len(seen) >= 4
             # Sockets between its processes: each end names the other.
-            held = holders(state)
+            held = list_holders(state)
             pairs = {
                 key: state.objects[key].info.peer
                 for key in held

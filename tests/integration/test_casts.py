@@ -20,7 +20,7 @@ import pytest
 
 from ipcviz.cli.main import main
 from ipcviz.export import check_cast, read_cast
-from ipcviz.scenario import find
+from ipcviz.scenario import find_scenario
 from ipcviz.scenario.kept import meta_of
 from ipcviz.trace import TraceWriter
 from tests import fakes
@@ -32,7 +32,9 @@ IPCVIZ = (sys.executable, "-m", "ipcviz")
 @pytest.fixture(scope="module")
 def trace(tmp_path_factory):
     path = tmp_path_factory.mktemp("cast") / "t.ipcviz"
-    writer = TraceWriter(path, meta={"title": "sleep-race (c)", **meta_of(find("sleep-race"))})
+    writer = TraceWriter(
+        path, meta={"title": "sleep-race (c)", **meta_of(find_scenario("sleep-race"))}
+    )
     writer.add(fakes.sleep_race())
     writer.close()
     return path

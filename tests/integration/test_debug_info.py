@@ -21,7 +21,7 @@ from ipcviz.kernel.watchpoints import (
 )
 from tests.integration.harness import SOURCES
 
-NATIVE = arch.native()
+NATIVE = arch.find_native_arch()
 WAYS = {
     "cc -O0": ("cc", "-g", "-O0"),
     "cc -O2": ("cc", "-g", "-O2"),
@@ -93,15 +93,15 @@ def test_the_chain_of_calls_is_that_of_the_source(tmp_path, way):
     with subprocess.Popen([path], stdout=subprocess.PIPE, text=True) as process:
         process.stdout.readline()
         wait_until_asleep(process.pid)
-        ptrace.seize(process.pid, ptrace.O_EXITKILL)
-        ptrace.interrupt(process.pid)
-        ptrace.wait(process.pid, block=True)
+        ptrace.seize_thread(process.pid, ptrace.O_EXITKILL)
+        ptrace.interrupt_thread(process.pid)
+        ptrace.wait_for_change(process.pid, block=True)
         registers = ptrace.get_registers(process.pid, NATIVE)
         mapped = maps.read_maps(process.pid)
         frames = unwinding.walk_stack(
             NATIVE,
             registers,
-            lambda address, length: memory.read(process.pid, address, length),
+            lambda address, length: memory.read_bytes(process.pid, address, length),
             lambda address: maps.line_at(mapped, address),
         )
         frames = list(frames)
@@ -166,28 +166,28 @@ def test_every_load_and_store_stops_the_thread(tmp_path, kind, size, level):
     pid = process.pid
     while procfs.read_stat(pid, pid).state != "T":
         os.sched_yield()
-    ptrace.seize(pid, ptrace.O_EXITKILL)
-    ptrace.interrupt(pid)
-    ptrace.wait(pid, block=True)
+    ptrace.seize_thread(pid, ptrace.O_EXITKILL)
+    ptrace.interrupt_thread(pid)
+    ptrace.wait_for_change(pid, block=True)
     assert set_watchpoints(
         pid, NATIVE, [Watchpoint(address, size), Watchpoint(address, size, On.STORE)]
     )
     os.kill(pid, signal.SIGCONT)
-    ptrace.resume(pid, ptrace.CONT)
+    ptrace.resume_thread(pid, ptrace.CONT)
     loads, stored = 0, []
     while True:
-        _, status = ptrace.wait(pid, block=True)
+        _, status = ptrace.wait_for_change(pid, block=True)
         if os.WIFEXITED(status):
             break
         signo, event = os.WSTOPSIG(status), status >> 16
         info = ptrace.signal_info(pid)
         if signo == signal.SIGTRAP and not event and info.code == TRAP_HWBKPT:
             if 1 in read_hits(pid):
-                stored.append(int.from_bytes(memory.read(pid, address, size), "little"))
+                stored.append(int.from_bytes(memory.read_bytes(pid, address, size), "little"))
             else:
                 loads += 1
             signo = 0
-        ptrace.resume(
+        ptrace.resume_thread(
             pid, ptrace.CONT, 0 if event or signo in (signal.SIGTRAP, signal.SIGCONT) else signo
         )
     process.stdout.close()
@@ -201,9 +201,9 @@ def test_what_cannot_be_watched_is_refused(tmp_path):
     path = build(tmp_path, "counted_accesses", "cc", "-g")
     process = subprocess.Popen([path, "1", "stopped"], stdout=subprocess.PIPE, text=True)
     address = int(process.stdout.readline(), 16)
-    ptrace.seize(process.pid, ptrace.O_EXITKILL)
-    ptrace.interrupt(process.pid)
-    ptrace.wait(process.pid, block=True)
+    ptrace.seize_thread(process.pid, ptrace.O_EXITKILL)
+    ptrace.interrupt_thread(process.pid)
+    ptrace.wait_for_change(process.pid, block=True)
     assert not set_watchpoints(process.pid, NATIVE, [Watchpoint(address + 1, 4)]), "not aligned"
     assert not set_watchpoints(process.pid, NATIVE, [Watchpoint(1 << 63, 8)]), "the kernel's memory"
     assert not set_watchpoints(process.pid, NATIVE, [Watchpoint(address, 4)] * 5), "there are four"

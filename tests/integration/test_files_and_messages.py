@@ -392,7 +392,7 @@ def test_traces_are_private_and_open_after_a_kill(bench: Bench) -> None:
 def _names(path: Path) -> set[str]:
     """The names of the programs that a trace has seen executed so far."""
     with TraceReader(path) as reader:
-        return {event.name for event in reader.events() if isinstance(event, ev.Executed)}
+        return {event.name for event in reader.read_events() if isinstance(event, ev.Executed)}
 
 
 @pytest.mark.kernel

@@ -16,14 +16,14 @@ import posix_ipc
 import pytest
 
 from ipcviz.kernel import buffers, descriptors, procfs, sockets
-from ipcviz.kernel.arch import call_numbers, native
+from ipcviz.kernel.arch import call_numbers, find_native_arch
 from tests.integration import readers
 from tests.integration.puppet import Puppet, until
 
 pytestmark = pytest.mark.kernel
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
-SPLICE = call_numbers(native().table)["splice"]
+SPLICE = call_numbers(find_native_arch().table)["splice"]
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_a_pipe_that_was_made_larger(pipe):
     assert level_of(r, w).slots == 18
     # The scratch pipe is as it was: what it takes counts against the user's limit, and the next one
     # is copied too.
-    assert fcntl.fcntl(buffers._scratch().out, 1032) == 16 * PAGE
+    assert fcntl.fcntl(buffers._ensure_scratch().out, 1032) == 16 * PAGE
     fill(w, b"x" * PAGE)
     level = level_of(r, w)
     assert (level.writable, level.slots) == (False, level.slots_total)
@@ -420,13 +420,13 @@ def test_a_listing_of_many_says_what_looks_at_each_say():
             msgspec.structs.replace(level, passed=-1) for level in looked
         ]
         later = sockets.Listing(listing)
-        assert later.inet(infos[1].ino) is listing.inet(infos[1].ino), (
+        assert later.find_inet(infos[1].ino) is listing.find_inet(infos[1].ino), (
             "nothing has changed: not decoded again"
         )
         b.recv(2)
         last = sockets.Listing(later)
         assert buffers.read_listed_level(infos[2], last).queued == 3
-        assert last.inet(infos[1].ino) is later.inet(infos[1].ino)
+        assert last.find_inet(infos[1].ino) is later.find_inet(infos[1].ino)
 
 
 def test_a_reset_is_left_for_the_owner():

@@ -311,13 +311,13 @@ def test_many_descriptions_of_one_object_are_sorted_not_compared_with_each_other
 ):
     puppet.do("n = [os.open('/dev/null', 0) for _ in range(400)]; d = [os.dup(x) for x in n]")
     calls = []
-    compare = descriptors.compare
+    compare = descriptors.compare_descriptions
 
     def counted(*where):
         calls.append(where)
         return compare(*where)
 
-    monkeypatch.setattr(descriptors, "compare", counted)
+    monkeypatch.setattr(descriptors, "compare_descriptions", counted)
     table = {entry.fd: entry.ofd for entry in descriptors.read_table(puppet.pid, numbers)}
     for number, double in zip(puppet.do("n"), puppet.do("d"), strict=True):
         assert table[number] == table[double]
@@ -332,7 +332,7 @@ def test_without_kcmp_nothing_is_joined_by_guess(puppet, numbers, monkeypatch):
     table = {entry.fd: entry.ofd for entry in descriptors.read_table(puppet.pid, numbers)}
     assert table[fd] != table[double]
     known = Known()
-    known.hold(77, group_of(descriptors.identify(puppet.pid, fd), "r"), (puppet.pid, fd))
+    known.note_descriptor(77, group_of(descriptors.identify(puppet.pid, fd), "r"), (puppet.pid, fd))
     assert {e.fd: e.ofd for e in descriptors.read_table(puppet.pid, numbers, known)}[fd] == 77
     assert any("kcmp" in sentence for sentence in descriptors.missing_features())
 

@@ -56,24 +56,24 @@ def test_bytes(puppet):
         "b = ctypes.create_string_buffer(bytes(range(256)) * 1000); ctypes"
     ) or puppet.do("ctypes.addressof(b)")
     expected = bytes(range(256)) * 1000
-    assert memory.read(puppet.pid, address, 10) == expected[:10]
-    assert memory.read(puppet.pid, address, len(expected)) == expected
+    assert memory.read_bytes(puppet.pid, address, 10) == expected[:10]
+    assert memory.read_bytes(puppet.pid, address, len(expected)) == expected
     assert memory.read_u64(puppet.pid, address) == int.from_bytes(expected[:8], sys.byteorder)
     assert memory.read_u32(puppet.pid, address + 4) == int.from_bytes(expected[4:8], sys.byteorder)
-    assert memory.read(puppet.pid, address, 0) == b""
-    assert memory.read(puppet.pid, address, -5) == b""
+    assert memory.read_bytes(puppet.pid, address, 0) == b""
+    assert memory.read_bytes(puppet.pid, address, -5) == b""
 
 
 def test_a_read_ends_where_memory_does(puppet):
     start = pages(puppet)
     puppet.do(f"ctypes.memmove(a + {PAGE} - 5, b'hello', 5)")
-    assert memory.read(puppet.pid, start + PAGE - 5, 100) == b"hello"
+    assert memory.read_bytes(puppet.pid, start + PAGE - 5, 100) == b"hello"
     assert memory.read_string(puppet.pid, start + PAGE - 5, 100) == b"hello"
-    assert memory.read(puppet.pid, start + PAGE, 10) is None
+    assert memory.read_bytes(puppet.pid, start + PAGE, 10) is None
     assert memory.read_string(puppet.pid, start + PAGE) is None
     assert memory.read_u64(puppet.pid, start + PAGE - 5) is None
     for address in (0, 1, -1, 1 << 63, 1 << 64, 1 << 70):
-        assert memory.read(puppet.pid, address, 10) is None
+        assert memory.read_bytes(puppet.pid, address, 10) is None
         assert memory.read_string(puppet.pid, address) is None
 
 
@@ -114,7 +114,7 @@ def test_without_process_vm_readv(puppet, monkeypatch):
     )
     monkeypatch.setattr(memory, "_readv", refuse)
     assert memory.read_string(puppet.pid, address) == b"hello"
-    assert memory.read(puppet.pid, 4096, 8) is None
+    assert memory.read_bytes(puppet.pid, 4096, 8) is None
 
 
 def test_system_v_segments(puppet):
@@ -122,7 +122,7 @@ def test_system_v_segments(puppet):
     assert shmid >= 0
     puppet.do("libc = ctypes.CDLL(None); libc.shmat.restype = ctypes.c_void_p")
     try:
-        before = queues.segments()[shmid]
+        before = queues.list_segments()[shmid]
         assert (before.size, before.nattch, before.cpid, before.mode & 0o777) == (
             10000,
             0,
@@ -132,11 +132,11 @@ def test_system_v_segments(puppet):
         address = puppet.do(f"libc.shmat({shmid}, None, 0)")
         line = maps.line_at(maps.read_maps(puppet.pid), address)
         assert maps.identify_mapping(line).key == f"shm:{shmid}"
-        after = queues.segments()[shmid]
+        after = queues.list_segments()[shmid]
         assert (after.nattch, after.lpid, after.removed) == (1, puppet.pid, False)
     finally:
         libc.shmctl(shmid, IPC_RMID, None)
-    assert queues.segments()[shmid].removed
+    assert queues.list_segments()[shmid].removed
 
 
 def test_system_v_message_queues(puppet):
@@ -177,7 +177,7 @@ def test_posix_queues_with_a_name():
     try:
         queue.send(b"hello")
         one = next(found for found in readers.posix_queues() if found.name == name)
-        assert f"{one.dev}:{one.ino}" == identity.identify(os.getpid(), queue.mqd).key
+        assert f"{one.dev}:{one.ino}" == identity.identify_descriptor(os.getpid(), queue.mqd).key
         assert one.size == 5
     finally:
         queue.close()

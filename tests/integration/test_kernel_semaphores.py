@@ -78,10 +78,10 @@ def test_its_creator_and_its_opener_have_the_same_one(puppet, named):
     assert ours.key == f"sem:{status.st_dev}:{status.st_ino}:0"
     assert (ours.kind, ours.object, ours.offset) == ("named", f"{status.st_dev}:{status.st_ino}", 0)
     assert semaphores.named_semaphores()[status.st_dev, status.st_ino] == NAME
-    assert semaphores.read(puppet.pid, there, theirs).value == 3
+    assert semaphores.read_semaphore(puppet.pid, there, theirs).value == 3
     puppet.do("s.release()")
-    assert semaphores.read(os.getpid(), here, ours).value == named.value == 4
-    assert semaphores.locate(maps.read_maps(puppet.pid), there, puppet.pid) == theirs
+    assert semaphores.read_semaphore(os.getpid(), here, ours).value == named.value == 4
+    assert semaphores.locate_semaphore(maps.read_maps(puppet.pid), there, puppet.pid) == theirs
 
 
 def test_a_name_that_was_removed_is_kept_by_who_knew_it(named):
@@ -120,24 +120,27 @@ def test_an_unnamed_one_in_shared_memory(puppet, shared, tmp_path):
     where = f"mmap.mmap(os.open({str(path)!r}, os.O_RDWR), 4096, offset=4096)"
     address = put_semaphore(puppet, where, shared, 5)
     status = path.stat()
-    info = semaphores.locate(maps.read_maps(puppet.pid), address, puppet.pid)
+    info = semaphores.locate_semaphore(maps.read_maps(puppet.pid), address, puppet.pid)
     assert info.key == f"sem:{status.st_dev}:{status.st_ino}:{4096 + 64}"
     assert (info.kind, info.object, info.offset) == (
         "unnamed",
         f"{status.st_dev}:{status.st_ino}",
         4096 + 64,
     )
-    raw = memory.read(puppet.pid, address, 16)
-    assert semaphores.decode(raw) == (5, 0, shared)
+    raw = memory.read_bytes(puppet.pid, address, 16)
+    assert semaphores.decode_semaphore(raw) == (5, 0, shared)
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 8192) as ours:
         here = ctypes.addressof(ctypes.c_char.from_buffer(ours))
         value = ctypes.c_int()
         libc.sem_getvalue(ctypes.c_void_p(here + 4096 + 64), ctypes.byref(value))
         assert value.value == 5
-        assert semaphores.locate(maps.read_maps(os.getpid()), here + 4096 + 64, os.getpid()) == info
+        assert (
+            semaphores.locate_semaphore(maps.read_maps(os.getpid()), here + 4096 + 64, os.getpid())
+            == info
+        )
         del value
     puppet.do("libc.sem_wait(ctypes.c_void_p(a))")
-    assert semaphores.read(puppet.pid, address, info).value == 4
+    assert semaphores.read_semaphore(puppet.pid, address, info).value == 4
 
 
 def test_in_anonymous_shared_memory_a_fork_sees_the_same_one(puppet):
@@ -145,22 +148,22 @@ def test_in_anonymous_shared_memory_a_fork_sees_the_same_one(puppet):
     child = puppet.do(
         "pid = os.fork()\nif pid == 0:\n  libc.sem_wait(ctypes.c_void_p(a)); os._exit(0)"
     ) or puppet.do("pid")
-    info = semaphores.locate(maps.read_maps(puppet.pid), address, puppet.pid)
-    assert semaphores.locate(maps.read_maps(child), address, child) == info
+    info = semaphores.locate_semaphore(maps.read_maps(puppet.pid), address, puppet.pid)
+    assert semaphores.locate_semaphore(maps.read_maps(child), address, child) == info
     assert info.key.startswith("sem:")
     assert ":vm:" not in info.key
-    until(lambda: semaphores.read(puppet.pid, address, info).waiters == 1)
+    until(lambda: semaphores.read_semaphore(puppet.pid, address, info).waiters == 1)
     puppet.do("(libc.sem_post(ctypes.c_void_p(a)), os.waitpid(pid, 0))")
-    level = semaphores.read(puppet.pid, address, info)
+    level = semaphores.read_semaphore(puppet.pid, address, info)
     assert (level.value, level.waiters) == (0, 0)
 
 
 def test_in_private_memory_it_is_the_process_s_own(puppet):
     address = put_semaphore(puppet, "bytearray(4096)", False, 2)
-    info = semaphores.locate(maps.read_maps(puppet.pid), address, puppet.pid)
+    info = semaphores.locate_semaphore(maps.read_maps(puppet.pid), address, puppet.pid)
     assert (info.key, info.object, info.offset) == (f"sem:vm:{puppet.pid}:{address}", "", address)
-    assert semaphores.read(puppet.pid, address, info).value == 2
-    assert semaphores.decode(memory.read(puppet.pid, address, 16)) == (2, 0, False)
+    assert semaphores.read_semaphore(puppet.pid, address, info).value == 2
+    assert semaphores.decode_semaphore(memory.read_bytes(puppet.pid, address, 16)) == (2, 0, False)
 
 
 def test_system_v_values_are_semctl_s(puppet, semid):

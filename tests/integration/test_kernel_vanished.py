@@ -53,11 +53,11 @@ def readings(pid):
         "same table": descriptors.same_table(pid, os.getpid()),
         "same memory": descriptors.same_memory(pid, os.getpid()),
         "network": procfs.same_namespace(pid, "net"),
-        "memory": memory.read(pid, 4096, 10),
+        "memory": memory.read_bytes(pid, 4096, 10),
         "string": memory.read_string(pid, 4096),
         "word": memory.read_u64(pid, 4096),
         "vector": memory.read_iovec(pid, 4096, 2, 10),
-        "semaphore": semaphores.read(pid, 4096, SemaphoreInfo(key="k", kind="unnamed")),
+        "semaphore": semaphores.read_semaphore(pid, 4096, SemaphoreInfo(key="k", kind="unnamed")),
         "pipe": buffers.read_pipe_level("k", (pid, 0), (pid, 1), 10),
         "queue": buffers.queue_attributes(pid, 0),
     }

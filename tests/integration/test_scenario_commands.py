@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from ipcviz.cli.check import check
 from ipcviz.cli.list import list_scenarios
 from ipcviz.cli.new import new
-from ipcviz.scenario import load
+from ipcviz.scenario import load_scenario
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_new_makes_one_that_works_and_check_says_so(runner, tmp_path):
     checked = runner.invoke(check, [str(place)])
     assert checked.exit_code == 0
     assert "nothing wrong found" in checked.stdout
-    assert load(place).story
+    assert load_scenario(place).story
     ran = subprocess.run(
         ["sh", place / "talk.sh", "1"], capture_output=True, text=True, check=True, timeout=20
     )

@@ -17,8 +17,16 @@ import pytest
 from ipcviz.events import Trouble
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.scenario import ScenarioError, Story, find, load, load_all, missing, prepare
-from ipcviz.scenario.compile import build, cache_folder
+from ipcviz.scenario import (
+    ScenarioError,
+    Story,
+    explain_missing,
+    find_scenario,
+    load_all,
+    load_scenario,
+    prepare_launch,
+)
+from ipcviz.scenario.compile import build_programs, cache_folder
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 
@@ -40,10 +48,10 @@ def cache(tmp_path, monkeypatch):
 
 
 def ready(name, variant, settings=None):
-    scenario = find(name)
-    if reason := missing(scenario, variant):
+    scenario = find_scenario(name)
+    if reason := explain_missing(scenario, variant):
         pytest.skip(reason)
-    return prepare(scenario, variant, {**QUICK[name], **(settings or {})})
+    return prepare_launch(scenario, variant, {**QUICK[name], **(settings or {})})
 
 
 def run(launch, timeout=30):
@@ -238,7 +246,7 @@ def _group_lives(pgid):
 def test_the_story_is_told_by_the_events_of_a_real_run(name, variant, settings, reached):
     with ready(name, variant, settings) as launch:
         session = LiveSession(LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True))
-        story, state, troubles = Story(find(name)), State(), []
+        story, state, troubles = Story(find_scenario(name)), State(), []
         session.start()
         try:
             deadline = time.monotonic() + 30
@@ -261,32 +269,32 @@ def test_the_story_is_told_by_the_events_of_a_real_run(name, variant, settings, 
 
 
 def test_programs_are_compiled_once_and_again_when_they_change(tmp_path, cache):
-    source = find("sleep-race")
-    if reason := missing(source, "c"):
+    source = find_scenario("sleep-race")
+    if reason := explain_missing(source, "c"):
         pytest.skip(reason)
     shutil.copytree(source.folder, tmp_path / "mine")
-    mine = load(tmp_path / "mine")
-    first = build(mine, "c", tmp_path)
+    mine = load_scenario(tmp_path / "mine")
+    first = build_programs(mine, "c", tmp_path)
     assert first.parent == cache_folder()
     stamp = (first / "sleep_pause").stat().st_mtime_ns
-    assert build(mine, "c", tmp_path) == first
+    assert build_programs(mine, "c", tmp_path) == first
     assert (first / "sleep_pause").stat().st_mtime_ns == stamp
     with open(tmp_path / "mine" / "sleep_pause.c", "a") as file:
         file.write("/* changed */\n")
-    second = build(mine, "c", tmp_path)
+    second = build_programs(mine, "c", tmp_path)
     assert second != first
     assert sorted(os.listdir(second)) == ["sleep_pause"]
 
 
 def test_two_that_compile_at_once_do_no_harm(tmp_path):
-    scenario = find("mmap-queue")
-    if reason := missing(scenario, "c"):
+    scenario = find_scenario("mmap-queue")
+    if reason := explain_missing(scenario, "c"):
         pytest.skip(reason)
     found, errors = [], []
 
     def work():
         try:
-            found.append(build(scenario, "c", tmp_path))
+            found.append(build_programs(scenario, "c", tmp_path))
         except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
             errors.append(error)
 
@@ -301,12 +309,15 @@ def test_two_that_compile_at_once_do_no_harm(tmp_path):
 
 
 def test_the_compilers_words_are_shown(tmp_path):
-    source = find("sleep-race")
-    if reason := missing(source, "c"):
+    source = find_scenario("sleep-race")
+    if reason := explain_missing(source, "c"):
         pytest.skip(reason)
     shutil.copytree(source.folder, tmp_path / "mine")
     (tmp_path / "mine" / "sleep_pause.c").write_text("int main(void) { return nothing; }\n")
-    with pytest.raises(ScenarioError) as caught, prepare(load(tmp_path / "mine"), "c"):
+    with (
+        pytest.raises(ScenarioError) as caught,
+        prepare_launch(load_scenario(tmp_path / "mine"), "c"),
+    ):
         pass
     assert "'sleep_pause' of 'mine' does not compile" in caught.value.message
     assert "sleep_pause.c:1" in caught.value.details
@@ -316,29 +327,30 @@ def test_the_compilers_words_are_shown(tmp_path):
 
 def test_without_a_compiler_it_is_said_and_the_default_still_runs(monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler")
-    scenario = find("mmap-queue")
-    assert "no-such-compiler" in missing(scenario, "c")
-    assert missing(scenario, scenario.default_variant) == ""
+    scenario = find_scenario("mmap-queue")
+    assert "no-such-compiler" in explain_missing(scenario, "c")
+    assert explain_missing(scenario, scenario.default_variant) == ""
     with (
         pytest.raises(
             ScenarioError, match="Variant 'c' of 'mmap-queue' can't run here: the C compiler"
         ),
-        prepare(scenario, "c"),
+        prepare_launch(scenario, "c"),
     ):
         pass
     monkeypatch.delenv("CC")
     monkeypatch.setenv("PATH", "")
     assert (
-        missing(scenario, "c") == "no C compiler (cc) is installed: install gcc or clang, or set CC"
+        explain_missing(scenario, "c")
+        == "no C compiler (cc) is installed: install gcc or clang, or set CC"
     )
     assert (
-        missing(find("shell-pipeline"), "sh")
+        explain_missing(find_scenario("shell-pipeline"), "sh")
         == "cat is not installed; gzip is not installed; seq is not installed; sh is not installed"
     )
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
-    if reason := missing(find("sleep-race"), "c"):
+    if reason := explain_missing(find_scenario("sleep-race"), "c"):
         pytest.skip(reason)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
@@ -351,7 +363,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
 
 
 def test_a_cache_that_others_can_write_is_not_trusted(tmp_path, cache):
-    if reason := missing(find("sleep-race"), "c"):
+    if reason := explain_missing(find_scenario("sleep-race"), "c"):
         pytest.skip(reason)
     with ready("sleep-race", "c") as launch:
         folder = Path(launch.argv[0]).parent
@@ -362,15 +374,15 @@ def test_a_cache_that_others_can_write_is_not_trusted(tmp_path, cache):
 
 
 def test_variants_and_parameters_that_are_not_there():
-    scenario = find("sleep-race")
+    scenario = find_scenario("sleep-race")
     with (
         pytest.raises(ScenarioError, match=r"no variant 'pyy'; it has: py, .* Did you mean 'py'\?"),
-        prepare(scenario, "pyy"),
+        prepare_launch(scenario, "pyy"),
     ):
         pass
     with (
         pytest.raises(ScenarioError, match="seconds can't be '0'"),
-        prepare(scenario, None, {"seconds": "0"}),
+        prepare_launch(scenario, None, {"seconds": "0"}),
     ):
         pass
 
@@ -397,5 +409,8 @@ def test_the_folder_goes_even_when_ipcviz_is_killed(tmp_path):
 
 def test_no_temporary_folder(monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", "/proc/nowhere")
-    with pytest.raises(ScenarioError, match="set TMPDIR"), prepare(find("sleep-race")):
+    with (
+        pytest.raises(ScenarioError, match="set TMPDIR"),
+        prepare_launch(find_scenario("sleep-race")),
+    ):
         pass

@@ -14,7 +14,7 @@ import pytest
 from ipcviz.cli.driver import TURNS, Driver
 from ipcviz.events import Output, Settled, Stepped
 from ipcviz.model.steps.schedule import parse_schedule
-from ipcviz.scenario import Story, find, missing, prepare, read_schedule
+from ipcviz.scenario import Story, explain_missing, find_scenario, prepare_launch, read_schedule
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 
@@ -25,7 +25,7 @@ def stepped(config, schedule, story=None):
     session.start()
     try:
         driver = Driver(session, schedule, story, patience=20)
-        events = list(driver.events())
+        events = list(driver.iterate_events())
     finally:
         session.close()
     return driver, events
@@ -33,12 +33,12 @@ def stepped(config, schedule, story=None):
 
 def played(name, variant, plan_name):
     """(driver, story ids, output) of one of a scenario's own schedules."""
-    scenario = find(name)
-    if reason := missing(scenario, variant):
+    scenario = find_scenario(name)
+    if reason := explain_missing(scenario, variant):
         pytest.skip(reason)
     schedule, plan = read_schedule(plan_name, scenario)
     story = Story(scenario)
-    with prepare(scenario, variant, plan.settings) as launch:
+    with prepare_launch(scenario, variant, plan.settings) as launch:
         config = LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True, hold=True)
         driver, events = stepped(config, schedule, story)
     ids = [scenario.story[place].id for place in story.progress.reached]

@@ -13,7 +13,7 @@ import pytest
 
 import ipcviz.events as ev
 from ipcviz.kernel import procfs
-from ipcviz.scenario import find, prepare
+from ipcviz.scenario import find_scenario, prepare_launch
 from ipcviz.scenario.format import Value
 from tests.integration.harness import Programs
 from tests.integration.stepper import Stepper
@@ -134,7 +134,7 @@ def test_every_scenario_steps_from_first_to_last(
     name: str, variant: str, values: dict[str, Value], status: int
 ) -> None:
     with (
-        prepare(find(name), variant, values) as launch,
+        prepare_launch(find_scenario(name), variant, values) as launch,
         Stepper(*launch.argv, cwd=launch.cwd) as stepper,
     ):
         _steps_to_the_end(stepper)

@@ -13,7 +13,7 @@ from ipcviz.events import Let, SignalDelivered
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
-from ipcviz.scenario import Story, find, missing, prepare, read_schedule
+from ipcviz.scenario import Story, explain_missing, find_scenario, prepare_launch, read_schedule
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 from tests.integration.stepper import Stepper
@@ -73,9 +73,9 @@ def check(scenario, story, event, before, state, events):
 
 
 def launch_of(scenario, variant, settings):
-    if reason := missing(scenario, variant):
+    if reason := explain_missing(scenario, variant):
         pytest.skip(reason)
-    return prepare(scenario, variant, settings)
+    return prepare_launch(scenario, variant, settings)
 
 
 def await_alarm(stepper):
@@ -104,7 +104,7 @@ def let_go(stepper, tid):
     ],
 )
 def test_what_is_told_is_so_under_each_schedule(name, plan, variant):
-    scenario = find(name)
+    scenario = find_scenario(name)
     schedule, found = read_schedule(plan, scenario)
     story, state, events, told = Story(scenario), State(), [], []
     with launch_of(scenario, variant, found.settings) as launch:
@@ -113,7 +113,7 @@ def test_what_is_told_is_so_under_each_schedule(name, plan, variant):
         session.start()
         try:
             driver = Driver(session, schedule, Story(scenario), patience=20)
-            for event in driver.events():
+            for event in driver.iterate_events():
                 before, state = state, reduce(state, event)
                 events.append(event)
                 told.append(check(scenario, story, event, before, state, events))
@@ -132,7 +132,7 @@ def test_what_is_told_is_so_under_each_schedule(name, plan, variant):
     ],
 )
 def test_what_is_told_is_so_in_any_order(name, variant, settings, seed):
-    scenario, choose = find(name), random.Random(seed)
+    scenario, choose = find_scenario(name), random.Random(seed)
     story, state, taken, told = Story(scenario), State(), 0, []
     with (
         launch_of(scenario, variant, settings) as launch,

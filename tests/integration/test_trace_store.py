@@ -40,7 +40,7 @@ def test_a_trace_of_a_pipeline(bench: Bench) -> None:
     assert not outcome.temporary
     assert [file.name for file in bench.keep.iterdir() if "t.ipcviz" in file.name] == ["t.ipcviz"]
     with TraceReader(bench.keep / "t.ipcviz") as reader:
-        events = list(reader.events())
+        events = list(reader.read_events())
         assert reader.argv == tuple(argv)
         assert reader.state_at(reader.last) == reduce_all(events)
         assert reader.state_at(reader.last).command_code == 5
@@ -59,14 +59,14 @@ def goes_back(path: Path, events: list[ev.Event]) -> None:
     replay.begin()
     assert [replay.past.moments[k] for k in range(len(replay.past.moments))] == stops
     for n in stops[::9]:
-        assert replay.past.view(n).state == reduce_all(events[:n])
+        assert replay.past.make_view(n).state == reduce_all(events[:n])
     replay.session.close()
     events = apart(events)
     recorder = TraceWriter(path.with_name("again"), reducing=False)
     feed, live = live_views(events, recorder=recorder, wanted=moments_of(events)[::7])
     assert len(live) > 5
     for n in reversed(live):
-        assert seen(feed.past.view(n)) == live[n], n
+        assert seen(feed.past.make_view(n)) == live[n], n
     feed.past.tape.close()
     recorder.close()
 
@@ -124,7 +124,7 @@ def test_killed_in_mid_stream(tmp_path: Path, seconds: float) -> None:
     ]
     must = max((int(n) for n, at in said if float(at) <= killed_at - 0.25), default=0)
     with TraceReader(path) as reader:
-        numbers = [event.n for event in reader.events()]
+        numbers = [event.n for event in reader.read_events()]
         assert numbers == list(range(1, len(numbers) + 1))
         # 1,000 events are a tenth of a second of this stream: room for a busy machine.
         assert len(numbers) >= must - 1000
@@ -187,7 +187,7 @@ def test_a_full_disk_below_a_trace(bench: Bench) -> None:
     assert outcome.stderr.count(b"the trace ends here") == 1
     with TraceReader(bench.keep / "f") as reader:
         assert reader.last > 1
-        assert list(reader.events())
+        assert list(reader.read_events())
 
 
 BLOCKED = """

@@ -11,10 +11,10 @@ import textwrap
 
 import pytest
 
-from ipcviz.model.query import holders
+from ipcviz.model.query import list_holders
 from ipcviz.model.state import State
-from ipcviz.model.waits.circles import circles
-from ipcviz.narrate.circles import circle_words
+from ipcviz.model.waits.circles import list_circles
+from ipcviz.narrate.circles import describe_circle
 from tests.integration.attached import Attached, Target
 from tests.integration.harness import Bench, Programs
 from tests.integration.watched import Watched
@@ -89,7 +89,9 @@ def program(text: str, then: str = "") -> list[str]:
 
 
 def told(state: State) -> list[str]:
-    return [circle_words(state, one) for one in circles(state, holders(state), state.t + 1)]
+    return [
+        describe_circle(state, one) for one in list_circles(state, list_holders(state), state.t + 1)
+    ]
 
 
 @pytest.mark.parametrize("text", HANG.values(), ids=HANG)

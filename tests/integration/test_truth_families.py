@@ -11,7 +11,7 @@ import pytest
 from ipcviz.events import PosixTimer
 from ipcviz.kernel.procfs import read_stat
 from ipcviz.kernel.surroundings import read_timers
-from ipcviz.model.mechanisms.families import orphan_words
+from ipcviz.model.mechanisms.families import describe_reaper
 from ipcviz.model.state import POSIX, State
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import sentences
@@ -53,7 +53,7 @@ def test_families_and_timers(bench: Bench, programs: Programs, options: tuple[st
         if facts["terminal"]:
             assert state.processes[pid].foreground == facts["grouped"]
         assert state.processes[pid].subreaper
-        assert orphan_words(state, family["orphan"]).startswith(
+        assert describe_reaper(state, family["orphan"]).startswith(
             "its children would go to truth_families"
         )
         surroundings = family["inner"].surroundings

@@ -14,7 +14,7 @@ import pytest
 
 from ipcviz import events as ev
 from ipcviz.model.channels import Read
-from ipcviz.model.ledger.provenance import interleavings, sources_of, waiting_bytes
+from ipcviz.model.ledger.provenance import list_interleavings, sources_of, waiting_bytes
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.session.live import LiveSession
@@ -283,7 +283,7 @@ def test_a_message_that_another_one_came_in_between_of(family: Ordered) -> None:
     assert got == whole[:at] + inner + whole[at:], "the kernel let it in between"
     family.catch_up()
     key = next(key for key in family.state.channels if key.startswith("pipe:"))
-    assert [(found.pid, found.other_pid) for found in interleavings(family.state, key)] == [
+    assert [(found.pid, found.other_pid) for found in list_interleavings(family.state, key)] == [
         (long.pid, short.pid)
     ]
 

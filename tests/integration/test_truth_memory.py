@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.model.query import mappers
+from ipcviz.model.query import list_mappers
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
@@ -164,7 +164,7 @@ def test_mappings_pages_and_bytes(bench: Bench, programs: Programs, option: str)
         )
         assert segment.attached == int(fields[6]) == 2
         assert segment.removed
-        rows = {(m.pid, m.entry.start) for m in mappers(state)[keys["shared"]]}
+        rows = {(m.pid, m.entry.start) for m in list_mappers(state)[keys["shared"]]}
         assert rows == {
             (pid, facts["shared"]),
             (pid, facts["private"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.model.query import blocked_writers, holders, went_in
+from ipcviz.model.query import blocked_writers, list_holders, went_in
 from ipcviz.model.state import Object, State
 from ipcviz.model.waits.rules import wait_of
 from tests.integration.harness import Bench, Programs
@@ -52,7 +52,7 @@ def test_occupancy_and_contents(
             )
             assert seen.capacity == facts["capacity"]
             heads[name] = seen.head
-            rows = [(h.pid, h.fd, h.mode) for h in holders(state)[key]]
+            rows = [(h.pid, h.fd, h.mode) for h in list_holders(state)[key]]
             assert rows == [(facts["pid"], facts["read"], "r"), (facts["pid"], facts["write"], "w")]
             run.release(name)
         assert run.finish() == 0
@@ -80,7 +80,7 @@ def test_a_writer_blocked_short_of_the_capacity(bench: Bench, programs: Programs
         assert seen.queued == facts["queued"] < facts["capacity"] == seen.capacity
         assert seen.writable is False
         assert [thread.tid for thread in blocked_writers(state, key)] == [facts["writer"]]
-        wait = wait_of(state, facts["writer"], holders(state))
+        wait = wait_of(state, facts["writer"], list_holders(state))
         assert wait is not None
         assert (wait.call, wait.fd, wait.object, wait.blocked) == (
             "write",
@@ -113,7 +113,7 @@ def test_both_ends_of_a_pipeline(bench: Bench) -> None:
         def look(state: State) -> bool:
             told.clear()
             seen.clear()
-            for key, rows in holders(state).items():
+            for key, rows in list_holders(state).items():
                 if key.startswith("pipe:"):
                     told[key] = {(h.pid, h.fd) for h in rows if h.pid in pids}
             for pid in pids:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from ipcviz import events as ev
-from ipcviz.model.query import holders
+from ipcviz.model.query import list_holders
 from ipcviz.model.state import State
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate.waits import describe_wait, explain_wait
@@ -24,7 +24,9 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
         key = f"msg:{facts['id']}"
 
         def complete(state: State) -> bool:
-            blocked = [wait_of(state, facts[who], holders(state)) for who in ("receiver", "sender")]
+            blocked = [
+                wait_of(state, facts[who], list_holders(state)) for who in ("receiver", "sender")
+            ]
             queues = [state.object_at(facts["pid"], facts[which]) for which in ("full", "told")]
             levels = [
                 found.level for found in (*queues, state.objects.get(key)) if found is not None
@@ -46,7 +48,7 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
                 ev.Message(type=7, size=6, head=b"seven\n"),
                 ev.Message(type=5, size=10, head=b"five again"),
             )
-        held = holders(state)
+        held = list_holders(state)
         wait = wait_of(state, facts["receiver"], held)
         assert wait is not None
         assert (wait.call, wait.object, wait.waker_pids) == ("msgrcv", key, (facts["pid"],))
@@ -76,7 +78,7 @@ def test_queues(bench: Bench, programs: Programs, options: tuple[str, ...]) -> N
         run.release("queued")
         assert run.finish() == 0, "looking at the messages took none"
         assert run.state.objects[key].unlinked
-        assert key not in holders(run.state)
+        assert key not in list_holders(run.state)
     log = sentences(run.events)
 
     def said(*words: str) -> bool:

@@ -13,7 +13,7 @@ from ipcviz.kernel import libc
 from ipcviz.model.state import Semaphore, State
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate.waits import describe_wait
-from ipcviz.narrate.words import who
+from ipcviz.narrate.words import name_process
 from tests.integration.harness import Bench, Programs
 from tests.integration.test_truth_locks import sentences
 from tests.integration.watched import Watched
@@ -75,7 +75,7 @@ def test_values_and_waiters(bench: Bench, programs: Programs) -> None:
         assert (
             describe_wait(state, wait)
             == f"{wait.call} on sem {facts['sysv']}[1], 0, and it wants -1, last changed by"
-            f" {who(state, pid)}"
+            f" {name_process(state, pid)}"
         )
         run.release("semaphores")
         assert run.finish() == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.events import ObjectInfo
-from ipcviz.model.mechanisms.anonymous import words_of
+from ipcviz.model.mechanisms.anonymous import name_kind
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ from ipcviz.model.mechanisms.anonymous import words_of
     ],
 )
 def test_words(detail, words):
-    assert words_of(ObjectInfo(key="anon:1", kind="anonymous inode", detail=detail)) == words
+    assert name_kind(ObjectInfo(key="anon:1", kind="anonymous inode", detail=detail)) == words
 
 
 def test_other_kinds_are_what_they_are():
-    assert words_of(ObjectInfo(key="pipe:[1]", kind="pipe", detail="net")) == "pipe"
+    assert name_kind(ObjectInfo(key="pipe:[1]", kind="pipe", detail="net")) == "pipe"

@@ -11,14 +11,14 @@ from ipcviz.events.signals import LIBRARY_SIGNALS, NAMES, bit_of, is_real_time
 from ipcviz.export.screen import CastScreen
 from ipcviz.model.addresses import name_of
 from ipcviz.model.maps import Map
-from ipcviz.model.mechanisms.notifiers import seconds_text
+from ipcviz.model.mechanisms.notifiers import format_seconds
 from ipcviz.model.state import Process, State, Thread
 from ipcviz.narrate.signals import kept_across_exec
 from ipcviz.narrate.words import bytes_text, signal_names
-from ipcviz.scenario import find
+from ipcviz.scenario import find_scenario
 from ipcviz.scenario.foresight import may_meet
 from ipcviz.scenario.format import When
-from ipcviz.scenario.matching import meets
+from ipcviz.scenario.matching import meets_condition
 from tests.pure.test_foresight import CAST, entry, semaphore, signal
 
 
@@ -70,7 +70,7 @@ def test_an_amount_of_bytes(number, text):
     ],
 )
 def test_a_length_of_time(seconds, text):
-    assert seconds_text(seconds) == text
+    assert format_seconds(seconds) == text
 
 
 ALL = sum(map(bit_of, NAMES))
@@ -151,7 +151,7 @@ def test_under_which_name_a_socket_is_reached(info, name):
     ],
 )
 def test_what_may_not_meet_a_condition(when, poised, expected):
-    assert may_meet(when, find("mmap-queue"), CAST, poised) is expected
+    assert may_meet(when, find_scenario("mmap-queue"), CAST, poised) is expected
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_what_may_not_meet_a_condition(when, poised, expected):
     ],
 )
 def test_what_meets_a_condition(when, event, expected):
-    assert meets(when, find("mmap-queue"), CAST, event, State()) is expected
+    assert meets_condition(when, find_scenario("mmap-queue"), CAST, event, State()) is expected
 
 
 def screen_after(text, columns=10, lines=5):

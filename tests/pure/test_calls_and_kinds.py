@@ -15,7 +15,7 @@ import pytest
 import ipcviz
 from docs import make_calls
 from ipcviz import events as ev
-from ipcviz.app.picture.graph import build
+from ipcviz.app.picture.graph import build_scene
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, NodeKind
 from ipcviz.events import calls, kinds
 from ipcviz.events.calls import CALLS, having, where
@@ -209,7 +209,7 @@ def state_with(kind: str) -> State:
 
 @pytest.mark.parametrize("name", sorted(name for name, kind in KINDS.items() if kind.drawn))
 def test_each_kind_is_drawn_as_its_row_says(name):
-    assert KINDS[name].drawn in {node.kind for node in build(state_with(name)).nodes}
+    assert KINDS[name].drawn in {node.kind for node in build_scene(state_with(name)).nodes}
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))

@@ -73,16 +73,16 @@ class Heard:
             data = self.parts.pop()[1] + data
         self.parts.append(("draw", data))
 
-    def control(self, data):
+    def do_control(self, data):
         self.parts.append(("control", data))
 
-    def escape(self, kind, final):
+    def do_escape(self, kind, final):
         self.parts.append(("escape", kind, final))
 
-    def sequence(self, key, parameters):
+    def do_sequence(self, key, parameters):
         self.parts.append(("sequence", key, parameters))
 
-    def string(self, kind, head):
+    def do_string(self, kind, head):
         self.parts.append(("string", kind, head))
 
 

@@ -62,13 +62,13 @@ def test_two_runs_tell_the_same():
     for events in (fakes.pipeline(), fakes.sleep_race()):
         other = moved(events, 7000)
         assert told(other) != told(events)
-        assert list(Names().all(other)) == list(Names().all(events))
+        assert list(Names().rename_events(other)) == list(Names().rename_events(events))
 
 
 def test_the_story_is_the_same_story():
     """Renamed before or after it is told, it is one story."""
     events = fakes.pipeline()
-    first = told(Names().all(events))
+    first = told(Names().rename_events(events))
     for old, new in zip(told(events), first, strict=True):
         assert re.sub(r"\d+", "", old) == re.sub(r"\d+", "", new)
     assert any("cat[" in text for text in first)
@@ -76,30 +76,30 @@ def test_the_story_is_the_same_story():
 
 def test_processes_and_threads_are_numbered_by_birth():
     names = Names()
-    assert names.tell(Forked(t=0, pid=500, parent=80, how="launched")) == Forked(
+    assert names.rename_event(Forked(t=0, pid=500, parent=80, how="launched")) == Forked(
         t=0, pid=1, parent=OUTSIDE, how="launched"
     )
-    assert names.tell(ThreadCreated(t=0, pid=500, tid=501, by=500)) == ThreadCreated(
+    assert names.rename_event(ThreadCreated(t=0, pid=500, tid=501, by=500)) == ThreadCreated(
         t=0, pid=1, tid=2, by=1
     )
-    assert names.tell(Forked(t=0, pid=499, parent=500, by=501)) == Forked(
+    assert names.rename_event(Forked(t=0, pid=499, parent=500, by=501)) == Forked(
         t=0, pid=3, parent=1, by=2
     )
-    stranger = names.tell(SignalDelivered(t=0, pid=500, tid=500, signo=15, sender=9))
+    stranger = names.rename_event(SignalDelivered(t=0, pid=500, tid=500, signo=15, sender=9))
     assert stranger.sender == OUTSIDE + 1
-    assert names.tell(SignalDelivered(t=0, pid=500, tid=500, signo=15)).sender == 0
+    assert names.rename_event(SignalDelivered(t=0, pid=500, tid=500, signo=15)).sender == 0
 
 
 def test_a_number_that_the_kernel_gives_again_is_another_process():
     names = Names()
-    names.tell(Forked(t=0, pid=5, parent=0))
-    assert names.tell(Forked(t=1, pid=5, parent=0)).pid == 2
-    assert names.tell(Executed(t=2, pid=5, path="/bin/x")).pid == 2
+    names.rename_event(Forked(t=0, pid=5, parent=0))
+    assert names.rename_event(Forked(t=1, pid=5, parent=0)).pid == 2
+    assert names.rename_event(Executed(t=2, pid=5, path="/bin/x")).pid == 2
 
 
 def test_targets_and_arguments_of_calls():
     names = Names()
-    names.tell(Forked(t=0, pid=700, parent=0))
+    names.rename_event(Forked(t=0, pid=700, parent=0))
     for target, expected in ((700, 1), (-700, -1), (0, 0), (-1, -1)):
         call = Call(
             t=1,
@@ -109,25 +109,32 @@ def test_targets_and_arguments_of_calls():
             args={"pid": target, "signal": "SIGTERM"},
             effects=(Sent(target, 15),),
         )
-        found = names.tell(call)
+        found = names.rename_event(call)
         assert found.args == {"pid": expected, "signal": "SIGTERM"}
         assert found.effects[0].target == expected
-    assert names.tell(Call(t=1, pid=700, tid=700, name="wait4", args={"pid": -1}, ret=700)).ret == 1
     assert (
-        names.tell(
+        names.rename_event(Call(t=1, pid=700, tid=700, name="wait4", args={"pid": -1}, ret=700)).ret
+        == 1
+    )
+    assert (
+        names.rename_event(
             Call(t=1, pid=700, tid=700, name="read", args={"fd": 3, "count": 700}, ret=700)
         ).ret
         == 700
     )
-    first = names.tell(Call(t=1, pid=700, tid=700, name="semget", args={"key": 0}, ret=98304))
-    again = names.tell(Call(t=1, pid=700, tid=700, name="semop", args={"id": 98304, "ops": "0-1"}))
+    first = names.rename_event(
+        Call(t=1, pid=700, tid=700, name="semget", args={"key": 0}, ret=98304)
+    )
+    again = names.rename_event(
+        Call(t=1, pid=700, tid=700, name="semop", args={"id": 98304, "ops": "0-1"})
+    )
     assert (first.ret, again.args["id"]) == (1, 1)
 
 
 def test_keys_of_what_belongs_together_still_belong_together():
     names = Names()
-    names.tell(Forked(t=0, pid=9, parent=0))
-    key = names.key
+    names.rename_event(Forked(t=0, pid=9, parent=0))
+    key = names.rename_key
     assert key("pipe:[100]") == "pipe:[1]"
     assert key("socket:[100]") == "socket:[1]"
     assert key("pipe:[50]") == "pipe:[2]"
@@ -140,44 +147,50 @@ def test_keys_of_what_belongs_together_still_belong_together():
     assert key("shm:5") == "shm:1"
     assert key("anon:17") == "anon:1"
     semaphore = SemaphoreInfo(key="sem:2049:777:32", kind="unnamed", object="2049:777", offset=32)
-    found = names.tell(SemaphoreOp(t=0, pid=9, tid=9, op="wait", semaphore=semaphore)).semaphore
+    found = names.rename_event(
+        SemaphoreOp(t=0, pid=9, tid=9, op="wait", semaphore=semaphore)
+    ).semaphore
     assert (found.key, found.object) == (f"sem:{thing}:32", thing)
     assert (
-        names.tell(Waiting(t=0, pid=9, tid=9, call="read", object="pipe:[100]")).object
+        names.rename_event(Waiting(t=0, pid=9, tid=9, call="read", object="pipe:[100]")).object
         == "pipe:[1]"
     )
     info = ObjectInfo(key="pipe:[50]", kind="pipe", ino=50, dev=12, peer="socket:[100]")
-    opened = names.tell(
+    opened = names.rename_event(
         Call(t=0, pid=9, tid=9, name="pipe2", effects=(Opened(3, 1, info, "r"),))
     ).effects[0]
     assert opened.object == ObjectInfo(key="pipe:[2]", kind="pipe", ino=1, dev=1, peer="socket:[1]")
     assert (
-        names.tell(Sample(t=1, levels=(Level(object="pipe:[50]", queued=7),))).levels[0].object
+        names.rename_event(Sample(t=1, levels=(Level(object="pipe:[50]", queued=7),)))
+        .levels[0]
+        .object
         == "pipe:[2]"
     )
 
 
 def test_paths():
     names = Names()
-    names.tell(Forked(t=0, pid=4242, parent=0))
-    assert names.text("/proc/4242/fd/3") == "/proc/1/fd/3"
-    assert names.text("/proc/self/fd") == "/proc/self/fd"
-    assert names.text("/dev/pts/17") == "/dev/pts/1"
-    assert names.text("/tmp/ipcviz-a_b1c2d3/work/fifo") == "/tmp/ipcviz/work/fifo"
-    assert names.text("/tmp/ipcviz-longer-name/x") == "/tmp/ipcviz-longer-name/x"
+    names.rename_event(Forked(t=0, pid=4242, parent=0))
+    assert names.rename_text("/proc/4242/fd/3") == "/proc/1/fd/3"
+    assert names.rename_text("/proc/self/fd") == "/proc/self/fd"
+    assert names.rename_text("/dev/pts/17") == "/dev/pts/1"
+    assert names.rename_text("/tmp/ipcviz-a_b1c2d3/work/fifo") == "/tmp/ipcviz/work/fifo"
+    assert names.rename_text("/tmp/ipcviz-longer-name/x") == "/tmp/ipcviz-longer-name/x"
     assert (
-        names.text("/home/me/.cache/ipcviz/build/sleep-race-0123456789abcdef01234567/sleep_pause 1")
+        names.rename_text(
+            "/home/me/.cache/ipcviz/build/sleep-race-0123456789abcdef01234567/sleep_pause 1"
+        )
         == "sleep_pause 1"
     )
-    assert names.text("socket:[88]") == "socket:[1]"
-    assert names.text("no 4242 here") == "no 4242 here"
+    assert names.rename_text("socket:[88]") == "socket:[1]"
+    assert names.rename_text("no 4242 here") == "no 4242 here"
 
 
 def test_what_the_programs_wrote_stays():
     event = Output(t=0, data=b"/proc/4242 /tmp/ipcviz-a_b1c2d3/")
-    assert Names().tell(event) is event
+    assert Names().rename_event(event) is event
     started = Started(t=0, argv=("cat", "/tmp/ipcviz-a_b1c2d3/work/f"))
-    assert Names().tell(started).argv == ("cat", "/tmp/ipcviz/work/f")
+    assert Names().rename_event(started).argv == ("cat", "/tmp/ipcviz/work/f")
 
 
 def fields(kind, seen):
@@ -193,15 +206,17 @@ def fields(kind, seen):
 
 def test_arguments_are_renamed_wherever_they_are():
     names = Names()
-    names.tell(Forked(t=0, pid=700, parent=0))
+    names.rename_event(Forked(t=0, pid=700, parent=0))
     thread = ThreadSample(tid=700, state="S", call="wait4", args={"pid": 700})
-    sample = names.tell(
+    sample = names.rename_event(
         Sample(t=1, processes=(ProcessSample(pid=700, state="S", threads=(thread,)),))
     )
     assert sample.processes[0].threads[0] == ThreadSample(
         tid=1, state="S", call="wait4", args={"pid": 1}
     )
-    poised = names.tell(Poised(t=2, pid=700, tid=700, at="entry", call="kill", args={"pid": -700}))
+    poised = names.rename_event(
+        Poised(t=2, pid=700, tid=700, at="entry", call="kill", args={"pid": -700})
+    )
     assert poised.args == {"pid": -1}
 
 
@@ -240,13 +255,13 @@ def test_no_number_of_a_process_is_forgotten():
 
 def test_who_is_at_the_other_end_of_a_socket():
     names = Names()
-    names.tell(Forked(t=0, pid=4000, parent=1, how="launched", name="a"))
+    names.rename_event(Forked(t=0, pid=4000, parent=1, how="launched", name="a"))
     info = ObjectInfo(key="socket:[9]", kind="unix socket", with_whom="odd[1][4000]")
     call = Call(
         t=1, pid=4000, tid=4000, name="recvmsg", args={"credentials": "pid 4000, uid 4000, gid 0"}
     )
     level = Level(object="socket:[9]", queued=1, connecting=("socket:[8]",))
-    assert names.tell(call).args["credentials"] == "pid 1, uid 4000, gid 0"
+    assert names.rename_event(call).args["credentials"] == "pid 1, uid 4000, gid 0"
     opened = Call(
         t=2,
         pid=4000,
@@ -254,12 +269,12 @@ def test_who_is_at_the_other_end_of_a_socket():
         name="accept",
         effects=(Opened(fd=3, ofd=1, object=info, mode="rw"),),
     )
-    assert names.tell(opened).effects[0].object.with_whom == "odd[1][1]"
-    assert names.tell(Sample(t=3, levels=(level,))).levels[0].connecting == ("socket:[2]",)
+    assert names.rename_event(opened).effects[0].object.with_whom == "odd[1][1]"
+    assert names.rename_event(Sample(t=3, levels=(level,))).levels[0].connecting == ("socket:[2]",)
 
 
 def test_a_variable_is_called_the_same_in_each_run():
     names = Names()
-    names.tell(Forked(t=0, pid=500, parent=0))
-    assert names.key("var:2049:777:8") == "var:1:1:8"
-    assert names.key("var:vm:500:4096") == "var:vm:1:4096"
+    names.rename_event(Forked(t=0, pid=500, parent=0))
+    assert names.rename_key("var:2049:777:8") == "var:1:1:8"
+    assert names.rename_key("var:vm:500:4096") == "var:vm:1:4096"

@@ -28,11 +28,11 @@ FOREIGN = cast(
 def own(tmp_path):
     with open(tmp_path / "x", "wb") as file:
         writer = CastWriter(file, 80, 24, about={"theme": "dark"})
-        writer.frame(0, ["before"])
+        writer.write_frame(0, ["before"])
         for number in range(1, 4):
-            writer.marker(number, f"step {number}")
-            writer.frame(number, [f"frame {number}"])
-        writer.end(4)
+            writer.write_marker(number, f"step {number}")
+            writer.write_frame(number, [f"frame {number}"])
+        writer.write_end(4)
     return read_cast(tmp_path / "x")
 
 
@@ -174,7 +174,7 @@ def test_work_comes_in_slices(long_way):
     slices, shares = 0, []
     while tape.busy:
         before = tape._sizes[tape._scout_at], tape._sizes[tape.place]
-        tape.work(0.0)
+        tape.do_work(0.0)
         after = tape._sizes[tape._scout_at], tape._sizes[tape.place]
         # The work of a slice, counted in characters, for a clock is no judge: at most an event, a
         # piece, or a kept way.
@@ -183,16 +183,16 @@ def test_work_comes_in_slices(long_way):
         shares.append(tape.share)
     assert slices > 20
     assert shares == sorted(shares)
-    assert tape.screen.rows() == whole.rows()
+    assert tape.screen.format_rows() == whole.format_rows()
 
 
 def test_a_long_way_can_be_given_up():
     tape = Tape(Pieces(long_cast(), 100))
     while not tape.chapters or tape.busy:
-        tape.work(0.0)
+        tape.do_work(0.0)
     tape.go_to_end()
     for _ in range(5):
-        tape.work(0.0)
+        tape.do_work(0.0)
     assert tape.busy
     tape.stay()
     assert not tape.busy
@@ -210,7 +210,7 @@ def test_each_place_is_the_same_whatever_the_way_there(long_way):
         straight = CastScreen(80, 24)
         for event in long_cast().events[: long_way.chapters[number].end]:
             straight.feed(event.data)
-        assert there == straight.rows()
+        assert there == straight.format_rows()
     assert (show(long_way, 99), long_way.screen.rows()) == at_end
 
 

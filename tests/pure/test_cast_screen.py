@@ -207,7 +207,7 @@ def test_a_state_is_all_that_matters(before, after, columns, lines):
     other = CastScreen(3, 2)
     other.go_to(state)
     other.feed("".join(after))
-    assert (other.rows(), other.place) == (screen.rows(), screen.place)
+    assert (other.format_rows(), other.place) == (screen.rows(), screen.place)
     assert 0 <= screen.cursor.y < lines
     for row in screen.rows():
         assert set(row.replace("\x1b[", "")) & {"\x1b", "\r", "\n", "\x07"} == set()

@@ -24,16 +24,16 @@ from ipcviz.events import (
     Timer,
     Waiting,
 )
-from ipcviz.model.query import holders
+from ipcviz.model.query import list_holders
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
-from ipcviz.model.waits.chains import chain_of, halted
-from ipcviz.model.waits.circles import Circle, circles
+from ipcviz.model.waits.chains import chain_of, list_halting_processes
+from ipcviz.model.waits.circles import Circle, list_circles
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.model.waits.stuck import all_wait
 from ipcviz.model.waits.values import Doubt, Doubted, Wait
-from ipcviz.narrate.circles import chain_words, circle_words
-from ipcviz.narrate.waits import describe_wait, limit_words
+from ipcviz.narrate.circles import describe_chain, describe_circle
+from ipcviz.narrate.waits import describe_limit, describe_wait
 
 NAMES = {10: "a", 11: "b", 12: "c", 13: "d"}
 
@@ -66,18 +66,20 @@ def locks(pid: int, owner: int, tid: int = 0) -> Waiting:
 
 
 def words(state: State, tid: int) -> str:
-    held = holders(state)
+    held = list_holders(state)
 
     def waits(other: int) -> Wait | None:
         return wait_of(state, other, held)
 
     wait = waits(tid)
     assert wait is not None
-    return chain_words(state, wait, chain_of(state, tid, waits, circles(state, held, now=9.0)))
+    return describe_chain(
+        state, wait, chain_of(state, tid, waits, list_circles(state, held, now=9.0))
+    )
 
 
 def around(state: State) -> tuple[tuple[int, ...], ...]:
-    return tuple(one.pids for one in circles(state, holders(state), now=9.0))
+    return tuple(one.pids for one in list_circles(state, list_holders(state), now=9.0))
 
 
 def test_a_mutex_and_a_pipe_make_a_circle() -> None:
@@ -177,7 +179,7 @@ def pair(ino: int) -> tuple[ObjectInfo, ObjectInfo]:
 
 
 def enders(state: State, tid: int) -> tuple[int, ...]:
-    wait = wait_of(state, tid, holders(state))
+    wait = wait_of(state, tid, list_holders(state))
     assert wait is not None
     return wait.waker_pids
 
@@ -278,15 +280,22 @@ def test_who_keeps_others_waiting_is_stopped() -> None:
     )  # fmt: skip
     stopped = state_of(*opened, looked_at(12, "T", "T"))
     assert words(stopped, 10) == "for b[11], that for c[12], which is stopped"
-    held = holders(stopped)
-    found = halted(stopped, stopped.threads, lambda tid: wait_of(stopped, tid, held))
+    held = list_holders(stopped)
+    found = list_halting_processes(
+        stopped, stopped.threads, lambda tid: wait_of(stopped, tid, held)
+    )
     assert found == {12: frozenset({10, 11})}
     assert halted_chip(stopped, found) == "c[12] stopped: 2 wait"
     assert halted_chip(stopped, {**found, 13: frozenset({10})}) == "2 stopped: 2 wait"
     for letters in ("TS", "SS"):
         going = state_of(*opened, looked_at(12, *letters))
-        held = holders(going)
-        assert halted(going, going.threads, lambda tid, s=going, h=held: wait_of(s, tid, h)) == {}  # type: ignore[misc]
+        held = list_holders(going)
+        assert (
+            list_halting_processes(
+                going, going.threads, lambda tid, s=going, h=held: wait_of(s, tid, h)
+            )
+            == {}
+        )  # type: ignore[misc]
 
 
 def limited(wait: Waiting, deadline: float) -> Waiting:
@@ -300,12 +309,12 @@ def test_a_circle_in_which_one_gives_up_says_when() -> None:
     assert wait is not None
     assert wait.deadline == 62.0
     assert describe_wait(state, wait).endswith("held by b[11], at most 60 s more")
-    (one,) = circles(state, holders(state), now=9.0)
+    (one,) = list_circles(state, list_holders(state), now=9.0)
     assert one.doubts == (Doubted(Doubt.TIMEOUT),)
     told = "(one has a timeout), but a[10] waits at most 60 s more"
     assert words(state, 11) == f"for a[10], that for b[11] again: probably a circle {told}"
-    assert circle_words(state, one) == f"a[10] and b[11] probably wait for each other {told}"
-    assert circle_words(state, one, 70.0).endswith(", but the time of a[10] is up")
+    assert describe_circle(state, one) == f"a[10] and b[11] probably wait for each other {told}"
+    assert describe_circle(state, one, 70.0).endswith(", but the time of a[10] is up")
     everybody = (locks(10, 11), locks(11, 10), locks(13, 10))
     assert all_wait(state_of(*everybody, locks(12, 10))) is not None
     assert all_wait(state_of(*everybody, limited(locks(12, 10), 9.0))) is None
@@ -318,7 +327,7 @@ def test_a_timer_that_comes_first_is_told_of() -> None:
     )
     wait = wait_of(state, 10)
     assert wait is not None
-    assert limit_words(state, wait) == "SIGALRM in 5 s"
+    assert describe_limit(state, wait) == "SIGALRM in 5 s"
 
 
 def chain_through(count: int) -> State:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.model.query import holders
+from ipcviz.model.query import list_holders
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
-from ipcviz.model.waits.circles import Circle, circle, circles
+from ipcviz.model.waits.circles import Circle, find_circle, list_circles
 from ipcviz.model.waits.values import Doubt, Doubted
-from ipcviz.narrate.circles import circle_words, doubt_words
+from ipcviz.narrate.circles import describe_circle, describe_doubt
 
 ONE = ev.ObjectInfo(key="pipe:[1]", kind="pipe", ino=1)
 TWO = ev.ObjectInfo(key="pipe:[2]", kind="pipe", ino=2)
@@ -63,11 +63,11 @@ def mutex(pid: int, owner: int, kind: str = "mutex", **args: int | str) -> ev.Ev
 def found(*events: ev.Event, now: float = 2.0, mode: str = "live") -> tuple[Circle, ...]:
     """With all descriptors at hand, and without: what is told is the same."""
     state = reduce_all([*born(mode), *events])
-    told = circles(state, holders(state), now)
-    assert told == circles(state, None, now)
+    told = list_circles(state, list_holders(state), now)
+    assert told == list_circles(state, None, now)
     for one in told:
         for tid in one.tids:
-            around = circle(state, tid, now=now)
+            around = find_circle(state, tid, now=now)
             assert around is not None
             assert around == one.beginning_with(tid)
     return told
@@ -76,7 +76,7 @@ def found(*events: ev.Event, now: float = 2.0, mode: str = "live") -> tuple[Circ
 def doubts_of(one: Circle, *events: ev.Event, mode: str = "live") -> tuple[str, ...]:
     """A circle's doubts in words."""
     state = reduce_all([*born(mode), *events])
-    return tuple(dict.fromkeys(doubt_words(state, doubted) for doubted in one.doubts))
+    return tuple(dict.fromkeys(describe_doubt(state, doubted) for doubted in one.doubts))
 
 
 def only(*events: ev.Event, now: float = 2.0, mode: str = "live") -> tuple[str, ...]:
@@ -265,10 +265,10 @@ def test_of_many_that_hang_on_each_other_the_shortest_circle_is_told() -> None:
         *(asleep(pid, "mq_timedsend", queue.key, fd=3) for pid in (11, 12)),
     )
     state = reduce_all([*born(), *parents, *ends, *waits])
-    (one,) = circles(state, holders(state), 9.0)
+    (one,) = list_circles(state, list_holders(state), 9.0)
     assert (one.tids, one.doubts) == ((11, 12), (Doubted(Doubt.OTHERS_OPEN, "0:9"),))
     assert (
-        circle_words(state, one)
+        describe_circle(state, one)
         == "b[11] and c[12] probably wait for each other (others could open q)"
     )
 
@@ -294,12 +294,14 @@ def test_a_timeout_of_a_socket_is_a_doubt() -> None:
 
 def test_the_words_say_what_is_not_certain() -> None:
     state: State = reduce_all(born())
-    assert circle_words(state, Circle((10, 11), (10, 11))) == "a[10] and b[11] wait for each other"
+    assert (
+        describe_circle(state, Circle((10, 11), (10, 11))) == "a[10] and b[11] wait for each other"
+    )
     unsure = Circle(
         (10,), (10,), tuple(map(Doubted, (Doubt.SAMPLED, Doubt.TIMEOUT, Doubt.OTHERS_HAVE)))
     )
     assert (
-        circle_words(state, unsure)
+        describe_circle(state, unsure)
         == "a[10] probably waits for what it has itself (only sampled, one has a timeout, ...)"
     )
 
@@ -322,7 +324,7 @@ def test_threads_that_only_each_other_could_wake(kind: str) -> None:
     (one,) = found(*SEATED, JOINS, *(unowned(tid, kind) for tid in TABLE), now=9.0)
     assert (one.tids, one.doubts) == (TABLE, (Doubted(Doubt.MEMORY),))
     assert (
-        circle_words(
+        describe_circle(
             reduce_all([*born(), *SEATED, JOINS, *(unowned(tid, kind) for tid in TABLE)]), one
         )
         == "a[10/21], a[10/22], a[10/23], a[10/24] and a[10/25] probably wait for each other "

@@ -7,7 +7,7 @@ from click.shell_completion import ShellComplete
 
 from docs.make_man import PAGE, make_page
 from ipcviz.cli.main import COMMANDS, cli
-from ipcviz.scenario import find, load_all
+from ipcviz.scenario import find_scenario, load_all
 
 SCENARIOS = [one.name for one in load_all()]
 FILES = "(files)"
@@ -35,11 +35,11 @@ def completed(*words: str) -> list[str]:
         (("trace", "-o", "t", "mm"), ["mmap-queue"]),
         (("record", "mm"), ["mmap-queue"]),
         (("replay", ""), [FILES]),
-        (("run", "sleep-race", "--schedule", ""), list(find("sleep-race").schedules)),
+        (("run", "sleep-race", "--schedule", ""), list(find_scenario("sleep-race").schedules)),
         (("run", "signals/sleep-race", "--schedule", "l"), ["lost"]),
         (("record", "sleep-race", "-o", "x", "--schedule", "l"), ["lost"]),
         (("trace", "--schedule", "./"), [FILES]),
-        (("run", "sleep-race", "--variant", ""), list(find("sleep-race").variants)),
+        (("run", "sleep-race", "--variant", ""), list(find_scenario("sleep-race").variants)),
         (("run", "mmap-queue", "--set", "order="), ["order=stack", "order=ring"]),
         (("run", "mmap-queue", "--set", "sl"), ["slots=4"]),
         (("record", "sleep-race", "--theme", ""), ["dark", "light"]),

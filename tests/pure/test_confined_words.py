@@ -4,7 +4,7 @@ import pytest
 
 from ipcviz.events import Call, Exited, Forked, Poised
 from ipcviz.model.reduce import reduce, reduce_all
-from ipcviz.narrate import intention, narrate
+from ipcviz.narrate import describe_intention, narrate
 from tests import fakes
 
 BEFORE = reduce_all(
@@ -68,4 +68,4 @@ def test_sentences(event, words):
 )
 def test_intentions(option, words):
     poised = Poised(t=1, pid=10, tid=10, at="entry", call="prctl", args={"option": option})
-    assert intention(BEFORE, poised) == words
+    assert describe_intention(BEFORE, poised) == words

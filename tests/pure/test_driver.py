@@ -14,7 +14,7 @@ from tests.stepped import Op
 def test_all_take_turns_until_the_end():
     session = stepped.pair()
     driver = Driver(session)
-    events = list(driver.events())
+    events = list(driver.iterate_events())
     assert driver.over
     assert driver.departed == ""
     assert driver.state.finished
@@ -24,7 +24,7 @@ def test_all_take_turns_until_the_end():
 
 def test_a_schedule_ends_where_it_ends():
     driver = Driver(stepped.pair(), parse_schedule("1 to write\n1.1 until blocked"))
-    list(driver.events())
+    list(driver.iterate_events())
     assert driver.departed == ""
     assert not driver.state.finished
     assert driver.state.threads[61].waiting is not None
@@ -32,7 +32,7 @@ def test_a_schedule_ends_where_it_ends():
 
 def test_a_departure_is_a_sentence():
     driver = Driver(stepped.pair(), parse_schedule("1 pipe2\n1 write"))
-    list(driver.events())
+    list(driver.iterate_events())
     assert driver.departed == "Line 2 wants 1 to write, but it stands before fork."
 
 
@@ -46,7 +46,7 @@ def test_what_does_not_come_is_given_up_with_what_was_waited_for():
         clock=clock,
     )
     session.wait = lambda timeout: setattr(clock, "now", clock.now + 1)
-    list(driver.events())
+    list(driver.iterate_events())
     assert (
         driver.departed
         == "Line 3 waited 5 seconds in vain for 1.1 to exit_group, but it is blocked in read:"
@@ -72,7 +72,7 @@ def test_time_that_will_come_is_waited_for():
             session._say(session.stands[70])
 
     session.wait = wait
-    list(driver.events())
+    list(driver.iterate_events())
     assert driver.departed == ""
     assert clock.now > 150
 

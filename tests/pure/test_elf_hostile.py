@@ -110,7 +110,7 @@ def look(tmp_path, monkeypatch):
             elf.executable_segments(name),
             elf.function_addresses(name, NAMES),
             elf.may_call(name, NAMES),
-            elf.notes(name),
+            elf.read_notes(name),
             libc.of_program(name),
         )
 

@@ -25,7 +25,12 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.kernel.surroundings import parse_timers
-from ipcviz.model.mechanisms.families import group_words, namespace_words, orphan_words, tty_name
+from ipcviz.model.mechanisms.families import (
+    describe_group,
+    describe_namespaces,
+    describe_reaper,
+    tty_name,
+)
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import POSIX, State
 from ipcviz.model.waits.rules import wait_of
@@ -61,7 +66,7 @@ def told(state: State, event: object) -> str:
 
 def test_children_are_in_their_parents_group_until_they_are_moved() -> None:
     state = system()
-    words = group_words(state, state.processes[11])
+    words = describe_group(state, state.processes[11])
     assert (
         words
         == "group 10 (led by sh[10], with wc[12]), session 10 (of sh[10]), terminal pts/3 (in the"
@@ -83,12 +88,12 @@ def test_children_are_in_their_parents_group_until_they_are_moved() -> None:
         == "sh[10] left the group 11 in the foreground of pts/3, where it was already"
     )
     assert (
-        group_words(state, state.processes[11])
+        describe_group(state, state.processes[11])
         == "group 11 (leads it, with wc[12]), session 10 (of sh[10]), terminal pts/3 (in the"
         " foreground)"
     )
     assert (
-        group_words(state, state.processes[10])
+        describe_group(state, state.processes[10])
         == "group 10 (leads it), session 10 (leads it), terminal pts/3 (in the background: group 11"
         " has it)"
     )
@@ -99,7 +104,7 @@ def test_children_are_in_their_parents_group_until_they_are_moved() -> None:
     )
     state = reduce(state, event)
     assert (
-        group_words(state, state.processes[12])
+        describe_group(state, state.processes[12])
         == "group 12 (leads it), session 12 (leads it), no terminal"
     )
 
@@ -120,10 +125,12 @@ def test_terminals_by_number(number: int, name: str) -> None:
 
 def test_orphans_are_said_and_have_their_new_parent() -> None:
     state = reduce(system(), Forked(t=0.4, pid=13, parent=11, name="heir"))
-    assert orphan_words(state, state.processes[13]) == ""
+    assert describe_reaper(state, state.processes[13]) == ""
     state = reduce(state, call("prctl", Subreaper(enabled=True)))
-    assert orphan_words(state, state.processes[13]) == "its children would go to sh[10] (subreaper)"
-    assert orphan_words(state, state.processes[10]).startswith("gets the orphans")
+    assert (
+        describe_reaper(state, state.processes[13]) == "its children would go to sh[10] (subreaper)"
+    )
+    assert describe_reaper(state, state.processes[10]).startswith("gets the orphans")
     event = Exited(t=2.0, pid=11, orphans=(Orphan(pid=13, reaper=10, name="sh"),))
     assert told(state, event) == "cat[11] exited with status 0; its child heir[13] goes to sh[10]"
     assert reduce(state, event).processes[13].parent == 10
@@ -140,9 +147,9 @@ def test_only_other_namespaces_are_shown() -> None:
         system(),
         Sample(t=1.0, surroundings=(Surroundings(11), Surroundings(12, ("pid", "net"), (4, 1)))),
     )
-    assert [namespace_words(state.processes[pid]) for pid in (10, 11)] == ["", ""]
+    assert [describe_namespaces(state.processes[pid]) for pid in (10, 11)] == ["", ""]
     assert (
-        namespace_words(state.processes[12])
+        describe_namespaces(state.processes[12])
         == "in another pid and net namespace, as process 1 there"
     )
 

@@ -8,8 +8,8 @@ from ipcviz.events import Poised, Sample, SemaphoreLevel
 from ipcviz.model.maps import Map
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.narrate import intention
-from ipcviz.scenario import When, find
+from ipcviz.narrate import describe_intention
+from ipcviz.scenario import When, find_scenario
 from ipcviz.scenario.foresight import may_answer, may_meet
 from ipcviz.scenario.recognise import Recognised
 from tests import fakes
@@ -66,11 +66,11 @@ def signal(signo, action="handler"):
     ],
 )
 def test_what_may_meet_a_condition(when, poised, expected):
-    assert may_meet(when, find("mmap-queue"), CAST, poised) is expected
+    assert may_meet(when, find_scenario("mmap-queue"), CAST, poised) is expected
 
 
 def test_a_question_is_answered_by_the_step_that_it_stands_before():
-    scenario = find("mmap-queue")
+    scenario = find_scenario("mmap-queue")
     asked = scenario.questions[0]
     assert asked.before == "no-slot"
     assert may_answer(asked, scenario, CAST, semaphore("wait", 0), State())
@@ -78,8 +78,8 @@ def test_a_question_is_answered_by_the_step_that_it_stands_before():
 
 
 def test_what_counts_is_the_value_now_and_not_the_one_when_the_thread_came_there():
-    scenario = find("mmap-queue")
+    scenario = find_scenario("mmap-queue")
     level = SemaphoreLevel(info=fakes.EMPTY, value=0)
     state = reduce(State(), Sample(t=1, semaphores=(level,)))
     assert may_answer(scenario.questions[0], scenario, CAST, semaphore("wait", 3), state)
-    assert "(it is 0)" in intention(state, semaphore("wait", 3))
+    assert "(it is 0)" in describe_intention(state, semaphore("wait", 3))

@@ -28,7 +28,7 @@ from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.waits.future import find_newcomers
 from ipcviz.narrate import narrate
-from ipcviz.narrate.future import sealed_words
+from ipcviz.narrate.future import explain_seals
 from tests import picture_states as systems
 
 ROOT = Path(__file__).parents[2]
@@ -243,10 +243,10 @@ def test_of_what_was_attached_to_others_may_have_the_ends():
 
 def test_seals_are_for_ever():
     assert (
-        sealed_words("F_SEAL_SHRINK|F_SEAL_GROW|F_SEAL_WRITE")
+        explain_seals("F_SEAL_SHRINK|F_SEAL_GROW|F_SEAL_WRITE")
         == ": nobody can write it, shrink it or grow it any more"
     )
     assert (
-        sealed_words("F_SEAL_FUTURE_WRITE") == ": nobody can map or open it anew to write any more"
+        explain_seals("F_SEAL_FUTURE_WRITE") == ": nobody can map or open it anew to write any more"
     )
-    assert sealed_words("0") == ""
+    assert explain_seals("0") == ""

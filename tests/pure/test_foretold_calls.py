@@ -41,14 +41,14 @@ def _memory(monkeypatch: pytest.MonkeyPatch) -> None:
         ACTION: struct.pack("=QQQQ", 0x401000, 0x14000000, 0x402000, 0),
     }
     monkeypatch.setattr(
-        memory, "read", lambda tid, address, length: held.get(address, b"")[:length] or None
+        memory, "read_bytes", lambda tid, address, length: held.get(address, b"")[:length] or None
     )
     monkeypatch.setattr(ptrace, "get_mask", lambda tid: 0b011)
 
 
 def of(name: str, *args: int) -> tuple[AnyEffect, ...] | None:
     six = (*args, 0, 0, 0)[:6]
-    found = foretold.foretell(
+    found = foretold.foretell_call(
         1, name, ptrace.SyscallInfo(ptrace.SYSCALL_INFO_SECCOMP, 0, 0, SP, 14, six)
     )
     return None if found is None else (found.effect,)
@@ -124,7 +124,7 @@ def closing(
     process.full = True
     for name, value in facts.items():
         setattr(process, name, value)
-    return foretold.close(state, process, 3)
+    return foretold.foretell_close(state, process, 3)
 
 
 def test_a_close_that_only_closes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -185,12 +185,14 @@ def test_what_is_shared_and_as_what():
 def test_which_semaphore_is_at_an_address():
     lines = maps.parse_maps(MAPS)
     names = {(27, 180): "/mutex"}
-    assert semaphores.locate(lines, 0x7F0000003000, 9, names).name == "/mutex"
-    assert semaphores.locate(lines, 0x7F0000003000, 9, names).key == "sem:27:180:0"
-    assert semaphores.locate(lines, 0x7F0000000040, 9, names).key == f"sem:1:1070:{0x2040}"
-    assert semaphores.locate(lines, 0x7F0000001040, 9, names).key == "sem:shm:5:64"
-    assert semaphores.locate(lines, 0x44A010, 9, names).key == f"sem:vm:9:{0x44A010}"
-    assert semaphores.locate(lines, 0x10, 9, names).key == "sem:vm:9:16"
+    assert semaphores.locate_semaphore(lines, 0x7F0000003000, 9, names).name == "/mutex"
+    assert semaphores.locate_semaphore(lines, 0x7F0000003000, 9, names).key == "sem:27:180:0"
+    assert (
+        semaphores.locate_semaphore(lines, 0x7F0000000040, 9, names).key == f"sem:1:1070:{0x2040}"
+    )
+    assert semaphores.locate_semaphore(lines, 0x7F0000001040, 9, names).key == "sem:shm:5:64"
+    assert semaphores.locate_semaphore(lines, 0x44A010, 9, names).key == f"sem:vm:9:{0x44A010}"
+    assert semaphores.locate_semaphore(lines, 0x10, 9, names).key == "sem:vm:9:16"
     assert [(info.name, address) for info, address in semaphores.find_named(lines, names)] == [
         ("/mutex", 0x7F0000003000)
     ]
@@ -198,13 +200,17 @@ def test_which_semaphore_is_at_an_address():
 
 
 def test_glibc_s_semaphore():
-    assert semaphores.decode(struct.pack("=Qii", 5 | 3 << 32, 128, 0)) == (5, 3, True)
-    assert semaphores.decode(struct.pack("=Qii", 0x7FFFFFFF, 0, 0)) == (0x7FFFFFFF, 0, False)
+    assert semaphores.decode_semaphore(struct.pack("=Qii", 5 | 3 << 32, 128, 0)) == (5, 3, True)
+    assert semaphores.decode_semaphore(struct.pack("=Qii", 0x7FFFFFFF, 0, 0)) == (
+        0x7FFFFFFF,
+        0,
+        False,
+    )
     # musl's while threads wait: -1 until 1.2.3, the highest bit afterwards.
-    assert semaphores.decode(struct.pack("=iIii", -1, 2, 0, 0))[:2] == (0, 2)
-    assert semaphores.decode(struct.pack("=IIii", 0x80000003, 2, 0, 0))[:2] == (3, 2)
+    assert semaphores.decode_semaphore(struct.pack("=iIii", -1, 2, 0, 0))[:2] == (0, 2)
+    assert semaphores.decode_semaphore(struct.pack("=IIii", 0x80000003, 2, 0, 0))[:2] == (3, 2)
     with pytest.raises(struct.error):
-        semaphores.decode(b"short")
+        semaphores.decode_semaphore(b"short")
 
 
 def test_system_v():
@@ -320,6 +326,6 @@ def test_symbols_by_name_kind_and_version():
     symbols = b"".join(row for row, _ in rows)
     versions = struct.pack(f"<{len(rows)}H", *(version for _, version in rows))
     names = ("sem_wait", "sem_post", "memcpy", "absent", "nothing")
-    assert elf._scan(symbols, strings, versions, names) == {"sem_wait": 16, "sem_post": 48}
-    assert elf._scan(symbols, strings, b"", ("sem_wait",)) == {"sem_wait": 16}
-    assert elf._scan(symbols, strings, versions, ("nothing",)) == {}
+    assert elf._scan_symbols(symbols, strings, versions, names) == {"sem_wait": 16, "sem_post": 48}
+    assert elf._scan_symbols(symbols, strings, b"", ("sem_wait",)) == {"sem_wait": 16}
+    assert elf._scan_symbols(symbols, strings, versions, ("nothing",)) == {}

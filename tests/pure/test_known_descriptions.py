@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ipcviz.kernel.known import Known
 from ipcviz.model.state import Descriptor
-from ipcviz.tracer.sampling.traced_tables import executes
+from ipcviz.tracer.sampling.traced_tables import is_executing
 
 
 class Kernel:
@@ -81,10 +81,10 @@ def test_a_thousand_processes_with_the_same_file_need_few_comparisons():
 
 def test_what_was_said_counts_where_nothing_can_be_compared():
     known = Known()
-    known.hold(77, "f", (1, 0))
+    known.note_descriptor(77, "f", (1, 0))
     never = lambda *_: None  # noqa: E731
-    assert known.take("f", (1, 0), never, lambda _: True, lambda: 99) == 77
-    assert known.take("f", (1, 1), never, lambda _: True, lambda: 99) == 99
+    assert known.identify_description("f", (1, 0), never, lambda _: True, lambda: 99) == 77
+    assert known.identify_description("f", (1, 1), never, lambda _: True, lambda: 99) == 99
 
 
 PLACES = st.tuples(st.integers(1, 3), st.integers(0, 3))
@@ -114,13 +114,15 @@ def test_followed_step_by_step_it_knows_what_the_kernel_knows(steps, random):
             place, thing = words
             kernel.behind[place] = (thing, (random.random(), len(numbers)))
             numbers[kernel.behind[place]] = new()
-            known.hold(numbers[kernel.behind[place]], thing, place)
+            known.note_descriptor(numbers[kernel.behind[place]], thing, place)
         elif what == "dup" and words[0] in kernel.behind:
             kernel.behind[words[1]] = kernel.behind[words[0]]
-            known.hold(numbers[kernel.behind[words[1]]], kernel.behind[words[1]][0], words[1])
+            known.note_descriptor(
+                numbers[kernel.behind[words[1]]], kernel.behind[words[1]][0], words[1]
+            )
         elif what == "close":
             kernel.behind.pop(words[0], None)
-            known.drop(words[0])
+            known.drop_descriptor(words[0])
         elif what == "end":
             kernel.behind = {
                 place: behind for place, behind in kernel.behind.items() if place[0] != words[0]
@@ -136,11 +138,11 @@ def test_what_an_execve_has_closed():
     told.
     """
     rows = {fd: Descriptor(fd=fd, ofd=fd, cloexec=fd > 2) for fd in (0, 1, 3, 4)}
-    assert executes(rows, (0, 1))
-    assert not executes(rows, (0, 1, 3))
-    assert not executes(rows, (0,))
-    assert not executes(rows, (0, 1, 5))
-    assert not executes({0: rows[0]}, (0,)), "nothing is missing"
+    assert is_executing(rows, (0, 1))
+    assert not is_executing(rows, (0, 1, 3))
+    assert not is_executing(rows, (0,))
+    assert not is_executing(rows, (0, 1, 5))
+    assert not is_executing({0: rows[0]}, (0,)), "nothing is missing"
 
 
 def test_what_came_unseen_in_the_place_of_another_description():
@@ -184,7 +186,7 @@ def test_what_is_not_followed_is_right_once_all_tables_were_read(steps, random):
             kernel.behind.pop(words[0], None)
         elif what == "look":
             kernel.read(known, words[0], new)
-    found = {(pid, fd): n for pid in (1, 2, 3) for fd, n in known.table(pid).items()}
+    found = {(pid, fd): n for pid in (1, 2, 3) for fd, n in known.list_descriptions(pid).items()}
     for one, behind in kernel.behind.items():
         for other, theirs in kernel.behind.items():
             assert (found[one] == found[other]) == (behind == theirs)

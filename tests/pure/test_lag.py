@@ -11,7 +11,7 @@ from ipcviz.session import live
 from ipcviz.tracer import emitter as emitting
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.emitter import Emitter
-from ipcviz.tracer.wire import frame
+from ipcviz.tracer.wire import frame_body
 
 
 def call(n: int = 0) -> Call:
@@ -48,12 +48,12 @@ def test_a_session_reads_no_further_ahead_than_it_is_drained(monkeypatch):
     ours, theirs = socket.socketpair()
     session = live.LiveSession(LaunchConfig(argv=("a",)))
     session._channel = ours
-    reader = threading.Thread(target=session._read, daemon=True)
+    reader = threading.Thread(target=session._read_stream, daemon=True)
     with ours, theirs:
         encoder = msgspec.msgpack.Encoder()
         for first in range(1, 101, 10):
             batch: list[Event] = [call(n) for n in range(first, first + 10)]
-            theirs.sendall(frame(encoder.encode(batch)))
+            theirs.sendall(frame_body(encoder.encode(batch)))
         reader.start()
         assert wait_for(lambda: len(session._events) == 30)
         got = 0
@@ -76,8 +76,8 @@ def test_a_session_that_closes_takes_in_all_the_same(monkeypatch):
     with ours, theirs:
         encoder = msgspec.msgpack.Encoder()
         for first in range(1, 101, 10):
-            theirs.sendall(frame(encoder.encode([call(n) for n in range(first, first + 10)])))
+            theirs.sendall(frame_body(encoder.encode([call(n) for n in range(first, first + 10)])))
         theirs.shutdown(socket.SHUT_WR)
         session._closing.set()
-        session._read()
+        session._read_stream()
         assert len(session.drain()) == 101

@@ -53,7 +53,10 @@ def shown(*waits: tuple[str, Futex | None]) -> str:
     state = reduce_all(fakes.numbered(events))
     process = state.processes[PID]
     told = words.waits_of(state, process)
-    return f"{words.chip(state, process, told)[0]} {words.doing(state, process, told)}"
+    return (
+        f"{words.choose_chip(state, process, told)[0]}"
+        f" {words.describe_activity(state, process, told)}"
+    )
 
 
 @pytest.mark.parametrize(

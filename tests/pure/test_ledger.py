@@ -22,7 +22,12 @@ from ipcviz.events import (
     Table,
     TableEntry,
 )
-from ipcviz.model.ledger.provenance import interleavings, sources_of, waiting_bytes, waiting_ranges
+from ipcviz.model.ledger.provenance import (
+    list_interleavings,
+    sources_of,
+    waiting_bytes,
+    waiting_ranges,
+)
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 
@@ -337,7 +342,7 @@ def test_an_interleaving_that_times_prove():
         began=5.5,
         slept=story.t + 0.1,
     )
-    found = interleavings(story.state, KEY)
+    found = list_interleavings(story.state, KEY)
     assert [(i.n, i.pid, i.other, i.other_pid) for i in found] == [(long, 11, between, 10)]
 
 

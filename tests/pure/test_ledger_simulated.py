@@ -84,13 +84,13 @@ class Simulation:
         self.stops[tid] = True  # it stands at a stop: from here on it is traced
         name, fd = ("write", 4) if writes else ("read", 3)
         args = {"fd": fd, "count": count}
-        ends = self.moving.prepare(tid, name, args, KEY)
-        for other in self.moving.siblings(ends):
+        ends = self.moving.find_ends(tid, name, args, KEY)
+        for other in self.moving.list_siblings(ends):
             if self.ops[other].finished:
                 self.give_back(other)
         self.made += 1
         op = self.ops[tid] = Op(tid, writes, count, self.now(), self.made)
-        self.moving.begin(MovingCall(tid, tid, name, args, KEY, op.head, op.began, ends))
+        self.moving.begin_call(MovingCall(tid, tid, name, args, KEY, op.head, op.began, ends))
 
     def work(self, op: Op) -> None:
         if op.writes:
@@ -115,7 +115,7 @@ class Simulation:
     def give_back(self, tid: int) -> None:
         op = self.ops.pop(tid)
         t = self.now()
-        slept = self.moving.returns(tid, op.done, t)
+        slept = self.moving.end_call(tid, op.done, t)
         name, fd = ("write", 4) if op.writes else ("read", 3)
         data = op.head if op.writes else bytes(65 + number % 26 for number, _ in op.took[:64])
         args = {"fd": fd, "count": op.count}
@@ -141,7 +141,7 @@ class Simulation:
         op = self.ops.pop(tid, None)
         if op is not None and op.writes:
             self.cuts[op.began] = op.number
-        if self.moving.cut(tid):
+        if self.moving.end_thread(tid):
             self.level()
         self.emit(Exited(t=self.now(), pid=tid, signo=9))
         kind = self.writers if tid in self.writers else self.readers
@@ -154,11 +154,11 @@ class Simulation:
 
     def level(self) -> None:
         queued = len(self.queue)
-        quiet = self.moving.quiet(KEY) and all(self.full.values()) and all(self.stops.values())
+        quiet = self.moving.is_quiet(KEY) and all(self.full.values()) and all(self.stops.values())
         t = self.now()
         level = Level(object=KEY, queued=queued, quiet=quiet)
         self.emit(Sample(t=t, levels=(level,)))
-        self.moving.leveled((level,), t)
+        self.moving.note_levels((level,), t)
         if quiet:
             self.check_waiting()
 

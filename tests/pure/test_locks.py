@@ -30,7 +30,7 @@ from ipcviz.kernel import futexes, locks, procfs
 from ipcviz.kernel.arch import X86_64
 from ipcviz.kernel.futexes import decode_barrier, decode_rwlock
 from ipcviz.kernel.libc import Libc
-from ipcviz.model.query import holders
+from ipcviz.model.query import list_holders
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.model.waits.rules import wait_of
@@ -143,18 +143,18 @@ def test_of_thousands_of_locks_some_are_told_and_it_is_said(
         )
         monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: (3,))
         monkeypatch.setattr(lock_looks, "WAITING_SHARE", float("inf"))
-        assert looks.changed(holders(context.state)) == (), (
+        assert looks.read_changed(list_holders(context.state)) == (), (
             "the first picture does not wait for locks"
         )
         for _ in range(2):
-            (found,) = looks.changed(holders(context.state))
+            (found,) = looks.read_changed(list_holders(context.state))
             assert (found.object, len(found.locks)) == (FILE.key, MOST)
             assert found.locks[0] == FileLock(kind="posix", mode="w", pid=10, start=0, end=0)
         assert [e.message[:23] for e in said if isinstance(e, Trouble)] == [
             "/s/f has more than 200 "
         ]
         # With so many of them a call does not look by itself.
-        assert looks.effects(10, "fcntl", (3, F_SETLK, 0, 0, 0, 0), FILE.key, ()) == []
+        assert looks.read_effects(10, "fcntl", (3, F_SETLK, 0, 0, 0, 0), FILE.key, ()) == []
 
 
 @pytest.mark.parametrize(("holding", "times"), [(False, 2), (True, 5)])
@@ -181,7 +181,7 @@ def test_a_look_that_makes_us_wait_comes_less_often(
         monkeypatch.setattr(procfs, "read_bytes", read)
         for start in (0.0, 0.05, 0.1, 0.5, 0.6):
             clock = start
-            looks.changed(holders(context.state))
+            looks.read_changed(list_holders(context.state))
         assert len(reads) == times
 
 
@@ -193,9 +193,9 @@ def test_while_a_process_ends_its_lock_is_still_its_own(
     monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: fds)
     for now in ((UNCLAIMED,), ()):
         monkeypatch.setattr(locks, "locks_on", lambda *rest, now=now: now)
-        assert LockLooks._on(locked(HELD), FILE.key, (), ()) == (HELD,)
+        assert LockLooks._match_holders(locked(HELD), FILE.key, (), ()) == (HELD,)
     monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: (3,))
-    assert LockLooks._on(locked(HELD), FILE.key, (), ()) == ()
+    assert LockLooks._match_holders(locked(HELD), FILE.key, (), ()) == ()
 
 
 def rwlock(**fields: int) -> bytes:
@@ -249,15 +249,17 @@ def memory_of(monkeypatch: pytest.MonkeyPatch, start: int, data: bytes) -> None:
     def read(pid: int, at: int, size: int) -> bytes | None:
         return data[at - start : at - start + size] if at >= start else None
 
-    monkeypatch.setattr(futexes.memory, "read", read)
+    monkeypatch.setattr(futexes.memory, "read_bytes", read)
     monkeypatch.setattr(
-        futexes, "locate", lambda pid, address, private: Futex("k", offset=address, private=private)
+        futexes,
+        "locate_futex",
+        lambda pid, address, private: Futex("k", offset=address, private=private),
     )
 
 
 def look(at: int, op: int, value: int, libc: Libc = "glibc", **fates: str) -> Futex:
     raw = (at, op, value, 0, 0, 0)
-    found = futexes.read(
+    found = futexes.read_futex(
         10, 20, raw, lambda place: lambda owner: fates.get(f"t{owner}", "other"), libc
     )  # type: ignore[arg-type,return-value]
     assert found is not None

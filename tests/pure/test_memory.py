@@ -26,8 +26,8 @@ from ipcviz.model.mechanisms.memory import cut_range, join_mappings, protect_ran
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
-from ipcviz.narrate.memory import fault_words
-from ipcviz.tracer.sampling.memory import differences
+from ipcviz.narrate.memory import explain_fault
+from ipcviz.tracer.sampling.memory import list_differences
 
 FILE = ObjectInfo(key="8:7", kind="file", path="/tmp/data")
 MAPPED = Mapped(start=0x10000, length=0x4000, object=FILE, offset=0x1000, prot="rw-", size=0x5000)
@@ -82,7 +82,7 @@ def test_differences_are_exactly_the_bytes_that_differ(
     for at, value in writes:
         if at < len(new):
             new[at] = value
-    ranges, more = differences(old, bytes(new), 1000)
+    ranges, more = list_differences(old, bytes(new), 1000)
     assert not more
     assert {at for begin, length in ranges for at in range(begin, begin + length)} == {
         at for at in range(len(old)) if old[at] != new[at]
@@ -91,8 +91,8 @@ def test_differences_are_exactly_the_bytes_that_differ(
 
 
 def test_more_differences_than_are_kept() -> None:
-    assert differences(bytes(10), b"\1\0" * 5, 3) == ([(0, 1), (2, 1), (4, 1)], True)
-    assert differences(bytes(10), b"\1\0" * 5, 5) == (
+    assert list_differences(bytes(10), b"\1\0" * 5, 3) == ([(0, 1), (2, 1), (4, 1)], True)
+    assert list_differences(bytes(10), b"\1\0" * 5, 5) == (
         [(0, 1), (2, 1), (4, 1), (6, 1), (8, 1)],
         False,
     )
@@ -258,4 +258,4 @@ def test_why_an_access_failed(
     signo: int, code: str, address: int, fault: Fault, words: str
 ) -> None:
     event = SignalDelivered(t=1, pid=5, tid=5, signo=signo, code=code, address=address, fault=fault)
-    assert words in fault_words(start(), event)
+    assert words in explain_fault(start(), event)

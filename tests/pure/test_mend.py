@@ -106,7 +106,7 @@ def test_a_write_that_nobody_will_finish_returns_all_that_it_has_written(
 ) -> None:
     machine = Machine(-1 if back else WRITE, REST, result)
     put(monkeypatch, machine)
-    assert mending.cut(task, a_write(back=back)) == machine.result == seen
+    assert mending.cut_call(task, a_write(back=back)) == machine.result == seen
     assert machine.args == WHOLE  # as the program left them
     assert machine.registers[X86_64.pc] == 0x400000 + 2 * back
 
@@ -117,7 +117,7 @@ def test_at_the_end_the_program_sees_the_whole(
 ) -> None:
     machine = Machine(WRITE, REST, result)
     put(monkeypatch, machine)
-    assert mending.came_back(task, a_write(), result) == machine.result == whole
+    assert mending.handle_return(task, a_write(), result) == machine.result == whole
     assert machine.args == WHOLE
 
 
@@ -129,7 +129,7 @@ def test_a_call_with_a_limit_is_made_again_until_that_is_up(
     now = mending._context.emitter.now()
     entered = Entered("epoll_wait", EPOLL_WAIT, WAIT, {}, now - 0.2)
     task.deferred = (entered, -errno.EINTR)
-    assert mending.undo(task, lambda signo: "ignore") == CutCall(True)
+    assert mending.undo_cut(task, lambda signo: "ignore") == CutCall(True)
     assert (machine.args, machine.registers[X86_64.pc]) == (WAIT, 0x400000 - 2)
     assert (machine.result, machine.registers[X86_64.original]) == (EPOLL_WAIT, NONE)
     assert entered.until == pytest.approx(now + 0.3)  # it began 0.2 s ago, and lasts 0.5 s
@@ -138,7 +138,7 @@ def test_a_call_with_a_limit_is_made_again_until_that_is_up(
     task.interrupted, entered.back, entered.until = None, False, now
     machine = Machine(EPOLL_WAIT, WAIT, -errno.EINTR)
     put(monkeypatch, machine)
-    assert mending.came_back(task, entered, -errno.EINTR) == machine.result == 0
+    assert mending.handle_return(task, entered, -errno.EINTR) == machine.result == 0
 
 
 def test_what_the_kernel_begins_again_by_itself_is_left_to_it(
@@ -147,5 +147,5 @@ def test_what_the_kernel_begins_again_by_itself_is_left_to_it(
     machine = Machine(NUMBERS["wait4"], (1, 0, 0, 0, 0, 0), -512)
     before = list(machine.registers)
     put(monkeypatch, machine)
-    assert mending.undo(task, lambda signo: "ignore") is None
+    assert mending.undo_cut(task, lambda signo: "ignore") is None
     assert machine.registers == before

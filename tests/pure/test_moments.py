@@ -21,9 +21,9 @@ def test_it_answers_like_a_sorted_list(numbers, asked):
         assert moments[-1] == numbers[-1]
     for n in (*asked, *numbers[:20], *(n + 1 for n in numbers[:20])):
         at = bisect_left(numbers, n)
-        assert moments.until(n) == bisect_right(numbers, n)
-        assert moments.before(n) == (numbers[at - 1] if at else 0)
-        assert moments.after(n) == next((m for m in numbers if m > n), 0)
+        assert moments.count_until(n) == bisect_right(numbers, n)
+        assert moments.find_before(n) == (numbers[at - 1] if at else 0)
+        assert moments.find_after(n) == next((m for m in numbers if m > n), 0)
 
 
 def test_what_is_not_later_is_not_added():
@@ -36,7 +36,7 @@ def test_what_is_not_later_is_not_added():
 def test_a_trace_with_absurd_numbers_takes_no_room():
     moments = Moments([1, 1 << 40, 1 << 60])
     assert [moments[i] for i in range(3)] == [1, 1 << 40, 1 << 60]
-    assert (moments.before(1 << 60), moments.after(2), moments.until(1 << 50)) == (
+    assert (moments.find_before(1 << 60), moments.find_after(2), moments.count_until(1 << 50)) == (
         1 << 40,
         1 << 40,
         2,

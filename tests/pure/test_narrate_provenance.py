@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipcviz.events import Call, Coverage, Entered, Forked, Stepped, Waiting
 from ipcviz.model.reduce import reduce
-from ipcviz.narrate import TURN, interleaved_words, narrate, waiting_words
+from ipcviz.narrate import TURN, describe_interleaving, describe_waiting_bytes, narrate
 from tests.pure.test_ledger import KEY, Story
 
 
@@ -25,7 +25,7 @@ class Told(Story):
 
     @property
     def whose(self) -> str:
-        return waiting_words(self.state, KEY)
+        return describe_waiting_bytes(self.state, KEY)
 
 
 def test_one_writer_and_several():
@@ -106,7 +106,7 @@ def test_an_interleaved_write_is_told():
     assert told.text == "p11[11] wrote 90,000 bytes to P1 (fd 4); bytes of sh[10] came in between"
     assert told.sentence.weight == TURN
     words = "bytes of sh[10] came in between those that p11[11] wrote by one call"
-    assert interleaved_words(told.state, KEY) == words
+    assert describe_interleaving(told.state, KEY) == words
 
 
 def test_bytes_that_speak_for_an_interleaved_write():

@@ -17,7 +17,7 @@ from ipcviz.events import (
     SemaphoreOp,
     Waiting,
 )
-from ipcviz.narrate import DETAIL, NOISE, TURN, holding_words
+from ipcviz.narrate import DETAIL, NOISE, TURN, describe_holding
 from tests import picture_states as systems
 from tests.told import Row, check, did
 
@@ -296,11 +296,11 @@ def test_who_holds_a_semaphore_in_a_table(events, words):
     m = maker()
     m.events.extend(events)
     state = m.state
-    assert holding_words(state, state.semaphores[LOCK.key]) == words
+    assert describe_holding(state, state.semaphores[LOCK.key]) == words
 
 
 def test_a_holder_of_a_semaphore_that_was_there_before_may_not_be_the_only_one():
     m = maker()
     m.events.append(op("wait", 2, info=DOOR))
     state = m.state
-    assert holding_words(state, state.semaphores[DOOR.key]) == "ps[12], ?"
+    assert describe_holding(state, state.semaphores[DOOR.key]) == "ps[12], ?"

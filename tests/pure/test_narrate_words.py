@@ -6,8 +6,8 @@ import pytest
 
 from ipcviz.events import ObjectInfo
 from ipcviz.model.state import Object, State
-from ipcviz.narrate import count_bytes, signal_names, who
-from ipcviz.narrate.words import bytes_text, end_of, label_of, named, quoted
+from ipcviz.narrate import count_bytes, name_process, signal_names
+from ipcviz.narrate.words import bytes_text, end_of, label_of, name_with_kind, quote_bytes
 from tests import fakes
 
 
@@ -51,7 +51,7 @@ def test_counts():
     ],
 )
 def test_quoted(data, size, text):
-    assert quoted(data, size, 4) == text
+    assert quote_bytes(data, size, 4) == text
 
 
 def test_few_signals_are_named_and_of_many_those_that_are_missing():
@@ -65,10 +65,10 @@ def test_few_signals_are_named_and_of_many_those_that_are_missing():
 
 
 def test_who():
-    assert who(State(), 0) == "the kernel"
-    assert who(State(), 7) == "process[7]"
-    assert who(State(), 7, 7) == "process[7]"
-    assert who(State(), 7, 8) == "process[7/8]"
+    assert name_process(State(), 0) == "the kernel"
+    assert name_process(State(), 7) == "process[7]"
+    assert name_process(State(), 7, 7) == "process[7]"
+    assert name_process(State(), 7, 8) == "process[7/8]"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_who():
     ],
 )
 def test_an_object_with_its_kind(kind, words):
-    assert named(Object(info=ObjectInfo(key="k", kind=kind), label="P1")) == words
+    assert name_with_kind(Object(info=ObjectInfo(key="k", kind=kind), label="P1")) == words
 
 
 def test_ends_and_labels():

@@ -27,13 +27,13 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.kernel.notifiers import parse_notifier
-from ipcviz.model.mechanisms.notifiers import due_words, holds, ready
+from ipcviz.model.mechanisms.notifiers import describe_content, describe_due, is_ready
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import narrate
 from ipcviz.narrate.waits import describe_wait
-from ipcviz.tracer.sampling.notifiers import happened
+from ipcviz.tracer.sampling.notifiers import count_events
 
 KINDS = ("eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll")
 THINGS = {kind: ObjectInfo(key=f"anon:{n}", kind=kind) for n, kind in enumerate(KINDS, 1)}
@@ -149,15 +149,15 @@ def test_an_epoll_set_means_the_files_and_not_the_numbers() -> None:
 
 def test_timers_count_down_by_the_viewers_clock() -> None:
     timer = Notifier("anon:2", count=0, due=130.0)
-    assert [due_words(timer, now) for now in (0.0, 100.0, 128.75, 129.9, 130.5)] == [
+    assert [describe_due(timer, now) for now in (0.0, 100.0, 128.75, 129.9, 130.5)] == [
         "2 min left",
         "30 s left",
         "1.2 s left",
         "0.10 s left",
         "due now",
     ]
-    assert due_words(Notifier("anon:2", count=2), 0.0) == "expired 2 times"
-    assert due_words(Notifier("anon:2", count=0), 0.0) == "not armed"
+    assert describe_due(Notifier("anon:2", count=2), 0.0) == "expired 2 times"
+    assert describe_due(Notifier("anon:2", count=0), 0.0) == "not armed"
 
 
 def test_what_is_ready() -> None:
@@ -167,7 +167,9 @@ def test_what_is_ready() -> None:
         Notifier("anon:3", mask=1 << 9),
         *HELD[3:],
     )
-    found = {kind: ready(state, 10, state.objects[info.key], "r") for kind, info in THINGS.items()}
+    found = {
+        kind: is_ready(state, 10, state.objects[info.key], "r") for kind, info in THINGS.items()
+    }
     assert found == {
         "eventfd": True,
         "timerfd": False,
@@ -176,16 +178,16 @@ def test_what_is_ready() -> None:
         "inotify": None,
         "epoll": None,
     }
-    assert ready(state, 10, state.objects[SOCKET.key], "r") is None
+    assert is_ready(state, 10, state.objects[SOCKET.key], "r") is None
     state = reduce(
         state, Sample(t=3.0, levels=(Level(object=SOCKET.key, queued=3, writable=True),))
     )
-    assert ready(state, 10, state.objects[SOCKET.key], "r") is True
+    assert is_ready(state, 10, state.objects[SOCKET.key], "r") is True
     state = reduce(
         state, Sample(t=4.0, processes=(ProcessSample(pid=10, state="S", pending=1 << 9),))
     )
-    assert ready(state, 10, state.objects["anon:3"], "r") is True
-    assert holds(state, state.objects["anon:4"], 4.0) == "of sh[10]"
+    assert is_ready(state, 10, state.objects["anon:3"], "r") is True
+    assert describe_content(state, state.objects["anon:4"], 4.0) == "of sh[10]"
 
 
 def told(state: State, name: str, fd: int, data: bytes, **rest: object) -> str:
@@ -215,7 +217,7 @@ def test_only_the_same_number_twice_is_one_row_of_the_log() -> None:
         )
         sentence = narrate(event, state, reduce(state, event))
         assert sentence is not None
-        log.add(sentence)
+        log.add_sentence(sentence)
     assert [(entry.sentence.text.split()[2], entry.times) for entry in log.entries] == [
         ("1", 1),
         ("2", 2),
@@ -296,5 +298,5 @@ def test_a_full_queue_of_inotify_is_found_in_what_was_read() -> None:
     full = one * 3 + struct.pack("=iIII", -1, 0x4000, 0, 0)
     buffer = ctypes.create_string_buffer(full, len(full))
     at = ctypes.addressof(buffer)
-    assert happened(os.getpid(), at, len(full)) == {"events": 4, "lost": 1}
-    assert happened(os.getpid(), at, len(one) * 3) == {"events": 3}
+    assert count_events(os.getpid(), at, len(full)) == {"events": 4, "lost": 1}
+    assert count_events(os.getpid(), at, len(one) * 3) == {"events": 3}

@@ -43,9 +43,9 @@ class Story:
             self.done.append("emitted")
             self.calls += [event] if isinstance(event, Call) else []
 
-        monkeypatch.setattr(ptrace, "resume", resume)
+        monkeypatch.setattr(ptrace, "resume_thread", resume)
         monkeypatch.setattr(ptrace, "syscall_info", lambda tid: self.info)
-        monkeypatch.setattr(memory, "read", read)
+        monkeypatch.setattr(memory, "read_bytes", read)
         monkeypatch.setattr(engine._context, "emit", emit)
 
     def stop(self, status: int, info: ptrace.SyscallInfo) -> list[str]:
@@ -97,7 +97,9 @@ def test_a_thread_that_may_be_held_is_resumed_last(story):
 
 def test_what_can_only_be_seen_at_the_return_is_looked_at_there(story, monkeypatch):
     monkeypatch.setattr(
-        story.engine._calls.exits._consequences, "of", lambda *_: story.done.append("looked at")
+        story.engine._calls.exits._consequences,
+        "handle_success",
+        lambda *_: story.done.append("looked at"),
     )
     story.enter("setsid")
     assert story.leave(0)[-2:] == ["looked at", "resumed"]

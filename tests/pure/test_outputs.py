@@ -258,7 +258,7 @@ def test_a_trace_takes_its_place_when_the_command_runs(tmp_path):
     assert writer.flush(5.0)
     writer.close()
     with TraceReader(path) as reader:
-        assert list(reader.events()) == events
+        assert list(reader.read_events()) == events
     assert os.listdir(tmp_path) == ["t"]
 
 

@@ -30,13 +30,13 @@ from ipcviz.model import query
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.model.waits.chains import chain_of
-from ipcviz.model.waits.circles import circles
+from ipcviz.model.waits.circles import list_circles
 from ipcviz.model.waits.lookup import Lookup
 from ipcviz.model.waits.outsiders import nobody_else_has, outsiders_of
 from ipcviz.model.waits.rules import find_wakers, wait_of
 from ipcviz.model.waits.stuck import nobody_else
 from ipcviz.narrate import narrate
-from ipcviz.narrate.circles import chain_words
+from ipcviz.narrate.circles import describe_chain
 from ipcviz.narrate.waits import describe_wait
 from ipcviz.trace.keyframes import pack_state, unpack_state
 from tests import fakes
@@ -75,7 +75,7 @@ def found(
 
 
 def described(state: State) -> str:
-    wait = wait_of(state, CAT, query.holders(state))
+    wait = wait_of(state, CAT, query.list_holders(state))
     assert wait is not None
     return describe_wait(state, wait)
 
@@ -86,11 +86,14 @@ def test_who_is_not_watched_is_named_and_not_nobody():
     state, told = found(before, SLEEP)
     assert told == "sleep[77], which is not watched, has P1 open for writing"
     assert described(state) == "read(0) on P1, empty: sleep[77], not watched, has its write end"
-    held = query.holders(state)
+    held = query.list_holders(state)
     wait = wait_of(state, CAT, held)
     assert wait.outsiders == (SLEEP,)
     chain = chain_of(state, CAT, lambda tid: wait_of(state, tid, held))
-    assert (chain.end, chain_words(state, wait, chain)) == ("outside", "for sleep[77], not watched")
+    assert (chain.end, describe_chain(state, wait, chain)) == (
+        "outside",
+        "for sleep[77], not watched",
+    )
     assert not nobody_else(wait)
     assert not nobody_else_has(state, KEY)
 
@@ -147,7 +150,7 @@ def test_who_has_an_end_outside_opens_a_circle():
     assert find_wakers(Lookup(both), both.threads[CAT]).complete
     state, _ = found(both, Outsider(pid=77, name="sleep", fd=3, mode="rw"), key=fakes.FIFO.key)
     assert not find_wakers(Lookup(state), state.threads[CAT]).complete
-    assert not circles(state, query.holders(state), 60.0)
+    assert not list_circles(state, query.list_holders(state), 60.0)
     assert (
         described(state) == "read(0) on fifo, empty: sleep[77], not watched, has its write end too"
     )
@@ -216,14 +219,14 @@ def test_outsiders_are_kept_and_renamed():
     state, _ = found(attached(), SLEEP)
     assert unpack_state(pack_state(state)).outsiders == state.outsiders
     event = Outsiders(t=0.7, n=5, found=(Outside(object=KEY, holders=(SLEEP,)),))
-    (renamed,) = Names().tell(event).found
+    (renamed,) = Names().rename_event(event).found
     assert renamed.object == "pipe:[1]"
     assert renamed.holders[0].pid > 1_000_000
 
 
 def test_an_outsider_has_a_box_of_its_own_sort():
     state, _ = found(attached(), SLEEP)
-    scene = graph.build(state)
+    scene = graph.build_scene(state)
     node = next(n for n in scene.nodes if n.id == "u:77")
     assert (node.kind, node.title, node.corner) == ("outsider", "sleep", "77")
     assert [line.text for line in node.lines] == ["not watched"]
@@ -234,7 +237,7 @@ def test_an_outsider_has_a_box_of_its_own_sort():
 
 def test_many_outsiders_are_folded_or_left_out():
     holders = tuple(Outsider(pid=100 + i, name="x", fd=1, mode="w") for i in range(16))
-    scene = graph.build(found(attached(), *holders, more=40)[0])
+    scene = graph.build_scene(found(attached(), *holders, more=40)[0])
     assert 1 <= sum(n.kind == "outsider" for n in scene.nodes) <= 12
 
 

@@ -67,7 +67,7 @@ def test_on_a_crowded_machine_it_sleeps(machine):
     assert [patience.wait_after_stop() for _ in range(3)] == [STOP] * 3
     assert machine.done == ["offered", *["slept"] * 3]
     assert machine.timer == [module.ASLEEP_SECONDS], "one timer for all of them"
-    patience.rest()
+    patience.stop_ticking()
     assert machine.timer[1:] == [0.0]
     machine.now += module.CROWDED_SECONDS
     patience.wait_after_stop()

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipcviz.app.picture.bands import find_pipelines
-from ipcviz.app.picture.draw import paint
-from ipcviz.app.picture.graph import build
-from ipcviz.app.picture.layout import arrange
+from ipcviz.app.picture.draw import paint_scene
+from ipcviz.app.picture.graph import build_scene
+from ipcviz.app.picture.layout import arrange_scene
 from tests import picture_states as systems
 
 CLASS = (80, 13)
@@ -21,7 +21,7 @@ BESIDE = (60, 19)
 
 
 def text(scene, layout):
-    return "\n".join("".join(t for t, _ in row) for row in paint(scene, layout))
+    return "\n".join("".join(t for t, _ in row) for row in paint_scene(scene, layout))
 
 
 def pipeline(stages, names=("cat", "sort", "base64")):
@@ -69,8 +69,8 @@ def server(clients):
 @settings(max_examples=15, deadline=None)
 @given(st.integers(3, 30), st.sampled_from([CLASS, (80, 9), BESIDE, (120, 36), (40, 8)]))
 def test_a_long_pipeline_goes_on_in_the_next_row_and_reads_like_a_text(stages, size):
-    scene = build(pipeline(stages).state, size=size)
-    layout = arrange(scene, size)
+    scene = build_scene(pipeline(stages).state, size=size)
+    layout = arrange_scene(scene, size)
     order = sorted(
         (f"p:{12 + i}" for i in range(stages)), key=lambda i: (layout.rects[i].y, layout.rects[i].x)
     )
@@ -84,8 +84,8 @@ def test_a_long_pipeline_goes_on_in_the_next_row_and_reads_like_a_text(stages, s
     ("stages", "size"), [(5, (80, 9)), (8, CLASS), (12, CLASS), (8, BESIDE), (12, BESIDE)]
 )
 def test_all_of_a_pipeline_is_seen_and_who_is_blocked_on_what(stages, size):
-    scene = build(blocked(stages).state, size=size)
-    layout = arrange(scene, size)
+    scene = build_scene(blocked(stages).state, size=size)
+    layout = arrange_scene(scene, size)
     assert layout.extent == size
     assert min(layout.rects[f"p:{12 + i}"].h for i in range(stages)) >= 3, (
         "a stage is folded to a line"
@@ -99,8 +99,8 @@ def test_all_of_a_pipeline_is_seen_and_who_is_blocked_on_what(stages, size):
 
 
 def test_the_lines_from_a_shell_to_the_later_rows_are_left_out_on_purpose():
-    scene = build(pipeline(8).state, size=CLASS)
-    layout = arrange(scene, CLASS)
+    scene = build_scene(pipeline(8).state, size=CLASS)
+    layout = arrange_scene(scene, CLASS)
     first = {i for i in layout.rects if layout.rects[i].y == layout.rects["p:12"].y}
     assert layout.untold == {
         ("p:11", f"p:{n}", "child") for n in range(12, 20) if f"p:{n}" not in first
@@ -109,16 +109,16 @@ def test_the_lines_from_a_shell_to_the_later_rows_are_left_out_on_purpose():
 
 def test_a_chain_is_what_no_other_process_hangs_on():
     m = pipeline(5)
-    assert len(find_pipelines(build(m.state))) == 1
+    assert len(find_pipelines(build_scene(m.state))) == 1
     log = systems.plain(900, "/tmp/log")
     m.open(14, 9, log, "w")
     m.move(14, "write", 9, log, 10)
-    assert len(find_pipelines(build(m.state))) == 1
+    assert len(find_pipelines(build_scene(m.state))) == 1
     m.fork(14, 30, "helper")
     m.move(30, "write", 1, systems.pipe(4713), 10)
-    assert not find_pipelines(build(m.state))
-    assert not find_pipelines(build(systems.fan()))
-    assert not find_pipelines(build(systems.ring()))
+    assert not find_pipelines(build_scene(m.state))
+    assert not find_pipelines(build_scene(systems.fan()))
+    assert not find_pipelines(build_scene(systems.ring()))
 
 
 @settings(max_examples=12, deadline=None)
@@ -133,8 +133,8 @@ def test_files_beside_a_pipeline_and_a_second_writer_do_not_make_it_wide(stages,
         helped = data.draw(st.integers(0, stages - 2))
         m.fork(12 + helped, 40, "helper")
         m.move(40, "write", 1, systems.pipe(4711 + helped), 10)
-    scene = build(m.state, size=CLASS)
-    layout = arrange(scene, CLASS)
+    scene = build_scene(m.state, size=CLASS)
+    layout = arrange_scene(scene, CLASS)
     assert layout.extent[0] == CLASS[0]
     assert sum(e.kind == "flow" and e.key not in layout.routes for e in scene.edges) <= 1
     for one, other in combinations(layout.rects.values(), 2):
@@ -142,8 +142,8 @@ def test_files_beside_a_pipeline_and_a_second_writer_do_not_make_it_wide(stages,
 
 
 def test_who_only_waits_above_others_folds_to_a_line_before_any_stage_does():
-    scene = build(systems.pipeline_full(), size=(80, 9))
-    rects = arrange(scene, (80, 9)).rects
+    scene = build_scene(systems.pipeline_full(), size=(80, 9))
+    rects = arrange_scene(scene, (80, 9)).rects
     assert rects["p:11"].h == 1
     assert rects["p:12"].h == rects["p:13"].h == 5
 
@@ -152,21 +152,21 @@ def test_who_only_waits_above_others_folds_to_a_line_before_any_stage_does():
 @given(st.integers(2, 14), st.data())
 def test_nothing_moves_because_of_who_is_blocked_or_how_full_it_is(stages, data):
     m = pipeline(stages)
-    before = arrange(build(m.state, size=CLASS), CLASS)
+    before = arrange_scene(build_scene(m.state, size=CLASS), CLASS)
     for number in range(stages - 1):
         thing = systems.pipe(4711 + number)
         m.level(thing, data.draw(st.integers(0, 65536)), writable=data.draw(st.booleans()))
         if data.draw(st.booleans()):
             m.wait(12 + number, "write", 1, thing.key)
-    after = arrange(build(m.state, size=CLASS), CLASS)
+    after = arrange_scene(build_scene(m.state, size=CLASS), CLASS)
     assert (after.rects, after.routes) == (before.rects, before.routes)
 
 
 @pytest.mark.parametrize("clients", [3, 6, 10])
 @pytest.mark.parametrize("size", [CLASS, BESIDE])
 def test_every_client_of_a_star_has_its_row_with_both_directions(clients, size):
-    scene = build(server(clients), size=size)
-    layout = arrange(scene, size)
+    scene = build_scene(server(clients), size=size)
+    layout = arrange_scene(scene, size)
     assert layout.extent == size
     shown = text(scene, layout)
     assert all(e.key in layout.routes for e in scene.edges), "lines are left out"
@@ -178,7 +178,7 @@ def test_every_client_of_a_star_has_its_row_with_both_directions(clients, size):
 
 
 def test_a_server_is_not_grouped_with_its_clients():
-    scene = build(server(28), size=CLASS)
+    scene = build_scene(server(28), size=CLASS)
     titles = {n.id: n.title for n in scene.nodes}
     assert titles["p:31"] == "python3"
     group = next(i for i, title in titles.items() if title == "python3 x28")
@@ -191,5 +191,5 @@ def test_a_server_is_not_grouped_with_its_clients():
 
 def test_another_size_folds_anew():
     state = server(10)
-    assert any(n.kind == "group" for n in build(state, size=(80, 9)).nodes)
-    assert not any(n.kind == "group" for n in build(state, size=CLASS).nodes)
+    assert any(n.kind == "group" for n in build_scene(state, size=(80, 9)).nodes)
+    assert not any(n.kind == "group" for n in build_scene(state, size=CLASS).nodes)

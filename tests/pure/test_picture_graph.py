@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from ipcviz.app.naming import named
-from ipcviz.app.picture.graph import KEPT, build
-from ipcviz.app.picture.layout import arrange
+from ipcviz.app.naming import name_objects
+from ipcviz.app.picture.graph import KEPT, build_scene
+from ipcviz.app.picture.layout import arrange_scene
 from ipcviz.events import (
     Accessed,
     EpollEntry,
@@ -27,11 +27,11 @@ from tests import picture_states as systems
 
 
 def nodes(state, **kw):
-    return {n.id: n for n in build(state, **kw).nodes}
+    return {n.id: n for n in build_scene(state, **kw).nodes}
 
 
 def flows(state, **kw):
-    return {(e.source, e.target) for e in build(state, **kw).edges if e.kind == "flow"}
+    return {(e.source, e.target) for e in build_scene(state, **kw).edges if e.kind == "flow"}
 
 
 def test_a_pipeline_flows_from_file_to_file():
@@ -68,7 +68,7 @@ def test_the_last_stage_writes_to_the_terminal():
 
 
 def test_a_forgotten_write_end_is_a_dotted_line():
-    edges = {(e.source, e.target, e.kind) for e in build(systems.forgotten_end()).edges}
+    edges = {(e.source, e.target, e.kind) for e in build_scene(systems.forgotten_end()).edges}
     assert ("p:71", "o:pipe:[4711]", "hold") in edges
     assert ("o:pipe:[4711]", "p:71", "flow") in edges
 
@@ -89,7 +89,9 @@ def test_semaphores_stand_in_the_memory_that_holds_them_with_their_waiters():
 
 
 def test_pending_signals_and_timers_point_at_their_process():
-    edges = {(e.source, e.target) for e in build(systems.sleep_race()).edges if e.kind == "signal"}
+    edges = {
+        (e.source, e.target) for e in build_scene(systems.sleep_race()).edges if e.kind == "signal"
+    }
     assert edges == {("s:timer:41:14", "p:41"), ("s:signal:41:2", "p:41")}
 
 
@@ -120,7 +122,7 @@ def test_workers_of_one_pipe_fold_into_one_writer():
 
 
 def test_an_opened_group_goes_on_with_its_other_edges():
-    scene = build(systems.tree())
+    scene = build_scene(systems.tree())
     ids = {n.id for n in scene.nodes}
     assert all(e.source in ids and e.target in ids for e in scene.edges)
 
@@ -129,7 +131,7 @@ def test_roles_and_hostile_names_are_plain_text():
     state = reduce_all(
         [Forked(t=0, pid=5, parent=1, how="launched", name="[/foo]\x1b[31m", argv=("x", "[pid]\n"))]
     )
-    node = nodes(named(state, {}, {5: "[red]\x1b"}))["p:5"]
+    node = nodes(name_objects(state, {}, {5: "[red]\x1b"}))["p:5"]
     assert node.title == "[/foo]\\x1b[31m"
     assert node.heading == "[red]\\x1b"
     assert all(line.text.isprintable() for line in node.lines)
@@ -143,14 +145,14 @@ def test_every_prefix_of_every_system_makes_a_sound_scene(name, monkeypatch):
     )
     systems.ALL[name]()
     for stop in range(0, len(seen), 7):
-        scene = build(reduce_all(seen[:stop]))
+        scene = build_scene(reduce_all(seen[:stop]))
         ids = [n.id for n in scene.nodes]
         assert len(ids) == len(set(ids))
         assert all(e.source in ids and e.target in ids for e in scene.edges)
 
 
 def test_nothing_makes_an_empty_scene():
-    assert build(State()).nodes == ()
+    assert build_scene(State()).nodes == ()
     gone = reduce_all(
         [
             Forked(t=0, pid=5, parent=1, how="launched"),
@@ -159,7 +161,7 @@ def test_nothing_makes_an_empty_scene():
             Forked(t=9, pid=6, parent=1),
         ]
     )
-    assert [n.id for n in build(gone).nodes] == ["p:6"]
+    assert [n.id for n in build_scene(gone).nodes] == ["p:6"]
 
 
 def test_what_was_open_before_the_session_and_is_unused_is_not_drawn():
@@ -217,15 +219,15 @@ def test_a_pipe_whose_ends_are_all_gone_fades_with_who_used_it():
     m.t += 2
     m.move(12, "write", 1, thing, 100)
     m.move(13, "read", 0, thing, 100)
-    before = arrange(build(m.state), (80, 24))
+    before = arrange_scene(build_scene(m.state), (80, 24))
     for pid in (12, 13):
         m.add(Exited, pid=pid)
         m.add(Reaped, pid=pid, by=11)
-    scene = build(m.state)
+    scene = build_scene(m.state)
     tube = {n.id: n for n in scene.nodes}["o:pipe:[4711]"]
     assert tube.faded
     assert not [e for e in scene.edges if e.kind == "flow" and tube.id in (e.source, e.target)]
-    after = arrange(scene, (80, 24), before)
+    after = arrange_scene(scene, (80, 24), before)
     assert {i: after.rects[i] for i in ("p:12", tube.id, "p:13")} == {
         i: before.rects[i] for i in ("p:12", tube.id, "p:13")
     }
@@ -242,7 +244,7 @@ def test_a_pipe_that_was_closed_by_the_living_just_goes():
 
 
 def test_waiters_have_the_names_of_their_roles_and_a_short_form():
-    block = nodes(named(systems.mmap_queue(), {}, {32: "consumer"}))["o:8:300"]
+    block = nodes(name_objects(systems.mmap_queue(), {}, {32: "consumer"}))["o:8:300"]
     assert [line.text for line in block.lines][2] == "M3 = 0 ←consumer"
     assert block.lines[2].short == "M3 = 0 ←1"
 
@@ -273,7 +275,7 @@ def test_a_pool_whose_workers_share_everything_folds_where_there_is_no_room():
         for number in range(len(shared)):
             m.close(pid, 11 + 2 * number)
         m.close(pid, 10 + 2 * (pid - 6))  # no two workers hold the same ones
-    assert "python3 x6" in [n.title for n in build(m.state, size=(80, 10)).nodes]
+    assert "python3 x6" in [n.title for n in build_scene(m.state, size=(80, 10)).nodes]
 
 
 def test_a_shared_eventfd_joins_who_adds_with_who_takes():
@@ -282,7 +284,7 @@ def test_a_shared_eventfd_joins_who_adds_with_who_takes():
     node = nodes(state)["o:eventfd:1"]
     assert (node.kind, node.corner, node.lines[0].text) == ("eventfd", "eventfd", "counter 0 ←81")
     assert nodes(state)["p:81"].lines[0].text == "read(3) E1 is 0"
-    edges = {(e.source, e.target) for e in build(state).edges if e.kind == "hold"}
+    edges = {(e.source, e.target) for e in build_scene(state).edges if e.kind == "hold"}
     assert edges == {("p:82", "o:eventfd:1")}, "who might end the sleep is there, too"
 
 
@@ -351,7 +353,7 @@ def test_a_watched_variable_is_drawn_where_it_lies():
         Poised(t=0.2, n=10, pid=10, tid=10, at="access", op="store", object=info.key),
     )
     state = reduce_all(events)
-    found = nodes(named(state, {}, {10: "a", 11: "b"}))
+    found = nodes(name_objects(state, {}, {10: "a", 11: "b"}))
     assert [line.text for line in found["o:1:7"].lines] == [
         "counter = 1",
         "b loaded 0",

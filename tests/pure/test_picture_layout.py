@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipcviz.app.picture.draw import amount_text, paint
-from ipcviz.app.picture.folding import LIMIT, fold
-from ipcviz.app.picture.graph import build
-from ipcviz.app.picture.layout import arrange
+from ipcviz.app.picture.draw import amount_text, paint_scene
+from ipcviz.app.picture.folding import LIMIT, fold_scene
+from ipcviz.app.picture.graph import build_scene
+from ipcviz.app.picture.layout import arrange_scene
 from ipcviz.app.picture.routes import WORK
 from ipcviz.app.picture.scene import Edge, Gauge, Node, NodeLine, Scene
-from ipcviz.app.text import width
+from ipcviz.app.text import measure_width
 from ipcviz.model.reduce import reduce_all
 from tests import picture_states as systems
 
@@ -94,27 +94,27 @@ def scenes(draw):
 @settings(max_examples=25)
 @given(scenes(), scenes(), st.sampled_from(SIZES))
 def test_boxes_never_overlap_and_lines_go_around_them(first, second, size):
-    layout = arrange(first, size)
+    layout = arrange_scene(first, size)
     check(first, layout)
-    after = arrange(second, size, layout)
+    after = arrange_scene(second, size, layout)
     check(second, after)
-    rows = paint(second, after)
+    rows = paint_scene(second, after)
     assert len(rows) == after.extent[1]
-    assert all(sum(width(text) for text, _ in row) == after.extent[0] for row in rows)
+    assert all(sum(measure_width(text) for text, _ in row) == after.extent[0] for row in rows)
 
 
 @settings(max_examples=15)
 @given(scenes(), st.sampled_from(SIZES))
 def test_the_same_scene_gives_the_same_picture(scene, size):
-    assert arrange(scene, size) == arrange(scene, size)
-    assert arrange(scene, size, arrange(scene, size)) == arrange(scene, size)
+    assert arrange_scene(scene, size) == arrange_scene(scene, size)
+    assert arrange_scene(scene, size, arrange_scene(scene, size)) == arrange_scene(scene, size)
 
 
 @pytest.mark.parametrize("name", sorted(systems.ALL))
 @pytest.mark.parametrize("size", SIZES)
 def test_systems_lie_well(name, size):
-    scene = build(systems.ALL[name]())
-    layout = arrange(scene, size)
+    scene = build_scene(systems.ALL[name]())
+    layout = arrange_scene(scene, size)
     check(scene, layout)
     assert len(layout.routes) >= len([e for e in scene.edges if e.kind == "flow"])
     if size in ((80, 24), (120, 36)):
@@ -122,8 +122,8 @@ def test_systems_lie_well(name, size):
 
 
 def test_a_pipeline_reads_from_left_to_right():
-    scene = build(systems.pipeline_full())
-    rects = arrange(scene, (80, 24)).rects
+    scene = build_scene(systems.pipeline_full())
+    rects = arrange_scene(scene, (80, 24)).rects
     line = [rects[i] for i in ("t:8:100:in", "p:12", "o:pipe:[4711]", "p:13", "t:8:101:out")]
     assert all(a.right <= b.x for a, b in pairwise(line))
     assert len({r.middle for r in line}) == 1
@@ -132,16 +132,16 @@ def test_a_pipeline_reads_from_left_to_right():
 
 def test_what_stays_does_not_move_when_others_go():
     m = systems.pipeline_maker(("yes",), ("head", "-1"))
-    before = arrange(build(m.state), (80, 24))
+    before = arrange_scene(build_scene(m.state), (80, 24))
     m.add(systems.Exited, pid=13)
     m.add(systems.Reaped, pid=13, by=11)
-    scene = build(m.state)
-    after = arrange(scene, (80, 24), before)
+    scene = build_scene(m.state)
+    after = arrange_scene(scene, (80, 24), before)
     assert after.rects["p:11"] == before.rects["p:11"]
     assert after.rects["p:12"] == before.rects["p:12"]
     m.t += 10
     m.add(systems.Exited, pid=12)
-    last = arrange(build(m.state), (80, 24), after)
+    last = arrange_scene(build_scene(m.state), (80, 24), after)
     assert "p:13" not in last.rects
     assert last.rects["p:11"] == before.rects["p:11"]
 
@@ -152,17 +152,19 @@ def test_what_stays_does_not_move_when_others_come():
     for pid in (2, 3):
         m.fork(1, pid, f"cc{pid}")
     m.wait(1, "wait4")
-    before = arrange(build(m.state), (160, 40))
+    before = arrange_scene(build_scene(m.state), (160, 40))
     m.fork(3, 8, "as")
     m.fork(1, 9, "ld")
-    after = arrange(build(m.state), (160, 40), before)
+    after = arrange_scene(build_scene(m.state), (160, 40), before)
     assert {i: after.rects[i] for i in before.rects} == before.rects
     assert "p:9" in after.rects
 
 
 def test_amounts_and_words_are_drawn():
-    scene = build(systems.pipeline_full())
-    text = "\n".join("".join(t for t, _ in row) for row in paint(scene, arrange(scene, (120, 30))))
+    scene = build_scene(systems.pipeline_full())
+    text = "\n".join(
+        "".join(t for t, _ in row) for row in paint_scene(scene, arrange_scene(scene, (120, 30)))
+    )
     assert "62,029/65,536" in text
     assert "full" in text
     assert "█" in text
@@ -172,8 +174,10 @@ def test_amounts_and_words_are_drawn():
 def test_a_queue_that_holds_something_is_never_drawn_empty():
     m = systems.pipeline_maker(("cat",), ("wc",))
     m.level(systems.pipe(4711), 1)
-    scene = build(reduce_all(m.events))
-    text = "\n".join("".join(t for t, _ in row) for row in paint(scene, arrange(scene, (80, 24))))
+    scene = build_scene(reduce_all(m.events))
+    text = "\n".join(
+        "".join(t for t, _ in row) for row in paint_scene(scene, arrange_scene(scene, (80, 24)))
+    )
     assert text.count("█") == 1
 
 
@@ -200,8 +204,8 @@ def test_however_large_a_system_is_the_work_for_its_picture_is_bounded(processes
     opened: frozenset[str] = frozenset()
     layout, level = None, 0
     for moment in (state, other, state, other):
-        scene = build(moment, size=size, level=level, opened=opened)
-        layout, level = arrange(scene, size, layout), scene.level
+        scene = build_scene(moment, size=size, level=level, opened=opened)
+        layout, level = arrange_scene(scene, size, layout), scene.level
         assert len(scene.nodes) <= LIMIT
         assert layout.work <= WORK
         check(scene, layout)
@@ -213,7 +217,7 @@ def test_however_large_a_system_is_the_work_for_its_picture_is_bounded(processes
 def test_folding_keeps_every_process_and_joins_only_what_is_there(first, second, most, room):
     level = 0
     for scene in (first, second, first):
-        folded = fold(scene, most=most, room=room, level=level)
+        folded = fold_scene(scene, most=most, room=room, level=level)
         level = folded.level
         ids = {n.id for n in folded.nodes}
         assert len(ids) == len(folded.nodes) <= len(scene.nodes)
@@ -232,14 +236,14 @@ def test_what_is_folded_does_not_unfold_and_fold_by_turns():
     levels = set()
     level = 0
     for number in [30, 29, 31, 30, 28, 31]:
-        scene = build(crowd(number, 0), size=(60, 10), level=level)
+        scene = build_scene(crowd(number, 0), size=(60, 10), level=level)
         level = scene.level
         levels.add(level)
     assert len(levels) == 1
 
 
 def test_a_chain_of_many_stages_stays_a_chain():
-    scene = build(systems.pipeline_maker(*[("cat",)] * 12).state, size=(80, 10))
+    scene = build_scene(systems.pipeline_maker(*[("cat",)] * 12).state, size=(80, 10))
     assert sum(n.kind == "process" for n in scene.nodes) == 13
     assert not [n for n in scene.nodes if n.kind == "group"]
 
@@ -257,15 +261,15 @@ def test_a_make_folds_by_what_its_processes_do():
         m.fork(pid + 1, pid + 3, "as")
         m.close(pid + 3, 4)
         m.close(pid + 1, 3, 4)
-    titles = [n.title for n in build(m.state, size=(80, 10)).nodes]
+    titles = [n.title for n in build_scene(m.state, size=(80, 10)).nodes]
     assert sorted(titles) == ["as x16", "cc1 x16", "gcc x16", "make", "pipe x16", "sh x16"]
 
 
 def test_places_that_were_left_by_others_are_given_up_when_the_rest_would_have_to_be_scrolled_to():
     size = (60, 6)
-    crowded = arrange(build(systems.client_server(9), most=99), size)
+    crowded = arrange_scene(build_scene(systems.client_server(9), most=99), size)
     assert crowded.extent[1] > size[1]
-    late = arrange(build(systems.pipeline_full()), size, crowded)
+    late = arrange_scene(build_scene(systems.pipeline_full()), size, crowded)
     assert late.extent[1] == size[1]
 
 

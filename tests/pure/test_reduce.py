@@ -82,7 +82,7 @@ def piped(cloexec=False):
 
 
 def ends(state, key="pipe:[1]"):
-    return {(h.pid, h.fd, h.mode) for h in query.holders(state).get(key, ())}
+    return {(h.pid, h.fd, h.mode) for h in query.list_holders(state).get(key, ())}
 
 
 def test_pipe_before_fork_gives_both_processes_both_ends():
@@ -282,7 +282,7 @@ def test_waiting_until_the_call_returns():
             ),
         ]
     )
-    wait = wait_of(state, 10, query.holders(state))
+    wait = wait_of(state, 10, query.list_holders(state))
     assert wait is not None
     assert describe_wait(state, wait) == "read(3) on P1, empty"
     assert wait.waker_pids == (10,)
@@ -301,7 +301,7 @@ def test_full_is_said_with_pages_when_the_pipe_is_short_of_its_capacity():
             Sample(t=2.0, levels=(level,)),
         ]
     )
-    wait = wait_of(state, 10, query.holders(state))
+    wait = wait_of(state, 10, query.list_holders(state))
     assert wait is not None
     assert explain_wait(state, wait) == "full: 62,029 B in 16 of 16 pages"
     assert [t.tid for t in query.blocked_writers(state, "pipe:[1]")] == [10]
@@ -453,13 +453,13 @@ def test_semaphore_value_and_waiters_over_operations():
         10,
         "wait",
     )
-    assert [t.tid for t in query.waiters(state, "sem:1:2:0")] == [11]
+    assert [t.tid for t in query.list_waiters(state, "sem:1:2:0")] == [11]
     wait = wait_of(state, 11)
     assert wait is not None
     assert describe_wait(state, wait) == "sem_wait on M1, 0, taken by sh[10]"
     state = reduce_all([op("post", 0, 10, 4.0), op("acquired", None, 11, 4.1)], state)
     assert state.semaphores["sem:1:2:0"].last_pid == 11
-    assert not query.waiters(state, "sem:1:2:0")
+    assert not query.list_waiters(state, "sem:1:2:0")
 
 
 def test_sampled_semaphore_value_wins_over_the_computed_one():
@@ -569,9 +569,9 @@ def test_the_way_from_a_descriptor_to_its_object():
             Forked(t=2.0, pid=11, parent=10, by=10),
         ]
     )
-    row = state.descriptor(11, 7)
+    row = state.find_descriptor(11, 7)
     assert row.ofd == 3
-    assert state.description(11, 7) is state.description_of(row) is state.open_files[3]
+    assert state.find_description(11, 7) is state.description_of(row) is state.open_files[3]
     assert state.object_at(11, 7) is state.object_of(state.open_files[3]) is state.objects[PIPE.key]
     assert state.object_key_at(11, 7) == PIPE.key
     assert state.object_keys_of(11) == {TTY.key, PIPE.key}
@@ -597,7 +597,10 @@ def test_the_way_from_a_descriptor_to_its_object():
 def test_the_way_ends_where_nothing_is_known(pid, fd):
     state = reduce_all(piped())
     assert (
-        state.descriptor(pid, fd) is state.description(pid, fd) is state.object_at(pid, fd) is None
+        state.find_descriptor(pid, fd)
+        is state.find_description(pid, fd)
+        is state.object_at(pid, fd)
+        is None
     )
     assert state.object_key_at(pid, fd) == ""
     assert state.object_of(None) is state.description_of(None) is None

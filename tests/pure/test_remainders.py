@@ -36,10 +36,10 @@ class Made:
         self.kind, self.blocks, self.least, self.control = kind, blocks, least, control
         self.forgotten: list[int] = []
 
-    def file(self, fd: int) -> File:
+    def read_file(self, fd: int) -> File:
         return File(self.kind, self.blocks, self.least)
 
-    def words(self, address: int, count: int) -> tuple[int, ...]:
+    def read_words(self, address: int, count: int) -> tuple[int, ...]:
         message = (*MESSAGE[:4], self.control, 64)
         found = {0x900: PIECES, 0x800: message, 0x838: (30,)}.get(address, ())
         return found[:count]

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipcviz.cli.check import check
-from ipcviz.scenario import ScenarioError, find, load, load_all
+from ipcviz.scenario import ScenarioError, find_scenario, load_all, load_scenario
 from ipcviz.scenario.lines import key_lines, line_of
 from ipcviz.scenario.loader import TOPICS, shipped_folder
 from ipcviz.scenario.reasons import find_phrases
@@ -81,17 +81,17 @@ def wrong(folder, old, new):
     assert GOOD.count(old) == 1, f"{old!r} must be there once"
     (folder / "scenario.toml").write_text(GOOD.replace(old, new))
     with pytest.raises(ScenarioError) as caught:
-        load(folder)
+        load_scenario(folder)
     return caught.value.message
 
 
 def test_a_good_one_is_read_whole(folder):
-    scenario = load(folder)
+    scenario = load_scenario(folder)
     assert scenario.name == "two"
     assert scenario.folder == folder
     assert scenario.default_variant == "sh"
     assert scenario.variants["sh"].command == ("sh", "{here}/talk.sh", "{times}")
-    assert scenario.sources("sh") == (folder / "talk.sh",)
+    assert scenario.list_sources("sh") == (folder / "talk.sh",)
     assert [step.when.kind for step in scenario.story] == ["call", "call"]
     assert not scenario.shipped
 
@@ -244,31 +244,31 @@ def test_the_first_of_several_mistakes_is_said_and_the_others_counted(folder):
         GOOD.replace("minutes", "minuts").replace('answer = "so"', "answer = 1")
     )
     with pytest.raises(ScenarioError, match=r":5: 'minuts' is not .* \(2 more\.\)"):
-        load(folder)
+        load_scenario(folder)
 
 
 def test_what_is_no_file_or_no_text(folder, tmp_path):
     with pytest.raises(ScenarioError, match=r"There is no scenario\.toml in"):
-        load(tmp_path)
+        load_scenario(tmp_path)
     (folder / "scenario.toml").write_bytes(b'title = "a"\nsummary = "\xff"\n')
     with pytest.raises(ScenarioError, match=":2: This line is not UTF-8"):
-        load(folder)
+        load_scenario(folder)
     (folder / "scenario.toml").write_text(f"minutes = {'1' * 5000}\n")
     with pytest.raises(ScenarioError, match=":1: A number in it has more digits"):
-        load(folder)
+        load_scenario(folder)
     (folder / "scenario.toml").unlink()
     (folder / "scenario.toml").mkdir()
     with pytest.raises(ScenarioError, match="can't be read: Is a directory"):
-        load(folder)
+        load_scenario(folder)
 
 
 def test_found_by_name_by_topic_and_by_path(folder, monkeypatch):
-    assert find("sleep-race").shipped
-    assert find("signals/sleep-race").name == "sleep-race"
-    assert find(str(folder)).name == "two"
-    assert find(folder / "scenario.toml").name == "two"
+    assert find_scenario("sleep-race").shipped
+    assert find_scenario("signals/sleep-race").name == "sleep-race"
+    assert find_scenario(str(folder)).name == "two"
+    assert find_scenario(folder / "scenario.toml").name == "two"
     monkeypatch.chdir(folder)
-    assert find(".").name == "two"
+    assert find_scenario(".").name == "two"
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_found_by_name_by_topic_and_by_path(folder, monkeypatch):
 )
 def test_what_is_not_found_is_said(name, says):
     with pytest.raises(ScenarioError) as caught:
-        find(name)
+        find_scenario(name)
     assert says in caught.value.message
     assert "\n" not in caught.value.message
 
@@ -303,7 +303,7 @@ def test_the_shipped_ones_are_sound():
         assert scenario.questions, "a story asks at least one question"
         assert len(scenario.story) > 5
         for name in scenario.variants:
-            assert scenario.sources(name)
+            assert scenario.list_sources(name)
 
 
 def test_lines_of_everything_that_toml_can_say():
@@ -361,7 +361,7 @@ def test_no_damage_to_the_file_gives_anything_but_a_sentence(tmp_path_factory, s
     (place / "talk.sh").write_text("")
     (place / "scenario.toml").write_text(GOOD[:start] + put + GOOD[start + length :])
     try:
-        load(place)
+        load_scenario(place)
         said = None
     except ScenarioError as error:
         said = error.message
@@ -381,7 +381,7 @@ def test_the_manuals_example_is_right(tmp_path):
     text = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text()
     for language, name in (("toml", "scenario.toml"), ("sh", "talk.sh")):
         (tmp_path / name).write_text(re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)[1])
-    assert [step.id for step in load(tmp_path).story] == ["pipe", "said", "eof"]
+    assert [step.id for step in load_scenario(tmp_path).story] == ["pipe", "said", "eof"]
 
 
 PLAN = """
@@ -401,7 +401,7 @@ run until call=write on="the pipe" of=cat
 
 def test_a_schedule_is_read(folder):
     (folder / "scenario.toml").write_text(GOOD + PLAN)
-    plan = load(folder).schedules["first"]
+    plan = load_scenario(folder).schedules["first"]
     assert plan.title == "the cat comes first"
     assert plan.settings == {"times": 2}
 
@@ -432,7 +432,7 @@ def test_what_is_wrong_with_a_schedule(folder, old, new, words):
     assert old in PLAN
     (folder / "scenario.toml").write_text(GOOD + PLAN.replace(old, new))
     with pytest.raises(ScenarioError) as caught:
-        load(folder)
+        load_scenario(folder)
     assert words in caught.value.message
     assert "scenario.toml:" in caught.value.message
 
@@ -440,7 +440,7 @@ def test_what_is_wrong_with_a_schedule(folder, old, new, words):
 def test_words_of_the_screen_are_taken_for_names_and_said_to_be_old(folder):
     file = folder / "scenario.toml"
     file.write_text(GOOD.replace("result = 0 }", 'because = ["no writer*", "empty"] }'))
-    assert find_phrases(load(folder)) == (("'eof'", "no writer*", ("no-writer",)),)
+    assert find_phrases(load_scenario(folder)) == (("'eof'", "no writer*", ("no-writer",)),)
     done = CliRunner().invoke(check, [str(folder)])
     assert done.exit_code == 0
     assert (

@@ -12,7 +12,7 @@ import pytest
 
 from ipcviz.scenario import ScenarioError, compile, kept, launch, plans, workplace
 from ipcviz.scenario.format import Scenario
-from ipcviz.scenario.loader import find
+from ipcviz.scenario.loader import find_scenario
 
 replace = msgspec.structs.replace
 
@@ -27,7 +27,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scenario(source: Path) -> Scenario:
-    shipped = find("sleep-race")
+    shipped = find_scenario("sleep-race")
     variant = replace(shipped.variants["c"], build={"a": ("a.c",)}, flags=("-lm",))
     return replace(shipped, folder=source, variants={"c": variant})
 
@@ -58,25 +58,25 @@ def compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Compiler:
 
 
 def test_programs_are_compiled_once_and_kept(scenario, compiler, tmp_path):
-    made = compile.build(scenario, "c", tmp_path)
+    made = compile.build_programs(scenario, "c", tmp_path)
     assert made.parent == tmp_path / "cache"
     assert (made / "a").read_text().endswith(" ./a.c -lm"), "flags behind the sources"
     assert os.access(made / "a", os.X_OK)
     assert os.listdir(made) == ["a"], "nothing half made is left"
-    assert compile.build(scenario, "c", tmp_path) == made
+    assert compile.build_programs(scenario, "c", tmp_path) == made
     assert compiler.calls == 1
 
 
 @pytest.mark.parametrize("change", ["source", "header", "flags"])
 def test_programs_are_compiled_anew_when_they_could_differ(scenario, compiler, tmp_path, change):
-    made = compile.build(scenario, "c", tmp_path)
+    made = compile.build_programs(scenario, "c", tmp_path)
     if change == "source":
         (scenario.folder / "a.c").write_text("int main(void) { return 1; }\n")
     elif change == "header":
         (scenario.folder / "a.h").touch()
     else:
         scenario.variants["c"] = replace(scenario.variants["c"], flags=("-lrt",))
-    assert compile.build(scenario, "c", tmp_path) != made
+    assert compile.build_programs(scenario, "c", tmp_path) != made
     assert compiler.calls == 2
 
 
@@ -84,33 +84,33 @@ def test_without_a_cache_the_spare_folder_takes_them(scenario, compiler, tmp_pat
     monkeypatch.setattr(compile, "cache_folder", lambda: None)
     spare = tmp_path / "spare"
     spare.mkdir()
-    assert compile.build(scenario, "c", spare) == spare
+    assert compile.build_programs(scenario, "c", spare) == spare
     assert (spare / "a").exists()
     foreign = tmp_path / "cache"
     foreign.mkdir()
     foreign.chmod(0o777)
     monkeypatch.setattr(compile, "cache_folder", lambda: foreign / "deeper" / "x")
     (foreign / "deeper").write_text("in the way")
-    assert compile.build(scenario, "c", spare) == spare, "it can't be made"
+    assert compile.build_programs(scenario, "c", spare) == spare, "it can't be made"
 
 
 def test_a_cache_that_others_can_write_is_not_used(scenario, compiler, tmp_path):
-    made = compile.build(scenario, "c", tmp_path / "spare")
+    made = compile.build_programs(scenario, "c", tmp_path / "spare")
     made.chmod(0o777)
     spare = tmp_path / "spare"
     spare.mkdir()
-    assert compile.build(scenario, "c", spare) == spare
+    assert compile.build_programs(scenario, "c", spare) == spare
 
 
 def test_a_variant_without_programs_needs_no_compiler(scenario, tmp_path, monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler")
     plain = replace(scenario, variants={"c": replace(scenario.variants["c"], build={})})
-    assert compile.build(plain, "c", tmp_path) == tmp_path
+    assert compile.build_programs(plain, "c", tmp_path) == tmp_path
 
 
 def failure(scenario: Scenario, spare: Path) -> str:
     with pytest.raises(ScenarioError) as caught:
-        compile.build(scenario, "c", spare)
+        compile.build_programs(scenario, "c", spare)
     return str(caught.value)
 
 
@@ -119,7 +119,7 @@ def test_why_a_program_can_not_be_compiled(scenario, compiler, tmp_path, monkeyp
     words = failure(scenario, tmp_path)
     assert "'a' of 'sleep-race' does not compile" in words
     with pytest.raises(ScenarioError) as caught:
-        compile.build(scenario, "c", tmp_path)
+        compile.build_programs(scenario, "c", tmp_path)
     assert caught.value.details == "a.c:1: error"
     compiler.raises = subprocess.TimeoutExpired("cc", 60)
     assert "took over 60 seconds" in failure(scenario, tmp_path)
@@ -134,19 +134,19 @@ def test_why_a_program_can_not_be_compiled(scenario, compiler, tmp_path, monkeyp
 
 def test_which_compiler(monkeypatch, tmp_path):
     monkeypatch.setenv("CC", f"{sys.executable} -x 'a b'")
-    assert compile.compiler() == (sys.executable, "-x", "a b")
+    assert compile.find_compiler() == (sys.executable, "-x", "a b")
     assert compile.without_compiler() == ""
     monkeypatch.setenv("CC", "'not closed")
-    assert compile.compiler() is None
+    assert compile.find_compiler() is None
     monkeypatch.delenv("CC")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert compile.without_compiler().startswith("no C compiler (cc) is installed")
 
 
 def test_what_can_be_launched(scenario, monkeypatch):
-    shell = find("fifo-gzip")
+    shell = find_scenario("fifo-gzip")
     name = next(name for name, one in shell.variants.items() if one.language == "sh")
-    with launch.prepare(shell, name) as made:
+    with launch.prepare_launch(shell, name) as made:
         assert made.variant == name
         assert Path(made.cwd).is_dir()
         assert oct(Path(made.cwd).parent.stat().st_mode)[-3:] == "700"
@@ -155,11 +155,11 @@ def test_what_can_be_launched(scenario, monkeypatch):
     assert not Path(made.cwd).parent.exists()
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ScenarioError, match=r"can't run here: .*sh is not installed"):
-        launch.prepare(shell, name).__enter__()
+        launch.prepare_launch(shell, name).__enter__()
 
 
 def test_which_variant():
-    scenario = find("sleep-race")
+    scenario = find_scenario("sleep-race")
     assert launch.choose_variant(scenario, None) == scenario.default_variant
     assert launch.choose_variant(scenario, "c") == "c"
     with pytest.raises(ScenarioError, match=r"has no variant 'cc'; it has: .*Did you mean 'c'"):
@@ -174,7 +174,7 @@ def test_no_folder_can_be_made(monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
-    with pytest.raises(ScenarioError, match="set TMPDIR"), workplace.workplace():
+    with pytest.raises(ScenarioError, match="set TMPDIR"), workplace.make_workplace():
         raise AssertionError("unreachable")
 
 
@@ -185,7 +185,7 @@ def test_a_trace_keeps_the_scenario(scenario):
 
 
 def test_a_trace_keeps_the_sources_that_are_text_and_not_huge(source):
-    scenario = replace(find("sleep-race"), folder=source)
+    scenario = replace(find_scenario("sleep-race"), folder=source)
     (source / "binary").write_bytes(b"\xff\xfe")
     (source / "huge").write_bytes(b"x" * ((1 << 20) + 1))
     (source / "large").write_bytes(b"x" * (1 << 20))
@@ -198,7 +198,7 @@ def test_a_trace_keeps_the_sources_that_are_text_and_not_huge(source):
 
 
 def test_a_schedule_by_its_name_its_title_or_its_file(tmp_path):
-    scenario = find("sleep-race")
+    scenario = find_scenario("sleep-race")
     name, plan = next(iter(scenario.schedules.items()))
     assert plans.read_schedule(name, scenario)[1] == plan
     assert plans.read_schedule(plan.title, scenario)[1] == plan
@@ -229,7 +229,7 @@ def test_a_file_that_is_no_schedule(data, words, tmp_path):
 
 
 def test_a_schedule_that_there_is_not():
-    scenario = find("sleep-race")
+    scenario = find_scenario("sleep-race")
     name = next(iter(scenario.schedules))
     with pytest.raises(ScenarioError, match=f"Did you mean '{name}'"):
         plans.read_schedule(name + "x", scenario)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.scenario import ScenarioError, allowed_values, find, read_settings
+from ipcviz.scenario import ScenarioError, allowed_values, find_scenario, read_settings
 from ipcviz.scenario.format import Parameter
-from ipcviz.scenario.parameters import as_text, read_value, settle, type_of
-from ipcviz.scenario.words import fill, names_in
+from ipcviz.scenario.parameters import as_text, read_value, settle_parameters, type_of
+from ipcviz.scenario.words import fill_placeholders, names_in
 
 
 @pytest.mark.parametrize(
@@ -55,17 +55,17 @@ def test_refused(parameter, text, says):
 
 
 def test_all_are_settled():
-    scenario = find("mmap-queue")
-    values = settle(scenario, {"order": "ring", "slots": 8})
+    scenario = find_scenario("mmap-queue")
+    values = settle_parameters(scenario, {"order": "ring", "slots": 8})
     assert values["order"] == "ring"
     assert values["slots"] == 8
     assert values["messages"] == scenario.parameters["messages"].default
     with pytest.raises(
         ScenarioError, match=r"no parameter 'slot'; it has: slots, .* Did you mean 'slots'\?"
     ):
-        settle(scenario, {"slot": "1"})
+        settle_parameters(scenario, {"slot": "1"})
     with pytest.raises(ScenarioError, match="slots can't be 'no'"):
-        settle(scenario, {"slots": False})
+        settle_parameters(scenario, {"slots": False})
 
 
 def test_set_words():
@@ -77,7 +77,7 @@ def test_set_words():
 
 def test_words_of_a_command():
     assert names_in("{here}/x {a-b} {{c}} {} { d }") == ("here", "a-b")
-    assert fill("{a}{{a}}{}-{b}", {"a": "{b}", "b": "2"}.__getitem__) == "{b}{a}{}-2"
+    assert fill_placeholders("{a}{{a}}{}-{b}", {"a": "{b}", "b": "2"}.__getitem__) == "{b}{a}{}-2"
 
 
 def test_words_for_people():

@@ -33,8 +33,18 @@ from ipcviz.model.maps import Map
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import Object, Semaphore, State
 from ipcviz.model.waits.values import Why
-from ipcviz.scenario import Label, Question, Role, Scenario, Step, Story, Variant, When, find
-from ipcviz.scenario.matching import meets
+from ipcviz.scenario import (
+    Label,
+    Question,
+    Role,
+    Scenario,
+    Step,
+    Story,
+    Variant,
+    When,
+    find_scenario,
+)
+from ipcviz.scenario.matching import meets_condition
 from ipcviz.scenario.reasons import is_because, is_phrase, reasons_of
 from ipcviz.scenario.recognise import Recognised
 
@@ -352,7 +362,7 @@ POST = SemaphoreOp(t=0, pid=CAT, tid=CAT, op="post", semaphore=SEMAPHORE, value=
     ],
 )
 def test_conditions(when, event, met):
-    assert meets(when, SHEET, CAST, event, State()) is met
+    assert meets_condition(when, SHEET, CAST, event, State()) is met
 
 
 def test_a_wait_is_matched_by_what_the_model_says_of_it():
@@ -370,7 +380,7 @@ def test_a_wait_is_matched_by_what_the_model_says_of_it():
         (When(call="read", blocked=True, fd=4), False),
         (When(call="read"), False),
     ):
-        assert meets(when, run.story.scenario, cast, waiting, after) is met
+        assert meets_condition(when, run.story.scenario, cast, waiting, after) is met
 
 
 def test_the_shipped_sleep_race_tells_both_ways():
@@ -380,7 +390,7 @@ def test_the_shipped_sleep_race_tells_both_ways():
     window = Marker(t=0, pid=SHELL, tid=SHELL, text="between alarm and pause")
     paused = Waiting(t=0, pid=SHELL, tid=SHELL, call="pause")
     signalled = SignalDelivered(t=0, pid=SHELL, tid=SHELL, signo=signal.SIGALRM)
-    sheet = find("sleep-race")
+    sheet = find_scenario("sleep-race")
     ids = [step.id for step in sheet.story]
     in_time, too_late = Run(sheet), Run(sheet)
     in_time(LAUNCHED, setting, alarm, window, paused, signalled, Exited(t=0, pid=SHELL))

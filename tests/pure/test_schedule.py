@@ -11,11 +11,11 @@ from ipcviz.model.steps.schedule import (
     GivenNames,
     Recorder,
     ScheduleError,
-    breakpoint_words,
+    format_breakpoint,
     parse_schedule,
 )
 from ipcviz.model.steps.scheduler import Scheduler
-from ipcviz.narrate.steps import awaited_words
+from ipcviz.narrate.steps import describe_awaited
 from tests import stepped
 
 
@@ -37,7 +37,7 @@ class Run_:
         """Do what the schedule wants until it only waits, is done or has been departed from."""
         for _ in range(most):
             assert not self.scheduler.is_busy(self.state)
-            move = self.scheduler.take_move(self.state, self.names)
+            move = self.scheduler.pop_move(self.state, self.names)
             if move.command is None:
                 return move
             self.session.send(move.command)
@@ -146,7 +146,7 @@ def test_one_that_is_blocked_is_waited_for_and_that_is_said():
     run = Run_(stepped.pair(), "1 to write\n1.1 until blocked\n1.1 exit_group")
     move = run.go()
     assert move.waits == "1.1 to exit_group, but it is blocked in read"
-    assert awaited_words(run.state, move) == f"{move.waits}: empty"
+    assert describe_awaited(run.state, move) == f"{move.waits}: empty"
     assert not move.done
     assert not move.departed
 
@@ -222,7 +222,7 @@ def test_a_step_by_hand_follows_the_schedule_or_leaves_it():
     run.drain()
     assert run.scheduler.place == 1
     assert run.scheduler.left == ""
-    run.session.send(run.scheduler.take_move(run.state).command)
+    run.session.send(run.scheduler.pop_move(run.state).command)
     run.drain()
     run.scheduler.step_by_hand(61, run.state)
     assert "take turns" in run.scheduler.left
@@ -233,7 +233,7 @@ def test_a_breakpoint_is_written_as_it_is_read():
     run.go()
     key = run.session.programs[60][2].on
     point = Breakpoint(call="write", object=key, pid=60, condition="full")
-    words = breakpoint_words(point, run.state, run.names)
+    words = format_breakpoint(point, run.state, run.names)
     assert words == "call=write on=P1 of='the writer' is=full"
     run.scheduler = Scheduler(parse_schedule(f"run until {words}"))
-    assert run.scheduler.take_move(run.state, run.names).command == RunUntil(until=(point,))
+    assert run.scheduler.pop_move(run.state, run.names).command == RunUntil(until=(point,))

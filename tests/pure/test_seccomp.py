@@ -5,7 +5,15 @@ import struct
 import pytest
 
 from ipcviz.kernel.arch import AARCH64, X86_64, call_numbers
-from ipcviz.kernel.seccomp import FORBIDDEN, MARK, RET_ALLOW, RET_TRACE, build, build_strict, meets
+from ipcviz.kernel.seccomp import (
+    FORBIDDEN,
+    MARK,
+    RET_ALLOW,
+    RET_TRACE,
+    build_filter,
+    build_strict,
+    is_condition_met,
+)
 from ipcviz.tracer.calls.table import CONDITIONS, DATA, FULL_CONDITIONS, STRUCTURAL
 
 MARKED = RET_TRACE | MARK
@@ -35,7 +43,7 @@ def run(program, arch_code, number, args=(0,) * 6):
 
 @pytest.mark.parametrize("arch", [X86_64, AARCH64], ids=lambda a: a.machine)
 def test_structural_calls_are_marked_and_data_calls_are_not(arch):
-    program = build(arch, STRUCTURAL, CONDITIONS)
+    program = build_filter(arch, STRUCTURAL, CONDITIONS)
     numbers = call_numbers(arch.table)
     always = (7, 0xFFFF, 5, 3, 2, 1)
     for name in STRUCTURAL:
@@ -48,7 +56,7 @@ def test_structural_calls_are_marked_and_data_calls_are_not(arch):
 
 
 def test_calls_of_another_architecture_pass():
-    program = build(X86_64, STRUCTURAL, CONDITIONS)
+    program = build_filter(X86_64, STRUCTURAL, CONDITIONS)
     assert run(program, 0x40000003, call_numbers("x86_64")["close"]) == RET_ALLOW
 
 
@@ -69,14 +77,14 @@ def test_calls_of_another_architecture_pass():
     ],
 )
 def test_conditions(name, args, marked):
-    program = build(X86_64, STRUCTURAL, CONDITIONS)
+    program = build_filter(X86_64, STRUCTURAL, CONDITIONS)
     padded = tuple(args) + (0,) * (6 - len(args))
     expected = MARKED if marked else RET_ALLOW
     assert run(program, X86_64.audit, call_numbers("x86_64")[name], padded) == expected
 
 
 def test_every_jump_stays_inside_the_program():
-    program = build(X86_64, {**STRUCTURAL, **DATA}, CONDITIONS)
+    program = build_filter(X86_64, {**STRUCTURAL, **DATA}, CONDITIONS)
     code = list(struct.iter_unpack("=HBBI", program))
     assert len(code) < 4096, "BPF_MAXINSNS"
     for index, (op, true, false, _) in enumerate(code):
@@ -99,11 +107,11 @@ def test_every_jump_stays_inside_the_program():
 )
 def test_in_full_mode_private_mappings_of_files_are_marked_but_not_the_linkers(flags, prot, marked):
     args = (0, 4096, prot, flags, 3, 0)
-    program = build(X86_64, STRUCTURAL, FULL_CONDITIONS)
+    program = build_filter(X86_64, STRUCTURAL, FULL_CONDITIONS)
     assert run(program, X86_64.audit, call_numbers("x86_64")["mmap"], args) == (
         MARKED if marked else RET_ALLOW
     )
-    assert any(meets(condition, args) for condition in FULL_CONDITIONS["mmap"]) == marked
+    assert any(is_condition_met(condition, args) for condition in FULL_CONDITIONS["mmap"]) == marked
 
 
 STRICT = {"read", "write", "exit", "rt_sigreturn"}

@@ -15,10 +15,10 @@ from ipcviz.model.mechanisms.semaphores import OLDER, SAMPLED, UNSEEN
 from ipcviz.model.mechanisms.system_v import first_blocked, parse_operations
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import Hold, Semaphore, State
-from ipcviz.model.waits.circles import circle, circles
+from ipcviz.model.waits.circles import find_circle, list_circles
 from ipcviz.model.waits.lookup import Lookup
 from ipcviz.model.waits.rules import find_wait
-from ipcviz.narrate import holding_words, narrate
+from ipcviz.narrate import describe_holding, narrate
 from ipcviz.narrate.waits import explain_wait
 
 LOCK = ev.SemaphoreInfo(key="sem:1:2:0", kind="unnamed", object="1:2")
@@ -114,7 +114,7 @@ def test_what_is_posted_by_others_is_held_by_nobody() -> None:
     state = after(op(0.1, "init", 10, initial=0), op(0.2, "post", 10, 0), op(0.3, "wait", 11, 1))
     found = state.semaphores[LOCK.key]
     assert found.signals
-    assert holding_words(state, found) == ""
+    assert describe_holding(state, found) == ""
 
 
 def test_a_holder_that_has_ended_is_told() -> None:
@@ -125,7 +125,7 @@ def test_a_holder_that_has_ended_is_told() -> None:
         op(0.4, "wait", 12, 0),
         ev.Waiting(t=0.5, n=50, pid=12, tid=12, call="futex"),
     )
-    assert holding_words(state, state.semaphores[LOCK.key]) == "p[11] (has ended)"
+    assert describe_holding(state, state.semaphores[LOCK.key]) == "p[11] (has ended)"
     wait = find_wait(Lookup(state), 12)
     assert wait is not None
     assert (explain_wait(state, wait), wait.waker_pids) == (
@@ -137,7 +137,7 @@ def test_a_holder_that_has_ended_is_told() -> None:
 def test_what_is_not_known_of_holders_is_marked() -> None:
     older = after(op(0.2, "wait", 10, 1))
     assert older.semaphores[LOCK.key].unsure == OLDER
-    assert holding_words(older, older.semaphores[LOCK.key]) == "p[10], ?"
+    assert describe_holding(older, older.semaphores[LOCK.key]) == "p[10], ?"
     taken = op(0.2, "wait", 10, 1)
     sampled = lock(taken, ev.Coverage(t=0.3, n=30, pid=10, full=True, semaphores=False))
     assert (sampled.holds, sampled.unsure) == ((), SAMPLED)
@@ -218,19 +218,19 @@ def test_threads_that_wait_for_each_other() -> None:
         asleep(0.4, 11),
     )
     before = after(*start)
-    assert circles(before) == ()
+    assert list_circles(before) == ()
     event = asleep(0.5, 10, mutex(11))
     state = reduce(before, event)
-    assert [(one.tids, one.doubts) for one in circles(state)] == [((10, 11), ())]
-    around = circle(state, 11)
+    assert [(one.tids, one.doubts) for one in list_circles(state)] == [((10, 11), ())]
+    around = find_circle(state, 11)
     assert around is not None
     assert around.tids == (11, 10)
     told = narrate(event, before, state)
     assert told is not None
     assert told.text.endswith("; p[10] and p[11] wait for each other")
     behind = after(*start, event, asleep(0.6, 12, mutex(10)))
-    assert circle(behind, 12) is None, "it waits for one of the circle, and is no part of it"
-    assert [one.tids for one in circles(after(*start, asleep(0.5, 10, mutex(10))))] == [(10,)]
+    assert find_circle(behind, 12) is None, "it waits for one of the circle, and is no part of it"
+    assert [one.tids for one in list_circles(after(*start, asleep(0.5, 10, mutex(10))))] == [(10,)]
 
 
 def test_who_takes_a_semaphore_twice_waits_for_anybody() -> None:
@@ -246,16 +246,16 @@ def test_who_takes_a_semaphore_twice_waits_for_anybody() -> None:
     wait = find_wait(Lookup(state), 10)
     assert wait is not None
     assert (explain_wait(state, wait), wait.waker_pids) == ("0, taken by itself", ())
-    assert circles(state) == ()
+    assert list_circles(state) == ()
 
 
 def test_no_circle_where_others_could_let_one_go_on() -> None:
     first = (op(0.1, "init", 10, initial=2), op(0.2, "wait", 10, 2), op(0.2, "wait", 12, 1))
     waits = (op(0.3, "wait", 11, 0), asleep(0.4, 11), asleep(0.5, 10, mutex(11)))
-    assert circles(after(*first, *waits)) == (), "12 holds it too, and runs"
-    assert circles(after(*first, *waits, asleep(0.6, 12, mutex(11)))) != ()
+    assert list_circles(after(*first, *waits)) == (), "12 holds it too, and runs"
+    assert list_circles(after(*first, *waits, asleep(0.6, 12, mutex(11)))) != ()
     given = (op(0.1, "init", 10, initial=0), op(0.2, "post", 12, 0), op(0.25, "wait", 10, 1))
-    assert circles(after(*given, *waits)) == (), "others than its holders post it"
+    assert list_circles(after(*given, *waits)) == (), "others than its holders post it"
 
 
 def test_what_is_not_seen_of_semaphores_is_said() -> None:

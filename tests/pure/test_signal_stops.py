@@ -47,8 +47,8 @@ def test_a_signal_that_a_busy_thread_took_is_passed_on_to_the_first(
         sent = ptrace.SigInfo(signo=signo, error=0, code=0, pid=1, uid=0, address=0, value=0)
         monkeypatch.setattr(ptrace, "signal_info", lambda tid: sent)
         stops = SignalStops(context, None, None, None)  # type: ignore[arg-type]
-        assert stops.passes(process.tasks[11], signo) is passes
-        assert not stops.passes(process.tasks[10], signo)
+        assert stops.is_passed_on(process.tasks[11], signo) is passes
+        assert not stops.is_passed_on(process.tasks[10], signo)
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -81,5 +81,5 @@ def test_a_sampled_process_that_was_attached_to_may_ignore_a_signal_by_now(
             procfs, "read_status", lambda pid: SimpleNamespace(ignored=bit, caught=0)
         )
         stops = SignalStops(context, calls, None, None)  # type: ignore[arg-type]
-        stops.deliver(process.tasks[10], signal.SIGUSR1)
+        stops.deliver_signal(process.tasks[10], signal.SIGUSR1)
         assert undone == ([] if full else ["terminate"])

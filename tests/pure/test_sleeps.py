@@ -31,13 +31,13 @@ class Noted:
     def use_system_v(self, pid, semid):
         self.done.append(f"use {semid}")
 
-    def blocking(self, args):
+    def find_blocking(self, args):
         return f"sysv:{args['id']}:1" if args.get("ops") else ""
 
-    def at(self, pid, address):
+    def find_key(self, pid, address):
         return f"sem:vm:{pid}:{address}" if address else ""
 
-    def of(self, pid, tid, raw):
+    def read_futex(self, pid, tid, raw):
         self.done.append("futex")
 
     def of_wait(self, pid, name, key, watched):

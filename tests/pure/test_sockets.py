@@ -26,10 +26,10 @@ from ipcviz.model import query
 from ipcviz.model.mechanisms.sockets import CLOSED, others_of, under_way
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.model.waits.circles import circle
+from ipcviz.model.waits.circles import find_circle
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import TURN, narrate
-from ipcviz.narrate.waits import reason_words
+from ipcviz.narrate.waits import describe_reason
 from ipcviz.tracer.calls.messages import show_address
 
 replace = msgspec.structs.replace
@@ -97,9 +97,9 @@ class Story:
                 t=self.n / 10, pid=pid, tid=pid, call=call, began=self.n / 10, args=args, object=key
             )
         )
-        found = wait_of(self.state, pid, query.holders(self.state))
+        found = wait_of(self.state, pid, query.list_holders(self.state))
         assert found is not None
-        return reason_words(self.state, found), found.waker_pids
+        return describe_reason(self.state, found), found.waker_pids
 
 
 def unix(ino, detail="stream unconnected", path="", peer=0):
@@ -118,7 +118,7 @@ def inet(ino, kind="tcp socket", local="", remote="", state="", peer=0):
         key=f"socket:[{ino}]",
         kind=kind,
         ino=ino,
-        detail=kernel_sockets.describe(local, remote, state),
+        detail=kernel_sockets.describe_socket(local, remote, state),
         local=local,
         remote=remote,
         peer=f"socket:[{peer}]" if peer else "",
@@ -212,7 +212,7 @@ def test_who_both_wait_to_read_wait_for_each_other():
 def test_a_descriptor_under_way_may_come_to_anybody():
     story = passing()
     story.wait(CLIENT, "read", PIPE.key, fd=8)
-    assert not circle(story.state, CLIENT)
+    assert not find_circle(story.state, CLIENT)
 
 
 def test_tcp_bytes_wait_at_both_ends():
@@ -491,7 +491,7 @@ def test_datagrams_of_many_are_drawn_into_one_tube():
     story.open(CLIENT, 5, inet(3, "udp socket"))
     story.call(CLIENT, "sendto", "socket:[3]", ret=3, fd=5, address="127.0.0.1:53")
     story.call(CLIENT, "write", "socket:[2]", ret=4, fd=4)
-    scene = graph.build(story.state)
+    scene = graph.build_scene(story.state)
     assert {n.id for n in scene.nodes if n.kind == "socket"} == {"o:socket:[1]"}
     assert edges(scene) == {("p:12", "o:socket:[1]", False), ("o:socket:[1]", "p:11", False)}
     assert query.went_in(story.state, story.state.objects["socket:[1]"]) == (7, True)
@@ -501,7 +501,7 @@ def test_both_ways_of_connected_datagrams_are_one_tube():
     story = Story()
     story.open(SERVER, 3, inet(1, "udp socket", local="127.0.0.1:53", remote="127.0.0.1:9", peer=2))
     story.open(CLIENT, 4, inet(2, "udp socket", local="127.0.0.1:9", remote="127.0.0.1:53", peer=1))
-    (node,) = [n for n in graph.build(story.state).nodes if n.kind == "socket"]
+    (node,) = [n for n in graph.build_scene(story.state).nodes if n.kind == "socket"]
     assert len(node.gauges) == 2
 
 
@@ -521,7 +521,7 @@ def test_the_client_of_a_connection_stands_at_the_left():
             state="established",
         ),
     )
-    scene = graph.build(story.state)
+    scene = graph.build_scene(story.state)
     node = next(n for n in scene.nodes if n.kind == "socket")
     assert ("p:12", node.id, True) in edges(scene)
     assert [(g.queued, g.capacity) for g in node.gauges] == [
@@ -544,7 +544,7 @@ def test_who_waits_in_a_backlog_leads_to_the_listener():
         connecting=("socket:[2]",),
     )
     story.level(listening)
-    scene = graph.build(story.state)
+    scene = graph.build_scene(story.state)
     assert "o:socket:[2]" not in {n.id for n in scene.nodes}
     assert "o:socket:[3]" not in {n.id for n in scene.nodes}, "it leads nowhere yet"
     assert ("p:12", "o:socket:[1]", False) in edges(scene)
@@ -604,7 +604,7 @@ def test_listeners_are_looked_at_again_for_a_new_connection():
 
 
 def test_a_descriptor_under_way_is_drawn():
-    nodes = {n.id: n for n in graph.build(passing().state).nodes}
+    nodes = {n.id: n for n in graph.build_scene(passing().state).nodes}
     tube = next(n for n in nodes.values() if n.kind == "socket")
     assert [(line.text, line.short) for line in tube.lines] == [
         ("1 descriptor on its way: P1", "+1 fd")

@@ -120,14 +120,16 @@ def test_a_trace_has_function_and_line_in_its_columns():
 
 def test_a_cast_names_no_folder_of_one_run():
     event = msgspec.structs.replace(located(), file="/tmp/ipcviz-abcd1234/queue.c")
-    assert Names().tell(event).file == "/tmp/ipcviz/queue.c"
+    assert Names().rename_event(event).file == "/tmp/ipcviz/queue.c"
 
 
 # The picture.
 
 
 def rows_in_box(state):
-    node = next(node for node in graph.build(state, size=(100, 20)).nodes if node.id == "p:10")
+    node = next(
+        node for node in graph.build_scene(state, size=(100, 20)).nodes if node.id == "p:10"
+    )
     return [line.text for line in node.lines]
 
 
@@ -160,14 +162,14 @@ def view_of(state):
     session, clock = fakes.FakeSession(), fakes.FrozenClock()
     feed = Feed(session, clock)
     feed.state = state
-    return feed.view().select(10, "")
+    return feed.make_view().select(10, "")
 
 
 def panel_rows(state, texts=None, width=60, **how):
     panel = SourcePanel()
     panel.texts = texts or Texts(**how)
     view = view_of(state)
-    return panel.title_of(view), [row.text for row in panel.build(view, width)]
+    return panel.title_of(view), [row.text for row in panel.build_rows(view, width)]
 
 
 def test_the_panel_has_the_whole_file_with_its_line_marked():

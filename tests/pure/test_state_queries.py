@@ -36,7 +36,7 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.model import query
-from ipcviz.model.addresses import plain
+from ipcviz.model.addresses import unmap_address
 from ipcviz.model.mechanisms import memory, notifiers, queues
 from ipcviz.model.mechanisms.futexes import asleep_on
 from ipcviz.model.mechanisms.semaphores import UNSEEN
@@ -45,8 +45,8 @@ from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import CallInProgress, State
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.visible import is_visible
-from ipcviz.model.waits.rules import explain
-from ipcviz.narrate.waits import detail_words
+from ipcviz.model.waits.rules import explain_waiting
+from ipcviz.narrate.waits import describe_detail
 from tests import fakes
 from tests import picture_states as systems
 from tests.told import did
@@ -80,12 +80,12 @@ def test_a_mapping_is_a_connection_with_its_object():
         did("mmap", Mapped(start=0x1000, length=4096, object=FILE, prot="rw-", shared=False)),
         did("mmap", Mapped(start=0x1000, length=4096, object=FILE, prot="-w-"), by=13),
     )
-    links = {link.pid: link for link in query.links(state) if link.object == FILE.key}
+    links = {link.pid: link for link in query.list_links(state) if link.object == FILE.key}
     assert (links[12].reads, links[12].writes, links[12].fds) == (True, False, (5,))
     assert (links[13].reads, links[13].writes, links[13].mapped) == (False, True, True)
     gone = after(state, Exited(t=10, pid=13))
-    assert [link.pid for link in query.links(gone) if link.object == FILE.key] == [12]
-    pipe = {link.pid: link for link in query.links(state) if link.object == P.key}
+    assert [link.pid for link in query.list_links(gone) if link.object == FILE.key] == [12]
+    pipe = {link.pid: link for link in query.list_links(state) if link.object == P.key}
     assert (pipe[12].reads, pipe[12].writes, pipe[12].fds) == (True, True, (3, 4))
 
 
@@ -210,15 +210,15 @@ def test_who_uses_a_system_v_queue():
     info = ObjectInfo(key=key, kind="message queue", path="msg 3", ino=3)
     state = after(shell(), did("msgget", Uses(object=info), ret=3))
     state = after(state, did("msgsnd", by=13, object=key, id=3, count=5))
-    assert queues.uses(state, key) == (12, 13)
+    assert queues.list_users(state, key) == (12, 13)
     assert state.objects[key].bytes_in == 5
     state = after(state, did("msgrcv", by=13, object=key, id=3, ret=5))
     assert state.objects[key].bytes_out == 5
-    assert queues.uses(after(state, Exited(t=10, pid=12)), key) == (13,)
+    assert queues.list_users(after(state, Exited(t=10, pid=12)), key) == (13,)
     removed = after(
         state, did("msgctl", NameRemoved(path="", object=key), object=key, cmd="IPC_RMID")
     )
-    assert queues.uses(removed, key) == ()
+    assert queues.list_users(removed, key) == ()
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def with_notifier(name: str, *events, **facts) -> State:
 )
 def test_what_a_notifier_holds(name, facts, words):
     state = with_notifier(name, **facts)
-    assert notifiers.holds(state, state.objects[f"anon:{name}"], 10.0) == words
+    assert notifiers.describe_content(state, state.objects[f"anon:{name}"], 10.0) == words
 
 
 PENDING = Sample(t=9.6, processes=(ProcessSample(pid=12, state="S", name="sh", pending=1 << 9),))
@@ -294,7 +294,7 @@ PENDING = Sample(t=9.6, processes=(ProcessSample(pid=12, state="S", name="sh", p
 )
 def test_what_is_ready_to_be_read(name, facts, events, is_ready):
     state = with_notifier(name, *events, **facts)
-    assert notifiers.ready(state, 12, state.objects[f"anon:{name}"], "r") is is_ready
+    assert notifiers.is_ready(state, 12, state.objects[f"anon:{name}"], "r") is is_ready
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_what_is_ready_to_be_read(name, facts, events, is_ready):
 def test_whether_a_pipe_is_ready(queued, writable, events, is_ready):
     level = Level(object=P.key, queued=queued, writable=writable)
     state = after(shell(), Sample(t=9.5, levels=(level,)))
-    assert notifiers.ready(state, 12, state.objects[P.key], events) is is_ready
+    assert notifiers.is_ready(state, 12, state.objects[P.key], events) is is_ready
 
 
 # Futexes.
@@ -486,8 +486,8 @@ def test_reduce_all_is_reduce_one_after_the_other():
 
 
 def test_an_address_as_the_other_end_may_know_it():
-    assert plain("[::ffff:127.0.0.1]:80") == "127.0.0.1:80"
-    assert plain("[::1]:80") == "[::1]:80"
+    assert unmap_address("[::ffff:127.0.0.1]:80") == "127.0.0.1:80"
+    assert unmap_address("[::1]:80") == "[::1]:80"
 
 
 @pytest.mark.parametrize(
@@ -504,5 +504,5 @@ def test_which_children_are_waited_for(count, words):
         Forked(t=9.0 + k / 100, pid=20 + k, parent=13, by=13, name=f"c{k}") for k in range(count)
     ]
     state = after(shell(), *born)
-    wait = explain(state, state.threads[13], CallInProgress("wait4", args={"pid": -1}))
-    assert detail_words(state, wait) == words
+    wait = explain_waiting(state, state.threads[13], CallInProgress("wait4", args={"pid": -1}))
+    assert describe_detail(state, wait) == words

@@ -161,15 +161,15 @@ def test_a_pending_signal_comes_before_the_call_unless_it_is_blocked_or_ignored(
 
 def test_a_short_wait_that_is_repeated_is_no_turn():
     waits = ShortWaits()
-    assert not waits.passes(35, 0x1000), "the first time it is an operation like all others"
+    assert not waits.count_wait(35, 0x1000), "the first time it is an operation like all others"
     waits.begin_step()
-    assert [waits.passes(35, 0x1000) for _ in range(MOST_SHORT_WAITS + 1)] == [
+    assert [waits.count_wait(35, 0x1000) for _ in range(MOST_SHORT_WAITS + 1)] == [
         True
     ] * MOST_SHORT_WAITS + [False]
     assert waits.repeated == MOST_SHORT_WAITS + 1
     waits.begin_step()
-    assert waits.passes(35, 0x1000), "the next step has as many"
-    assert not waits.passes(35, 0x2000), "another place"
-    assert not waits.passes(7, 0x1000), "another call"
+    assert waits.count_wait(35, 0x1000), "the next step has as many"
+    assert not waits.count_wait(35, 0x2000), "another place"
+    assert not waits.count_wait(7, 0x1000), "another call"
     waits.clear()
-    assert not waits.passes(35, 0x1000), "it has done something else meanwhile"
+    assert not waits.count_wait(35, 0x1000), "it has done something else meanwhile"

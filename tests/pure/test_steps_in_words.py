@@ -22,7 +22,7 @@ from ipcviz.events import (
 )
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
-from ipcviz.narrate import NOISE, STEP, TURN, Outcomes, intention, narrate, stands
+from ipcviz.narrate import NOISE, STEP, TURN, Outcomes, describe_intention, describe_stand, narrate
 from tests import fakes, stepped
 from tests import picture_states as systems
 
@@ -85,25 +85,25 @@ def entry(call, pid=12, obj="", data=b"", **args):
     ],
 )
 def test_what_is_about_to_happen(poised, words):
-    assert intention(flow(), poised) == words
-    assert stands(flow(), poised) == f"is about {words}"
+    assert describe_intention(flow(), poised) == words
+    assert describe_stand(flow(), poised) == f"is about {words}"
 
 
 def test_a_signal_is_sent_to_somebody_by_name():
     event = Poised(
         t=1, pid=12, tid=12, at="entry", call="kill", args={"pid": 13, "signal": "SIGINT"}
     )
-    assert intention(flow(), event) == "to send SIGINT to gzip[13]"
+    assert describe_intention(flow(), event) == "to send SIGINT to gzip[13]"
 
 
 def test_where_one_stands_that_did_nothing_of_its_own():
     state = flow()
     assert (
-        stands(state, Poised(t=1, pid=13, tid=13, at="return", call="read"))
+        describe_stand(state, Poised(t=1, pid=13, tid=13, at="return", call="read"))
         == "stands behind its read"
     )
-    assert "just born" in stands(state, Poised(t=1, pid=13, tid=13, at="start"))
-    assert "own code" in stands(state, Poised(t=1, pid=13, tid=13, at="running"))
+    assert "just born" in describe_stand(state, Poised(t=1, pid=13, tid=13, at="start"))
+    assert "own code" in describe_stand(state, Poised(t=1, pid=13, tid=13, at="running"))
 
 
 def test_only_turns_are_in_the_log():
@@ -130,7 +130,7 @@ class Stepper:
     def drain(self):
         for event in self.session.drain():
             before, self.state = self.state, reduce(self.state, event)
-            self.outcomes.feed(event, before, self.state)
+            self.outcomes.add_event(event, before, self.state)
 
     def let(self, tid):
         self.session.send(Let(tid=tid))
@@ -174,12 +174,14 @@ def test_a_semaphore_that_is_about_to_be_used():
         ("destroy", None): "to call sem_destroy on M1 (it is 1)",
     }.items():
         at = Poised(t=1, pid=12, tid=12, at="semaphore", op=op, value=value, semaphore=fakes.LOCK)
-        assert intention(state, at) == words
+        assert describe_intention(state, at) == words
     unknown = Poised(t=1, pid=12, tid=12, at="semaphore", op="wait")
-    assert intention(State(), unknown) == "to take a semaphore: sem_wait"
+    assert describe_intention(State(), unknown) == "to take a semaphore: sem_wait"
     named = SemaphoreInfo(key="k", kind="named", name="/lock")
     assert (
-        intention(State(), Poised(t=1, pid=1, tid=1, at="semaphore", op="post", semaphore=named))
+        describe_intention(
+            State(), Poised(t=1, pid=1, tid=1, at="semaphore", op="post", semaphore=named)
+        )
         == "to post /lock"
     )
 
@@ -222,7 +224,7 @@ CALLS = [
 
 @pytest.mark.parametrize(("poised", "words"), CALLS)
 def test_calls_that_are_about_to_be_made(poised, words):
-    assert intention(flow(), poised) == f"to {words}"
+    assert describe_intention(flow(), poised) == f"to {words}"
 
 
 @pytest.mark.parametrize(
@@ -237,14 +239,14 @@ def test_calls_that_are_about_to_be_made(poised, words):
 )
 def test_whom_a_signal_is_about_to_be_sent(args, target):
     at = Poised(t=1, pid=12, tid=12, at="entry", call="kill", args={**args, "signal": "SIGINT"})
-    assert intention(flow(), at) == f"to send SIGINT to {target}"
+    assert describe_intention(flow(), at) == f"to send SIGINT to {target}"
     waits = Poised(t=1, pid=12, tid=12, at="entry", call="wait4", args={"pid": 13})
-    assert intention(flow(), waits) == "to wait for gzip[13]"
+    assert describe_intention(flow(), waits) == "to wait for gzip[13]"
 
 
 def test_a_handler_is_left_by_the_signal_that_called_it():
     state = reduce(flow(), SignalDelivered(t=1, pid=12, tid=12, signo=10, action="handler"))
-    assert intention(state, entry("rt_sigreturn")) == "to leave its handler for SIGUSR1"
+    assert describe_intention(state, entry("rt_sigreturn")) == "to leave its handler for SIGUSR1"
 
 
 @pytest.mark.parametrize(
@@ -259,7 +261,7 @@ def test_a_handler_is_left_by_the_signal_that_called_it():
 )
 def test_a_signal_that_is_about_to_act(action, words):
     at = Poised(t=1, pid=12, tid=12, at="signal", signo=3, action=action, sender=999)
-    assert intention(flow(), at) == words
+    assert describe_intention(flow(), at) == words
 
 
 def test_where_else_a_thread_may_be_held():
@@ -270,12 +272,14 @@ def test_where_else_a_thread_may_be_held():
         (Poised(t=1, pid=12, tid=12, at="start"), "to begin"),
         (Poised(t=1, pid=12, tid=12, at="running"), "to go on in its own code"),
     ):
-        assert intention(state, at) == words
+        assert describe_intention(state, at) == words
     held = Poised(t=1, pid=12, tid=12, at="return", call="read")
     sentence = narrate(held, state, reduce(state, held))
     assert sentence is not None
     assert sentence.text == "cat[12] came out of its read, and is held behind it"
-    assert stands(state, Poised(t=1, pid=12, tid=12, at="return")) == "stands behind its call"
+    assert (
+        describe_stand(state, Poised(t=1, pid=12, tid=12, at="return")) == "stands behind its call"
+    )
 
 
 def test_of_many_things_that_a_step_did_the_first_and_the_last_are_said():
@@ -291,14 +295,14 @@ def test_of_many_things_that_a_step_did_the_first_and_the_last_are_said():
     ]
     for event in events:
         before, state = state, reduce(state, event)
-        outcomes.feed(event, before, state)
+        outcomes.add_event(event, before, state)
     assert outcomes.text == (
         "cat[12]: one; cat[12]: three; gzip[13] exited with status 0: no reader of P1 is"
         " left; SIGUSR1 is pending for sh[11]"
     )
-    outcomes.feed(Held(t=3), state, state)
+    outcomes.add_event(Held(t=3), state, state)
     assert (outcomes.text, outcomes.tid) == ("", 0)
-    outcomes.feed(Settled(t=4, step=1), state, state)
+    outcomes.add_event(Settled(t=4, step=1), state, state)
     assert outcomes.text == "", "nobody was let go"
 
 
@@ -310,5 +314,5 @@ def test_of_a_step_in_which_nothing_is_to_be_seen_it_is_said_how_it_stands():
         Settled(t=2, step=1),
     ):
         before, state = state, reduce(state, event)
-        outcomes.feed(event, before, state)
+        outcomes.add_event(event, before, state)
     assert outcomes.text == "cat[12] goes on"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.events import Call
-from ipcviz.model.mechanisms.system_v_keys import FAILED_WORDS, key_words, warning_of
+from ipcviz.model.mechanisms.system_v_keys import FAILED_WORDS, describe_key, warning_of
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
 
@@ -23,13 +23,13 @@ from ipcviz.narrate import narrate
 )
 def test_a_failed_ftok(key):
     assert warning_of(key) == FAILED_WORDS
-    assert key_words(key) == "the key 0xffffffff"
+    assert describe_key(key) == "the key 0xffffffff"
 
 
 @pytest.mark.parametrize("key", [0, "0", "0x0", "/SYSV00000000 (deleted)", "msg 12"])
 def test_no_key(key):
     assert warning_of(key) == ""
-    assert key_words(key) == "no key (IPC_PRIVATE)"
+    assert describe_key(key) == "no key (IPC_PRIVATE)"
 
 
 @pytest.mark.parametrize("name", ["semget", "shmget", "msgget"])

@@ -11,7 +11,7 @@ def lines(*chunks: bytes) -> list[str]:
     terminal = Terminal()
     for chunk in chunks:
         terminal.feed(chunk)
-    return terminal.tail(100)
+    return terminal.list_last_lines(100)
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_an_escape_that_never_ends_does_not_hold_everything_back():
     terminal = Terminal()
     terminal.feed(b"\x1b]" + b"a" * 10_000)
     terminal.feed(b"\nafter\n")
-    assert terminal.tail(1) == ["after"]
+    assert terminal.list_last_lines(1) == ["after"]
 
 
 def test_what_was_dropped_is_said():
     terminal = Terminal()
     terminal.feed(b"tail\n", dropped=1_000_000)
-    assert terminal.tail(2) == ["[1,000,000 bytes were not kept]", "tail"]
+    assert terminal.list_last_lines(2) == ["[1,000,000 bytes were not kept]", "tail"]

@@ -62,7 +62,7 @@ def test_who_was_continued_does_not_stop():
         signal.raise_signal(TSTP)
         assert signals.read().stop
         signal.raise_signal(CONT)
-        signals.stop(lambda: pytest.fail("the terminal was given back"))
+        signals.stop_process(lambda: pytest.fail("the terminal was given back"))
         assert select.select([signals.fileno()], [], [], 0)[0], "it is not forgotten"
         assert signals.read() == Came(0, False, True, False)
 
@@ -87,8 +87,8 @@ def test_output_waits_for_nobody(pty):
         "the terminal that others share waits as before"
     )
     output.write("lost")
-    assert output.abandon()
-    assert not output.abandon(), "what has begun is written to its end"
+    assert output.drop_pending()
+    assert not output.drop_pending(), "what has begun is written to its end"
     output.write("\x1b[0mend")
     got = b""
     while not got.endswith(b"end"):

@@ -2,15 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipcviz.app.text import argv_text, bytes_text, clip, fit, visible, width
+from ipcviz.app.text import argv_text, bytes_text, clip_text, fit_text, make_visible, measure_width
 
 
 @pytest.mark.parametrize(
     "text", ["[/foo]", "[pid]", "/proc/[pid]/fd", "[bold]x[/bold]", "$x [on red]"]
 )
 def test_what_looks_like_markup_stays_as_it_is(text):
-    assert visible(text) == text
-    assert visible(text.encode()) == text
+    assert make_visible(text) == text
+    assert make_visible(text.encode()) == text
 
 
 @pytest.mark.parametrize(
@@ -28,38 +28,38 @@ def test_what_looks_like_markup_stays_as_it_is(text):
     ],
 )
 def test_what_is_unprintable_is_made_visible(data, shown):
-    assert visible(data) == shown
+    assert make_visible(data) == shown
 
 
 def test_lines_can_be_kept():
-    assert visible(b"a\nb\x07", newline="\n") == "a\nb\\x07"
+    assert make_visible(b"a\nb\x07", newline="\n") == "a\nb\\x07"
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60))
 def test_no_control_character_comes_through(data):
-    shown = visible(data)
+    shown = make_visible(data)
     assert shown.isprintable()
 
 
 @given(st.text(max_size=40), st.integers(0, 30), st.sampled_from(["end", "start", "middle"]))
 def test_clip_keeps_within_its_room(text, cells, where):
-    shown = clip(visible(text), cells, where=where)
-    assert width(shown) <= cells
+    shown = clip_text(make_visible(text), cells, where=where)
+    assert measure_width(shown) <= cells
 
 
 @given(st.text(max_size=40), st.integers(0, 30), st.sampled_from(["left", "right", "center"]))
 def test_fit_fills_its_room_exactly(text, cells, align):
-    assert width(fit(visible(text), cells, align)) == cells
+    assert measure_width(fit_text(make_visible(text), cells, align)) == cells
 
 
 def test_clip_shows_where_something_is_missing():
-    assert clip("abcdefgh", 5) == "abcd…"
-    assert clip("abcdefgh", 5, where="start") == "…efgh"
-    assert clip("abcdefgh", 5, where="middle") == "ab…gh"
-    assert clip("日本語", 5) == "日本…"
-    assert clip("日本語", 4) == "日…"
-    assert clip("abc", 3) == "abc"
-    assert clip("abc", 0) == ""
+    assert clip_text("abcdefgh", 5) == "abcd…"
+    assert clip_text("abcdefgh", 5, where="start") == "…efgh"
+    assert clip_text("abcdefgh", 5, where="middle") == "ab…gh"
+    assert clip_text("日本語", 5) == "日本…"
+    assert clip_text("日本語", 4) == "日…"
+    assert clip_text("abc", 3) == "abc"
+    assert clip_text("abc", 0) == ""
 
 
 def test_arguments_read_as_typed():

@@ -51,7 +51,7 @@ def test_the_end_of_a_killed_writers_trace_is_brought_back_elsewhere(tmp_path):
     (left / "t-shm").mkdir()
     writer.close()
     with TraceReader(left / "t") as found:
-        assert list(found.events()) == events
+        assert list(found.read_events()) == events
         assert found.state_at(500).n == 500
     assert sorted(file.name for file in left.iterdir()) == ["t", "t-shm", "t-wal"]
 
@@ -72,11 +72,11 @@ def test_states_are_made_while_there_is_time(tmp_path):
     events = long_session(3000)
     writer = TraceWriter(tmp_path / "t")
     writer.add(events)
-    assert writer.settle(60)
+    assert writer.wait_for_states(60)
     kept = rows_of(tmp_path / "t", "SELECT n FROM keyframes ORDER BY n")
     assert [n for (n,) in kept] == [1024, 2048]
     writer.close()
-    assert not writer.settle(0) or not writer.trouble
+    assert not writer.wait_for_states(0) or not writer.trouble
 
 
 def test_what_the_events_mean_is_kept_from_who_has_the_states(tmp_path):
@@ -87,15 +87,15 @@ def test_what_the_events_mean_is_kept_from_who_has_the_states(tmp_path):
     for event in events:
         before, state = state, reduce(state, event)
         writer.add([event])
-        writer.follow(event, before, state, moment=event.n % 3 == 0)
+        writer.add_meaning(event, before, state, moment=event.n % 3 == 0)
         moments += [event.n] if event.n % 3 == 0 else []
     first = next(iter(state.processes))
     stepped = Stepped(n=last.n + 1, t=last.t, step=1, pid=first, tid=first)
     writer.add([stepped])
-    writer.follow(stepped, state, reduce(state, stepped), {first: "sleeper"}, moment=False)
+    writer.add_meaning(stepped, state, reduce(state, stepped), {first: "sleeper"}, moment=False)
     writer.close()
     with TraceReader(tmp_path / "t") as found:
-        assert list(found.moments()) == moments
+        assert list(found.read_moments()) == moments
     assert rows_of(tmp_path / "t", "SELECT step, n, pid, tid, who FROM schedule") == [
         (1, last.n + 1, first, first, "sleeper")
     ]
@@ -122,7 +122,7 @@ def test_what_an_older_or_a_damaged_file_does_not_say(tmp_path):
         "UPDATE keyframes SET body = (SELECT body FROM keyframes WHERE n = 1024) WHERE n = 2048",
     )
     with TraceReader(path) as found:
-        assert list(found.moments()) == []
+        assert list(found.read_moments()) == []
         assert found.argv == ()
         assert found.state_at(2100).n == 2100, "from the events, past the keyframe that is wrong"
 
@@ -131,7 +131,7 @@ def test_the_event_before_a_moment(tmp_path):
     events = [Output(n=n, t=n / 10, data=b"x") for n in (1, 2, 3, 7, 8)]
     with TraceReader(write_trace(tmp_path / "t", events)) as found:
         wanted = {0.0: 0, 0.1: 1, 0.15: 1, 0.3: 3, 0.69: 3, 0.7: 7, 0.8: 8, 99.0: 8}
-        assert {t: found.before(t) for t in wanted} == wanted
+        assert {t: found.find_last_before(t) for t in wanted} == wanted
 
 
 def test_an_event_that_makes_no_sense_is_a_sentence(tmp_path, monkeypatch):
@@ -152,7 +152,7 @@ def test_events_come_while_nothing_is_written_any_more(tmp_path):
     writer.discard()
     last = writer.last
     writer.add([Held(n=last + 1, t=9.0)])
-    writer.follow(Held(n=last + 1, t=9.0), State(), State(), moment=True)
+    writer.add_meaning(Held(n=last + 1, t=9.0), State(), State(), moment=True)
     assert writer.last == last
     assert not writer.flush(1)
 
@@ -165,4 +165,4 @@ def test_who_is_far_ahead_of_the_disk_waits_and_loses_nothing(tmp_path, monkeypa
         writer.add(events[at : at + 50])
     writer.close()
     with TraceReader(tmp_path / "t") as found:
-        assert list(found.events()) == events
+        assert list(found.read_events()) == events

@@ -13,7 +13,7 @@ from ipcviz.events import Event
 from ipcviz.session.errors import SessionError
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceError, TraceReader, TraceWriter
-from ipcviz.trace.keyframes import unpack
+from ipcviz.trace.keyframes import unpack_bytes
 from tests.pure.test_trace_store import long_session, written
 
 
@@ -35,9 +35,9 @@ def refused(path, *words: str) -> None:
 def read_all(path) -> list[Event]:
     with TraceReader(path) as reader:
         reader.state_at(reader.last)
-        reader.sources()
-        reader.before(1.0)
-        return list(reader.events())
+        reader.read_sources()
+        reader.find_last_before(1.0)
+        return list(reader.read_events())
 
 
 def change(path, *statements: str) -> None:
@@ -121,7 +121,7 @@ def test_a_bomb():
     part = bytes(1 << 20)
     bomb = b"".join(packer.compress(part) for _ in range(300)) + packer.flush()
     with pytest.raises(TraceError):
-        unpack(bomb)
+        unpack_bytes(bomb)
 
 
 def test_cut_off_or_scratched_anywhere(trace):
@@ -179,7 +179,7 @@ def test_a_full_disk(tmp_path):
     writer.close()
     assert "full" in writer.trouble
     with TraceReader(tmp_path / "t") as reader:
-        kept = list(reader.events())
+        kept = list(reader.read_events())
     assert kept
     assert kept == events[: len(kept)]
 

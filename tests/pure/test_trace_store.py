@@ -40,9 +40,9 @@ def written(path: Path, events: list[Event], **options) -> Path:
 )
 def test_what_goes_in_comes_out(tmp_path, events):
     with TraceReader(written(tmp_path / "t", events)) as reader:
-        assert list(reader.events()) == events
+        assert list(reader.read_events()) == events
         assert (reader.first, reader.last) == (1, len(events))
-        assert list(reader.events(3, 5)) == events[2:5]
+        assert list(reader.read_events(3, 5)) == events[2:5]
         assert reader.argv == events[0].argv
 
 
@@ -65,7 +65,7 @@ def test_states_that_are_given_need_not_be_made(tmp_path):
     for event in events:
         state = reduce(state, event)
         writer.add([event])
-        writer.keyframe(state)
+        writer.add_keyframe(state)
     writer.close()
     keyframes = (
         sqlite3.connect(tmp_path / "t")
@@ -103,13 +103,13 @@ def test_without_keyframes_the_events_say_the_same(tmp_path):
 def test_events_without_numbers_get_some(tmp_path):
     events = [Output(t=0.1, data=b"a"), Output(t=0.2, data=b"b")]
     with TraceReader(written(tmp_path / "t", events)) as reader:
-        assert [event.n for event in reader.events()] == [1, 2]
+        assert [event.n for event in reader.read_events()] == [1, 2]
 
 
 def test_numbers_may_be_missing_where_events_were_dropped(tmp_path):
     events = [event for event in long_session(3000) if event.n % 5]
     with TraceReader(written(tmp_path / "t", events)) as reader:
-        assert list(reader.events()) == events
+        assert list(reader.read_events()) == events
         assert reader.state_at(2500).n == 2499
 
 
@@ -138,7 +138,7 @@ def test_what_was_seen_so_far_goes_to_another_file(tmp_path):
     writer.add(events[2000:])
     writer.close()
     with TraceReader(tmp_path / "copy") as reader:
-        assert list(reader.events()) == events[:2000]
+        assert list(reader.read_events()) == events[:2000]
         assert reader.meta["title"] == "so far"
     with TraceReader(tmp_path / "t") as reader:
         assert reader.last == 2500
@@ -185,10 +185,10 @@ def test_moments_are_kept(tmp_path, events, reducing):
     state = State()
     for event in [] if reducing else events:
         before, state = state, reduce(state, event)
-        writer.follow(event, before, state)
+        writer.add_meaning(event, before, state)
     writer.close()
     with TraceReader(tmp_path / "t") as reader:
-        assert list(reader.moments()) == moments_of(events)
+        assert list(reader.read_moments()) == moments_of(events)
 
 
 def test_the_schedule_is_kept_with_names_that_are_the_same_in_every_run(tmp_path):
@@ -218,7 +218,7 @@ def test_columns_answer_without_the_events(tmp_path):
             (5, 4),
         ):
             there = [event for event in samples if first <= event.n <= last]
-            assert reader.levels(first, last, 0.001) == [
+            assert reader.read_levels(first, last, 0.001) == [
                 (pytest.approx(e.t, abs=1e-6), level.object, level.queued, level.queued)
                 for e in there
                 for level in e.levels
@@ -228,23 +228,23 @@ def test_columns_answer_without_the_events(tmp_path):
                 for e in there
                 for p in e.processes
             ]
-        every = reader.levels(0, 10**9, 1e6)
+        every = reader.read_levels(0, 10**9, 1e6)
         for _, key, highest, queued in every:
             levels = [lv.queued for e in samples for lv in e.levels if lv.object == key]
             assert (highest, queued) == (max(levels), levels[-1])
         assert every
         written_out = [(event.n, len(event.data)) for event in events if isinstance(event, Output)]
-        assert list(reader.outputs()) == written_out
+        assert list(reader.read_outputs()) == written_out
         assert written_out
         for event in events:
-            assert reader.before(event.t) == event.n
-        assert reader.before(-1) == 0
-        assert reader.before(1e9) == events[-1].n
+            assert reader.find_last_before(event.t) == event.n
+        assert reader.find_last_before(-1) == 0
+        assert reader.find_last_before(1e9) == events[-1].n
 
 
 def test_what_was_found_last_before_an_event(tmp_path):
     with TraceReader(written(tmp_path / "t", fakes.pipeline())) as reader:
-        sample = next(event for event in reader.events() if isinstance(event, Sample))
+        sample = next(event for event in reader.read_events() if isinstance(event, Sample))
         late = reader.last
         levels = reader.levels_before(late, {fakes.PIPE.key, "pipe:[9]"})
         assert levels == {fakes.PIPE.key: (pytest.approx(sample.t, abs=1e-6), 62029)}
@@ -253,7 +253,7 @@ def test_what_was_found_last_before_an_event(tmp_path):
         used = reader.cpu_seconds_before(late, {12, 99})
         assert used == {12: (pytest.approx(sample.t, abs=1e-6), pytest.approx(0.25))}
         assert reader.cpu_seconds_before(sample.n, {12}) == {}
-        exits = [event.n for event in reader.events() if isinstance(event, Exited)]
+        exits = [event.n for event in reader.read_events() if isinstance(event, Exited)]
         assert reader.numbers_of({"exited"}, late, 10) == exits
         assert reader.numbers_of({"exited"}, late, 2) == exits[-2:]
         assert reader.numbers_of({"exited", "finished"}, 1, 10) == [late]
@@ -267,7 +267,7 @@ def test_what_is_kept_beside_the_events(tmp_path):
     writer.close()
     with TraceReader(path) as reader:
         assert reader.meta["of"] == "us"
-        assert reader.sources() == {"a.py": "print()"}
+        assert reader.read_sources() == {"a.py": "print()"}
         assert reader.argv == fakes.pipeline()[0].argv
 
 
@@ -281,9 +281,9 @@ def test_a_trace_is_copied_whole_while_it_goes_on(tmp_path):
     writer.add(events[20:])
     writer.close()
     with TraceReader(copy) as reader:
-        assert list(reader.events()) == events[:20]
+        assert list(reader.read_events()) == events[:20]
     with TraceReader(tmp_path / "t") as reader:
-        assert list(reader.events()) == events
+        assert list(reader.read_events()) == events
 
 
 def test_a_trace_can_not_be_copied_everywhere(tmp_path):
@@ -308,12 +308,12 @@ def test_it_can_be_read_while_it_is_written(tmp_path):
     writer.add(events[:10])
     assert writer.flush(10)
     with TraceReader(tmp_path / "t") as reader:
-        assert list(reader.events()) == events[:10]
+        assert list(reader.read_events()) == events[:10]
         for first, last in ((10, 500), (500, 2500), (2500, 4000)):
             writer.add(events[first:last])
             assert writer.flush(10)
             reader.refresh()
-            assert list(reader.events()) == events[:last]
+            assert list(reader.read_events()) == events[:last]
             assert reader.last == last
             assert reader.state_at(last - 3) == reduce_to(events, last - 3)
         writer.close()

@@ -14,17 +14,17 @@ import pytest
 import ipcviz
 from ipcviz import events as ev
 from ipcviz.events.calls import Waits
-from ipcviz.model.query import holders
+from ipcviz.model.query import list_holders
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
 from ipcviz.model.waits import rules
-from ipcviz.model.waits.circles import circles
+from ipcviz.model.waits.circles import list_circles
 from ipcviz.model.waits.lookup import Lookup
 from ipcviz.model.waits.rules import Mechanism, find_all_wakers, find_wait, wait_of
 from ipcviz.model.waits.stuck import nobody_else
 from ipcviz.model.waits.values import Doubt, Grade, Wait, Why
-from ipcviz.narrate.circles import doubt_words
-from ipcviz.narrate.waits import because_words, describe_wait
+from ipcviz.narrate.circles import describe_doubt
+from ipcviz.narrate.waits import describe_reason_clause, describe_wait
 
 A, B, C = 10, 11, 12
 PIPE = ev.ObjectInfo(key="pipe:[1]", kind="pipe", ino=1)
@@ -234,12 +234,12 @@ def test_a_wait_of_each_mechanism(
     words: str,
 ) -> None:
     state = state_of(*events)
-    wait = wait_of(state, A, holders(state))
+    wait = wait_of(state, A, list_holders(state))
     assert wait is not None
     assert wait.wakers is not None
     assert (wait.why, wait.waker_pids) == (why, wakers)
     assert {one.doubt for one in wait.wakers.doubts} == doubts
-    assert because_words(state, wait) == words
+    assert describe_reason_clause(state, wait) == words
     assert find_wait(Lookup(state), A) == wait, "with all descriptors at hand, and without"
     brief = wait_of(state, A)
     assert brief == msgspec.structs.replace(wait, wakers=None), "who could end it costs more"
@@ -260,14 +260,16 @@ def test_a_semaphore_of_system_v_is_given_by_who_took_it() -> None:
             t=2.0, pid=A, tid=A, call="semop", args=semop, object=info.key, semaphore=info.key
         ),
     )
-    wait = wait_of(state, A, holders(state))
+    wait = wait_of(state, A, list_holders(state))
     assert wait is not None
     assert wait.wakers is not None
     assert (wait.why, wait.waker_pids) == (Why.SEMAPHORE, (B,))
     assert wait.wakers.complete
     assert not nobody_else(wait), "who is not watched may know the set"
     assert [one.doubt.grade for one in wait.wakers.doubts] == [Grade.NOTE]
-    assert because_words(state, wait) == ": its value is 0, and it wants -1, taken by b[11]"
+    assert (
+        describe_reason_clause(state, wait) == ": its value is 0, and it wants -1, taken by b[11]"
+    )
 
 
 def test_a_message_of_a_type() -> None:
@@ -277,7 +279,7 @@ def test_a_message_of_a_type() -> None:
     level = ev.Level(object=key, queued=4, capacity=64, unit="bytes", messages=1)
     asked = waits("msgrcv", key, id=7, type=9)
     state = state_of(used, asked, ev.Sample(t=2.5, levels=(level,)))
-    wait = wait_of(state, A, holders(state))
+    wait = wait_of(state, A, list_holders(state))
     assert wait is not None
     assert (wait.why, wait.waker_pids) == (Why.NO_MESSAGE, (B,))
     assert describe_wait(state, wait) == "msgrcv on msg 7, no message of type 9: 1 other waits"
@@ -294,17 +296,17 @@ def test_a_lock_of_somebody_who_is_not_watched_closes_no_circle() -> None:
     back = ev.Waiting(t=2.0, pid=B, tid=B, call="wait4", began=2.0, args={"pid": A})
     child = ev.Forked(t=0.1, pid=A, parent=B, how="fork", name="a")
     wants = waits("fcntl", FILE.key, fd=22, cmd="F_SETLKW", lock="F_WRLCK")
-    assert not circles(state_of(child, held, wants, back), now=9.0)
+    assert not list_circles(state_of(child, held, wants, back), now=9.0)
     alone = ev.Sample(t=1.5, locks=(ev.ObjectLocks(object=FILE.key, locks=locks[:1]),))
-    assert len(circles(state_of(child, alone, wants, back), now=9.0)) == 1
+    assert len(list_circles(state_of(child, alone, wants, back), now=9.0)) == 1
 
 
 def test_who_has_begun_a_vforked_child_can_wait_for_it_in_a_circle() -> None:
     reads = ev.Waiting(t=2.0, pid=B, tid=B, call="read", began=2.0, args={"fd": 3}, object=TWO.key)
-    (one,) = circles(state_of(waits("vfork"), reads), now=9.0)
+    (one,) = list_circles(state_of(waits("vfork"), reads), now=9.0)
     assert one.tids == (A, B)
     executed = ev.Executed(t=1.9, pid=B, path="/bin/b", argv=("b",), name="b")
-    assert not circles(state_of(executed, waits("vfork"), reads), now=9.0)
+    assert not list_circles(state_of(executed, waits("vfork"), reads), now=9.0)
 
 
 def test_every_mechanism_has_a_rule_and_every_wait_of_the_table_a_mechanism() -> None:
@@ -314,15 +316,16 @@ def test_every_mechanism_has_a_rule_and_every_wait_of_the_table_a_mechanism() ->
 
 @pytest.mark.parametrize("doubt", Doubt)
 def test_every_doubt_has_words(doubt: Doubt) -> None:
-    assert doubt_words(State(), rules.Doubted(doubt))
+    assert describe_doubt(State(), rules.Doubted(doubt))
 
 
 # No code asks the words.
 
 _WORDS = {
-    "because_words", "brief_words", "chain_words", "circle_words", "describe_wait", "detail_words",
-    "doubt_words", "explain_wait", "remaining_words", "limit_words", "reason_words", "stuck_words",
-    "wait_words", "what_words", "why_doubtful",
+    "describe_reason_clause", "describe_reason_briefly", "describe_chain", "describe_circle",
+    "describe_wait", "describe_detail", "describe_doubt", "explain_wait", "describe_remaining",
+    "describe_limit", "describe_reason", "describe_stuck", "describe_wait_untimed",
+    "why_doubtful",
 }  # fmt: skip
 _SEARCHES = {
     "count", "endswith", "find", "fullmatch", "index", "match", "partition", "removeprefix",
@@ -368,7 +371,7 @@ def test_no_code_compares_or_searches_the_words_of_a_wait() -> None:
                 found += [f"{path.relative_to(root)}:{line}" for line in _asks_words(function)]
     assert not found, "ask the wait's `why` and `facts`"
     assert _asks_words(ast.parse("words = explain_wait(s, w)\nif 'empty' in words: pass")) == [2]
-    assert _asks_words(ast.parse("reason_words(s, w).startswith('for ')")) == [1]
+    assert _asks_words(ast.parse("describe_reason(s, w).startswith('for ')")) == [1]
 
 
 def test_a_wait_has_no_words() -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipcviz import events as ev
-from ipcviz.events.undecoded import encode, escaped, restore
-from ipcviz.tracer.wire import Unframer, frame
+from ipcviz.events.undecoded import encode_value, escape_text, restore_text
+from ipcviz.tracer.wire import Unframer, frame_body
 
 
 @given(
@@ -16,7 +16,7 @@ from ipcviz.tracer.wire import Unframer, frame
     st.lists(st.integers(1, 50), min_size=1, max_size=20),
 )
 def test_bodies_come_out_whole_and_in_order(bodies, cuts):
-    stream = b"".join(frame(body) for body in bodies)
+    stream = b"".join(frame_body(body) for body in bodies)
     unframer = Unframer()
     out, position, turn = [], 0, 0
     while position < len(stream):
@@ -46,15 +46,20 @@ def test_any_name_that_linux_allows_goes_through(raw):
         data=raw,
     )
     got = msgspec.msgpack.decode(
-        encode(msgspec.msgpack.Encoder(), [event, call]), type=list[ev.Event]
+        encode_value(msgspec.msgpack.Encoder(), [event, call]), type=list[ev.Event]
     )
-    assert (restore(got[0].path), tuple(map(restore, got[0].argv))) == (event.path, event.argv)
-    assert (restore(got[1].args["path"]), got[1].args["n"], got[1].data) == (name, 3, raw)
+    assert (restore_text(got[0].path), tuple(map(restore_text, got[0].argv))) == (
+        event.path,
+        event.argv,
+    )
+    assert (restore_text(got[1].args["path"]), got[1].args["n"], got[1].data) == (name, 3, raw)
     msgspec.json.encode(got)
 
 
 def test_a_message_shows_the_byte():
-    assert escaped(os.fsdecode(b"caf\xc3\xa9 \xff")) == "café \\xff"
-    assert escaped("a\x1b[2J\n") == "a\\x1b[2J\\n"
-    (kept,) = msgspec.msgpack.decode(encode(msgspec.msgpack.Encoder(), [os.fsdecode(b"\x80\xff")]))
-    assert escaped(kept) == "\\x80\\xff"
+    assert escape_text(os.fsdecode(b"caf\xc3\xa9 \xff")) == "café \\xff"
+    assert escape_text("a\x1b[2J\n") == "a\\x1b[2J\\n"
+    (kept,) = msgspec.msgpack.decode(
+        encode_value(msgspec.msgpack.Encoder(), [os.fsdecode(b"\x80\xff")])
+    )
+    assert escape_text(kept) == "\\x80\\xff"

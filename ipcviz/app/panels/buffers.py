@@ -8,22 +8,22 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar, Final
 
-from ipcviz.app.panels.cells import gauge, spark, wrap
+from ipcviz.app.panels.cells import format_gauge, format_sparkline, wrap_text
 from ipcviz.app.panels.notifiers import HELP as NOTIFIERS
 from ipcviz.app.panels.notifiers import make_notifier_rows
-from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
+from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late, make_row
 from ipcviz.app.panels.sockets import socket_rows
-from ipcviz.app.text import Shown, bytes_text, moved_text, visible
+from ipcviz.app.text import Shown, bytes_text, make_visible, moved_text
 from ipcviz.app.view import View
 from ipcviz.events import Level
 from ipcviz.events.kinds import SOCKETS, where
-from ipcviz.model.addresses import listens
+from ipcviz.model.addresses import is_listening
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import Side, nobody_else_has, outsiders_of
-from ipcviz.narrate import interleaved_words, waiting_words, who
+from ipcviz.narrate import describe_interleaving, describe_waiting_bytes, name_process
 
 BUFFERED: Final = where(lambda kind: kind.shape == "tube")
 """Kinds of objects in which bytes or messages wait."""
@@ -48,7 +48,7 @@ class Buffers(Panel):
         " first, or why that is not known. " + NOTIFIERS
     )
 
-    def build(self, view: View, width: int) -> list[Late]:
+    def build_rows(self, view: View, width: int) -> list[Late]:
         """A row for each object, then the waiting bytes of the selected one."""
         things = sorted(
             (o for o in view.state.objects.values() if o.info.kind in BUFFERED),
@@ -58,11 +58,11 @@ class Buffers(Panel):
         gone = [o for o in things if o.info.key not in view.holders][-_GONE_SHOWN:]
         notifiers: list[Late] = [*make_notifier_rows(view, width)]
         if not held and not gone:
-            return notifiers or [row(("No pipe, FIFO, socket or queue so far.", "dim"))]
+            return notifiers or [make_row(("No pipe, FIFO, socket or queue so far.", "dim"))]
         rows: list[Late] = [_make_head(width)]
         each = 1 if width >= _WIDE else 2
         for thing in (*held, *gone):
-            rows.extend(late(each, partial(_make_rows, view, thing, width)))
+            rows.extend(make_late(each, partial(_make_rows, view, thing, width)))
         rows.extend(notifiers)
         chosen = view.state.objects.get(view.object)
         if chosen is None or chosen.info.kind not in BUFFERED:
@@ -88,11 +88,12 @@ def _plan_columns(width: int) -> tuple[int, int]:
 def _make_head(width: int) -> Row:
     bar, minute = _plan_columns(width)
     text = (
-        f"   {'':{_NAME}}{fit('NOW', bar)} {'BYTES OF CAPACITY':21}  {fit('LAST MINUTE', minute)}"
+        f"   {'':{_NAME}}{fit_value('NOW', bar)} {'BYTES OF CAPACITY':21} "
+        f" {fit_value('LAST MINUTE', minute)}"
     )
     if width >= _WIDE:
         text += f" {'IN AND OUT':>27}  WRITERS > READERS"
-    return row((fit(text, width), "head"))
+    return make_row((fit_value(text, width), "head"))
 
 
 def _make_rows(view: View, thing: Object, width: int) -> list[Row]:
@@ -109,12 +110,16 @@ def _make_rows(view: View, thing: Object, width: int) -> list[Row]:
         # A pipe whose pages are all in use is full below its capacity in bytes.
         is_full = level.queued > 0 and (flag == "W" or level.writable is False)
         queued = max(level.queued, level.memory)
-        full, empty = gauge(capacity if is_full else queued, capacity, bar)
-        words = _level_words(level, queued, capacity)
+        full, empty = format_gauge(capacity if is_full else queued, capacity, bar)
+        words = _describe_level(level, queued, capacity)
     trail = view.trails.get(key)
-    drawn = spark(trail.columns(view.now, minute), capacity or 1) if trail else "." * minute
-    passed = _passed_words(view, thing)
-    ends = _ends_words(view, thing, holders)
+    drawn = (
+        format_sparkline(trail.build_columns(view.now, minute), capacity or 1)
+        if trail
+        else "." * minute
+    )
+    passed = _describe_passed(view, thing)
+    ends = _describe_ends(view, thing, holders)
     if level is not None and level.unsent > 0 and holders:
         ends = f"{bytes_text(level.unsent)} unacknowledged  {ends}"
     chosen = key == view.object
@@ -127,20 +132,25 @@ def _make_rows(view: View, thing: Object, width: int) -> list[Row]:
         (">" if chosen else " ", "chosen"),
         (flag, "blocked" if flag != " " else ""),
         " ",
-        (fit(thing.label, _NAME), name_style),
+        (fit_value(thing.label, _NAME), name_style),
         (full, "gauge"),
         (empty, "gauge"),
-        (fit(f" {words}", 22), words_style),
+        (fit_value(f" {words}", 22), words_style),
         "  ",
         (drawn, "gauge"),
     ]
     target = ("object", key)
     if width >= _WIDE:
         room = max(0, width - bar - minute - 35 - 30)
-        spans.extend([(fit(passed, 28, right=True), ""), "  ", (fit(ends, room), "dim")])
-        return [row(*spans, target=target)]
+        spans.extend(
+            [(fit_value(passed, 28, right=True), ""), "  ", (fit_value(ends, room), "dim")]
+        )
+        return [make_row(*spans, target=target)]
     second = f"{'':{_NAME + 3}}{passed}  {ends}"
-    return [row(*spans, target=target), row((fit(second, width), "dim"), target=target)]
+    return [
+        make_row(*spans, target=target),
+        make_row((fit_value(second, width), "dim"), target=target),
+    ]
 
 
 def _blocked_flag(view: View, key: str) -> str:
@@ -150,7 +160,7 @@ def _blocked_flag(view: View, key: str) -> str:
     return "R" if blocked_readers(view.state, key) else " "
 
 
-def _level_words(level: Level, queued: int, capacity: int) -> str:
+def _describe_level(level: Level, queued: int, capacity: int) -> str:
     """How much waits in an object, of how much that has room."""
     words = f"{queued:,}/{capacity:,}" if capacity else f"{queued:,}"
     if level.unit == "connections":
@@ -164,15 +174,15 @@ def _level_words(level: Level, queued: int, capacity: int) -> str:
     return words
 
 
-def _passed_words(view: View, thing: Object) -> str:
+def _describe_passed(view: View, thing: Object) -> str:
     """How much went into an object and out of it."""
-    if listens(thing.info):
+    if is_listening(thing.info):
         return "listens"
     went, exact = went_in(view.state, thing)
     return f"in {moved_text(went, exact)}, out {moved_text(thing.bytes_out, thing.exact)}"
 
 
-def _ends_words(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:
+def _describe_ends(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:
     """Who can write and who can read: `cat[12]:1 > gzip[13]:0`; into a socket, who has its other
     end.
     """
@@ -180,7 +190,7 @@ def _ends_words(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:
     def names(rows: list[Holder], side: Side) -> str:
         # Who is not watched stands in parentheses.
         others = [
-            f"({visible(one.name)}[{one.pid}]:{one.fd})"
+            f"({make_visible(one.name)}[{one.pid}]:{one.fd})"
             for one in outsiders_of(view.state, key, side)
         ]
         shown = [*map(_holder_text(view), rows), *others]
@@ -204,7 +214,7 @@ def _ends_words(view: View, thing: Object, holders: tuple[Holder, ...]) -> str:
 
 
 def _holder_text(view: View) -> Callable[[Holder], str]:
-    return lambda h: who(view.state, h.pid) + (f":{h.fd}" if h.fd >= 0 else "")
+    return lambda h: name_process(view.state, h.pid) + (f":{h.fd}" if h.fd >= 0 else "")
 
 
 def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> list[Row]:
@@ -216,18 +226,19 @@ def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> li
     if level.largest:
         words += f"; at most {level.capacity:,} of up to {level.largest:,} bytes each"
     if level.notify:
-        words += f"; {who(view.state, level.notify)} is told when one comes into it empty"
-    rows = [row(""), row((fit(words, width), "head"))]
+        words += f"; {name_process(view.state, level.notify)} is told when one comes into it empty"
+    rows = [make_row(""), make_row((fit_value(words, width), "head"))]
     warning = warning_of(thing.info.path) if thing.info.key.startswith("msg:") else ""
     rows.extend(
-        row((fit(line, width), "bad")) for line in (wrap(warning, width) if warning else ())
+        make_row((fit_value(line, width), "bad"))
+        for line in (wrap_text(warning, width) if warning else ())
     )
     for one in level.waiting:
-        shown = Shown(visible(one.head) + ("..." if one.size > len(one.head) else ""))
+        shown = Shown(make_visible(one.head) + ("..." if one.size > len(one.head) else ""))
         rows.append(
-            row(
-                (fit(f"  type {one.type}, {one.size:,} B  ", 24), "dim"),
-                (fit(shown, width - 24), "object"),
+            make_row(
+                (fit_value(f"  type {one.type}, {one.size:,} B  ", 24), "dim"),
+                (fit_value(shown, width - 24), "object"),
             )
         )
     return rows
@@ -239,14 +250,23 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
     if level is not None and thing.info.kind == "message queue":
         return _waiting_messages(view, thing, level, width)
     if level is None and not blocked_readers(view.state, thing.info.key):
-        return [row(""), row((fit(f"What waits in {thing.label} was not read.", width), "dim"))]
+        return [
+            make_row(""),
+            make_row((fit_value(f"What waits in {thing.label} was not read.", width), "dim")),
+        ]
     if level is None or not level.queued:
-        return [row(""), row((fit(f"Nothing waits in {thing.label}.", width), "dim"))]
+        return [
+            make_row(""),
+            make_row((fit_value(f"Nothing waits in {thing.label}.", width), "dim")),
+        ]
     if not level.head:
         words = f"{level.queued:,} bytes wait in {thing.label}"
         if level.unit != "bytes":
             words = f"{level.queued:,} {level.unit} wait in {thing.label}"
-        rows = [row(""), row((fit(f"{words}; ipcviz has not looked at them.", width), "dim"))]
+        rows = [
+            make_row(""),
+            make_row((fit_value(f"{words}; ipcviz has not looked at them.", width), "dim")),
+        ]
         return rows + _make_owner_rows(view, thing, width)
     per = 16 if width >= 76 else 8
     age = max(0.0, view.now - thing.level_at)
@@ -254,15 +274,19 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
         f"Waiting in {thing.label}: the first {len(level.head):,} of {level.queued:,} bytes,"
         f" {age:.1f} s ago"
     )
-    rows = [row(""), row((fit(title, width), "head")), *_make_owner_rows(view, thing, width)]
+    rows = [
+        make_row(""),
+        make_row((fit_value(title, width), "head")),
+        *_make_owner_rows(view, thing, width),
+    ]
     for start in range(0, min(len(level.head), 4096), per):
         part = level.head[start : start + per]
         shown = Shown("".join(chr(b) if 0x20 <= b < 0x7F else "." for b in part))
         rows.append(
-            row(
+            make_row(
                 (f"{start:6x}  ", "dim"),
                 (f"{part.hex(' '):{per * 3}} ", ""),
-                (fit(shown, per), "object"),
+                (fit_value(shown, per), "object"),
             )
         )
     return rows
@@ -273,8 +297,16 @@ def _make_owner_rows(view: View, thing: Object, width: int) -> list[Row]:
     was interleaved.
     """
     key = thing.info.key
-    told = [(f"Whose: {words}", "") for words in (waiting_words(view.state, key),) if words]
-    told += [
-        (f"Interleaved: {words}", "lit") for words in (interleaved_words(view.state, key),) if words
+    told = [
+        (f"Whose: {words}", "") for words in (describe_waiting_bytes(view.state, key),) if words
     ]
-    return [row((fit(line, width), style)) for words, style in told for line in wrap(words, width)]
+    told += [
+        (f"Interleaved: {words}", "lit")
+        for words in (describe_interleaving(view.state, key),)
+        if words
+    ]
+    return [
+        make_row((fit_value(line, width), style))
+        for words, style in told
+        for line in wrap_text(words, width)
+    ]

@@ -6,18 +6,18 @@ from typing import Final
 
 from rich.cells import cell_len
 
-from ipcviz.app.text import Shown, visible
+from ipcviz.app.text import Shown, make_visible
 
 
-def wrap(text: str, width: int) -> list[str]:
+def wrap_text(text: str, width: int) -> list[str]:
     """Displayable text in lines of at most `width` cells, broken at spaces where that is
     possible.
     """
     width = max(1, width)
     lines: list[str] = []
     line = ""
-    for word in visible(text).split(" "):
-        *pieces, word = chop(word, width) if cell_len(word) > width else [word]
+    for word in make_visible(text).split(" "):
+        *pieces, word = chop_text(word, width) if cell_len(word) > width else [word]
         if pieces:
             lines.extend([line, *pieces] if line else pieces)
             line = ""
@@ -32,7 +32,7 @@ def wrap(text: str, width: int) -> list[str]:
     return [Shown(line) for line in lines]
 
 
-def chop(text: str, width: int) -> list[str]:
+def chop_text(text: str, width: int) -> list[str]:
     """Text in pieces of at most `width` cells, wherever that cuts it."""
     if text.isascii():
         return [text[at : at + width] for at in range(0, len(text), width)] or [""]
@@ -50,7 +50,7 @@ def chop(text: str, width: int) -> list[str]:
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"
 
 
-def spark(values: list[int | None], top: int) -> str:
+def format_sparkline(values: list[int | None], top: int) -> str:
     """A line of levels from 0 to `top`, a column each; `.` where nothing is known."""
     shown = []
     for value in values:
@@ -63,7 +63,7 @@ def spark(values: list[int | None], top: int) -> str:
     return "".join(shown)
 
 
-def gauge(value: int, top: int, width: int) -> tuple[str, str]:
+def format_gauge(value: int, top: int, width: int) -> tuple[str, str]:
     """The filled and the empty part of a gauge, together `width` cells.
 
     Never empty while a byte waits, never full while one more would fit.

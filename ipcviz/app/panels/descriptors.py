@@ -4,20 +4,21 @@ them.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar, Final
 
 from ipcviz.app.history import Ghost
-from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
+from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late, make_row
 from ipcviz.app.view import View
 from ipcviz.events import EpollEntry
 from ipcviz.events.kinds import having
-from ipcviz.model.mechanisms.anonymous import words_of
-from ipcviz.model.mechanisms.notifiers import holds, letters, ready
+from ipcviz.model.mechanisms.anonymous import name_kind
+from ipcviz.model.mechanisms.notifiers import describe_content, format_events, is_ready
 from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.parts import DescriptorPart
 from ipcviz.model.state import Descriptor, Object, OpenFile
 from ipcviz.model.waits.outsiders import outsiders_of
-from ipcviz.narrate import who
+from ipcviz.narrate import name_process
 
 _LISTS: Final = having("list")
 _OPEN_EVERYWHERE: Final = having("everywhere")
@@ -55,15 +56,15 @@ class Descriptors(Panel):
             return self.TITLE
         shared = f", table of {process.table}" if process.table not in (0, process.pid) else ""
         return (
-            f"Descriptors of {who(view.state, process.pid)}{shared}:"
+            f"Descriptors of {name_process(view.state, process.pid)}{shared}:"
             f" {len(view.state.descriptors_of(process.pid))} open"
         )
 
-    def build(self, view: View, width: int) -> list[Late]:
+    def build_rows(self, view: View, width: int) -> list[Late]:
         """A row for each descriptor, open or just closed."""
         process = view.process
         if process is None:
-            return [row(("No process is selected.", "dim"))]
+            return [make_row(("No process is selected.", "dim"))]
         table = view.state.descriptors_of(process.pid)
         ghosts = {fd: ghost for (owner, fd), ghost in view.ghosts.items() if owner == process.table}
         if not table and not ghosts:
@@ -72,14 +73,14 @@ class Descriptors(Panel):
                 if process.fate != "alive"
                 else "It has none open."
             )
-            return [row((text, "dim"))]
+            return [make_row((text, "dim"))]
         columns = _choose_columns(width)
         rows: list[Late] = [
-            row(
+            make_row(
                 *(
                     span
                     for heads, size in zip(_HEADS, columns, strict=True)
-                    for span in ((fit(_choose_head(heads, size), size), "head"), " ")
+                    for span in ((fit_value(_choose_head(heads, size), size), "head"), " ")
                 )
             )
         ]
@@ -87,10 +88,10 @@ class Descriptors(Panel):
             descriptor = table.get(fd)
             ghost = ghosts.get(fd)
             if descriptor is not None:
-                rows.extend(late(1, lambda row=descriptor: [_make_open_row(view, row, columns)]))  # type: ignore[misc]
+                rows.extend(make_late(1, partial(_make_open_rows, view, descriptor, columns)))
                 rows.extend(_make_list_rows(view, descriptor, width))
             elif ghost is not None:
-                rows.extend(late(1, lambda ghost=ghost: [_make_closed_row(view, ghost, columns)]))  # type: ignore[misc]
+                rows.extend(make_late(1, partial(_make_closed_rows, view, ghost, columns)))
         return rows
 
 
@@ -105,8 +106,8 @@ def _make_list_rows(view: View, descriptor: Descriptor, width: int) -> list[Row]
     thing = view.state.object_of(view.state.description_of(descriptor))
     if thing is None or thing.info.key != view.object or thing.notifier is None:
         return []
-    kept = holds(view.state, thing, view.now)
-    found = [] if thing.info.kind in _LISTS else [row((fit(f"      {kept}", width), ""))]
+    kept = describe_content(view.state, thing, view.now)
+    found = [] if thing.info.kind in _LISTS else [make_row((fit_value(f"      {kept}", width), ""))]
     found.extend(_make_listed_row(view, entry, width) for entry in thing.notifier.listed[:_SHOWN])
     for watch in thing.notifier.watches[:_SHOWN]:
         seen = view.state.objects.get(watch.object)
@@ -117,12 +118,14 @@ def _make_list_rows(view: View, descriptor: Descriptor, width: int) -> list[Row]
         )
         words = f"      watch {watch.wd}: {path}: {', '.join(watch.events)}"
         found.append(
-            row((fit(words, width), ""), target=("object", watch.object) if seen else None)
+            make_row(
+                (fit_value(words, width), ""), target=("object", watch.object) if seen else None
+            )
         )
     lines = len(thing.notifier.listed) + len(thing.notifier.watches)
     more = lines + thing.notifier.more - min(lines, _SHOWN)
     if more > 0:
-        found.append(row((fit(f"      and {more} more", width), "dim")))
+        found.append(make_row((fit_value(f"      and {more} more", width), "dim")))
     return found
 
 
@@ -131,34 +134,38 @@ def _make_listed_row(view: View, entry: EpollEntry, width: int) -> Row:
     tell.
     """
     thing = view.state.objects.get(entry.object)
-    words = f"      lists {entry.fd:>3} {fit(thing.label if thing else 'closed', 6)}"
-    known = ready(view.state, view.pid, thing, letters(entry.events)) if thing is not None else None
+    words = f"      lists {entry.fd:>3} {fit_value(thing.label if thing else 'closed', 6)}"
+    known = (
+        is_ready(view.state, view.pid, thing, format_events(entry.events))
+        if thing is not None
+        else None
+    )
     mark = "ready" if known else ""
-    kept = holds(view.state, thing, view.now) if thing is not None else ""
+    kept = describe_content(view.state, thing, view.now) if thing is not None else ""
     rest = ", ".join(part for part in ("|".join(entry.events), kept) if part)
     room = max(0, width - len(words) - 8)
-    return row(
+    return make_row(
         (words, "object"),
         " ",
-        (fit(mark, 6), "lit-chip" if mark else ""),
+        (fit_value(mark, 6), "lit-chip" if mark else ""),
         " ",
-        (fit(rest, room), "dim"),
+        (fit_value(rest, room), "dim"),
         target=("object", entry.object) if thing is not None else None,
     )
 
 
-def _make_open_row(view: View, descriptor: Descriptor, columns: Columns) -> Row:
+def _make_open_rows(view: View, descriptor: Descriptor, columns: Columns) -> list[Row]:
     description = view.state.description_of(descriptor)
     thing = view.state.object_of(description)
     target = ("object", thing.info.key) if thing else None
-    return Row(tuple(_make_spans(view, descriptor, description, thing, columns)), target)
+    return [Row(tuple(_make_spans(view, descriptor, description, thing, columns)), target)]
 
 
-def _make_closed_row(view: View, ghost: Ghost, columns: Columns) -> Row:
+def _make_closed_rows(view: View, ghost: Ghost, columns: Columns) -> list[Row]:
     thing = view.state.objects.get(ghost.object)
     number, *others = _make_spans(view, ghost.descriptor, None, thing, columns, mode=ghost.mode)[1:]
     faded = ((text, "dim") for text, _ in others)
-    return Row((("-", "lit-chip"), (number[0], "gone"), *faded), ("object", ghost.object))
+    return [Row((("-", "lit-chip"), (number[0], "gone"), *faded), ("object", ghost.object))]
 
 
 _SIZES: Final = ((100, (20, 21)), (76, (20, 18)), (56, (16, 14)), (0, (14, 9)))
@@ -189,7 +196,7 @@ def _choose_mark(view: View, descriptor: Descriptor) -> str:
     return "<" if descriptor.how.startswith("inherited") else "+"
 
 
-def _origin_words(how: str) -> str:
+def _describe_origin(how: str) -> str:
     """Where a descriptor came from in the fewest words: `from 12`, `by S2 from 12` for one that was
     received.
     """
@@ -213,35 +220,35 @@ def _make_spans(
     first, second, third, fourth = columns
     mark = _choose_mark(view, descriptor)
     lit = "lit" if mark != " " else ""
-    how = _origin_words(descriptor.how) + (" cx" if descriptor.cloexec else "")
+    how = _describe_origin(descriptor.how) + (" cx" if descriptor.cloexec else "")
     spans: list[Span] = [(mark, "lit-chip" if lit else "")]
-    spans.append((fit(descriptor.fd, 3, right=True), "number" if not lit else "lit"))
-    spans.append((fit(f" {how}", first - 3), lit or "dim"))
+    spans.append((fit_value(descriptor.fd, 3, right=True), "number" if not lit else "lit"))
+    spans.append((fit_value(f" {how}", first - 3), lit or "dim"))
     if description is not None:
         flags = ",".join(description.flags)
         offset = f" @{description.offset:,}" if description.offset else ""
         text = f"#{description.ofd} {description.mode}{f' {flags}' if flags else ''}{offset}"
     else:
         text = f"#{descriptor.ofd} {mode}"
-    spans.append((fit(text, second + 1), lit))
+    spans.append((fit_value(text, second + 1), lit))
     if thing is None:
-        spans.append((fit("not known", third + 1), "dim"))
+        spans.append((fit_value("not known", third + 1), "dim"))
     else:
-        inside = holds(view.state, thing, view.now)
-        kind = f" {words_of(thing.info)}{f': {inside}' if inside else ''}"
+        inside = describe_content(view.state, thing, view.now)
+        kind = f" {name_kind(thing.info)}{f': {inside}' if inside else ''}"
         if thing.info.kind == "file":
             kind = ""
         gone = ", name removed" if thing.unlinked else ""
-        label = fit(thing.label, min(len(thing.label), third))
+        label = fit_value(thing.label, min(len(thing.label), third))
         chosen = thing.info.key == view.object
         spans.append((label, "chosen" if chosen else "object"))
-        spans.append((fit(f"{kind}{gone}", third + 1 - len(label)), "dim"))
+        spans.append((fit_value(f"{kind}{gone}", third + 1 - len(label)), "dim"))
     if thing is not None and fourth:
-        spans.append((fit(_others_words(view, descriptor, thing), fourth), "dim"))
+        spans.append((fit_value(_describe_others(view, descriptor, thing), fourth), "dim"))
     return spans
 
 
-def _others_words(view: View, descriptor: Descriptor, thing: Object) -> str:
+def _describe_others(view: View, descriptor: Descriptor, thing: Object) -> str:
     """The other descriptors that refer to the object: `gzip[13]:0 r, sh[11]:4 =w`."""
     if thing.info.kind in _OPEN_EVERYWHERE:
         return ""

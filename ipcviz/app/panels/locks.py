@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.app.panels.panel import Row, fit, row
+from ipcviz.app.panels.panel import Row, fit_value, make_row
 from ipcviz.app.view import View
 from ipcviz.events import FileLock
 from ipcviz.model.mechanisms.futexes import KIND_WORDS, asleep_on
-from ipcviz.model.mechanisms.locks import lock_holders, range_words
-from ipcviz.model.mechanisms.notifiers import seconds_text
+from ipcviz.model.mechanisms.locks import describe_range, lock_holders
+from ipcviz.model.mechanisms.notifiers import format_seconds
 from ipcviz.model.parts import LocksPart
 from ipcviz.model.state import Thread
-from ipcviz.narrate import who
+from ipcviz.narrate import name_process
 
 HELP: Final = (
     "FILE LOCKS: each lock on a file that a watched process has open, from /proc/locks; flock and"
@@ -33,33 +33,35 @@ def lock_rows(view: View, width: int) -> list[Row]:
     rest = max(0, width - name - how - part - 5)
     half = rest // 2
     head = (
-        f"  {fit('FILE LOCKS', name)} {fit('KIND', how)} {fit('BYTES', part)}"
-        f" {fit('HELD BY', half)}WAITERS"
+        f"  {fit_value('FILE LOCKS', name)} {fit_value('KIND', how)} {fit_value('BYTES', part)}"
+        f" {fit_value('HELD BY', half)}WAITERS"
     )
-    rows = [row((fit(head, width), "head"))]
-    for key, found in sorted(view.state.locks.items(), key=lambda item: _label(view, item[0])):
+    rows = [make_row((fit_value(head, width), "head"))]
+    for key, found in sorted(
+        view.state.locks.items(), key=lambda item: _name_object(view, item[0])
+    ):
         lit = LocksPart(key) in view.lit
-        waiting = ", ".join(_asking(view, key, lock) for lock in found if lock.waits)
+        waiting = ", ".join(_name_waiter(view, key, lock) for lock in found if lock.waits)
         for lock in found:
             if lock.waits:
                 continue
             held = (
-                ", ".join(who(view.state, pid) for pid in lock_holders(view.state, lock))
+                ", ".join(name_process(view.state, pid) for pid in lock_holders(view.state, lock))
                 or "not known"
             )
             mode = "exclusive" if lock.mode == "w" else "shared"
             rows.append(
-                row(
+                make_row(
                     ("*" if lit else " ", "lit-chip" if lit else ""),
                     " ",
-                    (fit(_label(view, key), name), "lit" if lit else "object"),
+                    (fit_value(_name_object(view, key), name), "lit" if lit else "object"),
                     " ",
-                    (fit(f"{_SORTS[lock.kind]} {mode}", how), ""),
+                    (fit_value(f"{_SORTS[lock.kind]} {mode}", how), ""),
                     " ",
-                    (fit(range_words(lock) or "the whole file", part), "dim"),
+                    (fit_value(describe_range(lock) or "the whole file", part), "dim"),
                     " ",
-                    (fit(held, half), ""),
-                    (fit(waiting or "-", rest - half), "blocked" if waiting else "dim"),
+                    (fit_value(held, half), ""),
+                    (fit_value(waiting or "-", rest - half), "blocked" if waiting else "dim"),
                     target=("object", key),
                 )
             )
@@ -67,30 +69,30 @@ def lock_rows(view: View, width: int) -> list[Row]:
     return rows[: _SHOWN + 1]
 
 
-def _label(view: View, key: str) -> str:
+def _name_object(view: View, key: str) -> str:
     thing = view.state.objects.get(key)
     return thing.label if thing else key
 
 
-def _asking(view: View, key: str, lock: FileLock) -> str:
+def _name_waiter(view: View, key: str, lock: FileLock) -> str:
     """Who waits: the kernel names no process for an open file description's lock, but its thread
     sleeps in fcntl.
     """
     if lock.pid:
-        return who(view.state, lock.pid)
+        return name_process(view.state, lock.pid)
     for thread in view.state.threads.values():
         call = thread.waiting
-        if call is not None and call.object == key and "OFD" in call.text("cmd"):
-            return who(view.state, thread.pid, thread.tid)
+        if call is not None and call.object == key and "OFD" in call.get_text("cmd"):
+            return name_process(view.state, thread.pid, thread.tid)
     return "not known"
 
 
-def left(view: View, thread: Thread) -> str:
+def describe_time_left(view: View, thread: Thread) -> str:
     """For how long at most a thread goes on to wait: ` (1.5 s)`; empty if it does not give up by
     itself.
     """
     until = thread.waiting.deadline if thread.waiting is not None else None
-    return f" ({seconds_text(max(0.0, until - view.now))})" if until is not None else ""
+    return f" ({format_seconds(max(0.0, until - view.now))})" if until is not None else ""
 
 
 def futex_rows(view: View, width: int) -> list[Row]:
@@ -101,14 +103,17 @@ def futex_rows(view: View, width: int) -> list[Row]:
     name, what = (24, 28) if width >= 90 else (16, 20)
     owner = max(8, (width - name - what - 5) // 2)
     rest = max(0, width - name - what - owner - 5)
-    head = f"  {fit('FUTEXES', name)} {fit('WHAT', what)} {fit('OWNER', owner)} WAITERS"
-    rows = [row((fit(head, width), "head"))]
+    head = (
+        f"  {fit_value('FUTEXES', name)} {fit_value('WHAT', what)} {fit_value('OWNER', owner)}"
+        " WAITERS"
+    )
+    rows = [make_row((fit_value(head, width), "head"))]
     for threads in list(found.values())[:_SHOWN]:
         futex = threads[0].waiting.futex if threads[0].waiting else None
         if futex is None:
             continue
         thing = view.state.objects.get(futex.object)
-        process = who(view.state, threads[0].pid)
+        process = name_process(view.state, threads[0].pid)
         place = f"{thing.label}+{futex.offset}" if thing else f"{process} {futex.offset:#x}"
         words = KIND_WORDS[futex.kind] or "not known"
         if futex.kind and not futex.sure:
@@ -116,9 +121,12 @@ def futex_rows(view: View, width: int) -> list[Row]:
         holder = view.state.threads.get(futex.owner)
         held = f"thread {futex.owner}" if futex.owner else "-"
         if holder:
-            held = who(view.state, holder.pid, holder.tid)
+            held = name_process(view.state, holder.pid, holder.tid)
         if futex.copied:
-            held = f"{who(view.state, futex.copied, futex.holder or futex.copied)}, before a fork"
+            held = (
+                f"{name_process(view.state, futex.copied, futex.holder or futex.copied)}, before a"
+                " fork"
+            )
         elif futex.former:
             held = f"thread {futex.former}, has ended"
         elif futex.readers and not futex.owner:
@@ -126,17 +134,25 @@ def futex_rows(view: View, width: int) -> list[Row]:
         elif futex.kind == "barrier":
             held = f"{futex.arrived} of {futex.parties} have come"
         rows.append(
-            row(
+            make_row(
                 "  ",
-                (fit(place, name), "object"),
-                " ",
-                (fit(words + (", private" if futex.private and futex.object else ""), what), "dim"),
-                " ",
-                (fit(held, owner), ""),
+                (fit_value(place, name), "object"),
                 " ",
                 (
-                    fit(
-                        ", ".join(who(view.state, t.pid, t.tid) + left(view, t) for t in threads),
+                    fit_value(
+                        words + (", private" if futex.private and futex.object else ""), what
+                    ),
+                    "dim",
+                ),
+                " ",
+                (fit_value(held, owner), ""),
+                " ",
+                (
+                    fit_value(
+                        ", ".join(
+                            name_process(view.state, t.pid, t.tid) + describe_time_left(view, t)
+                            for t in threads
+                        ),
                         rest,
                     ),
                     "blocked",

@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Size
 
 from ipcviz.app.history import Entry, Log
-from ipcviz.app.panels.cells import wrap
+from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.panel import Panel, Row
-from ipcviz.app.text import bytes_text, visible
+from ipcviz.app.text import bytes_text, make_visible
 from ipcviz.app.view import View
 from ipcviz.narrate import DETAIL, NOISE, TURN
 
@@ -95,7 +95,7 @@ class LogPanel(Panel):
         if self.following:
             self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
 
-    def filter(self, text: str) -> None:
+    def filter_entries(self, text: str) -> None:
         """Show only sentences with all of these words; `-word` leaves out those that have it."""
         self.words = tuple(text.lower().split())
         self.start_again()
@@ -107,17 +107,17 @@ class LogPanel(Panel):
 
     def start_again(self) -> None:
         """Choose anew among all entries."""
-        self._forget()
+        self._forget_rows()
         self.following = True
-        self.redraw()
-        self.rebuild()
+        self.redraw_rows()
+        self.rebuild_rows()
 
-    def _forget(self) -> None:
+    def _forget_rows(self) -> None:
         self.rows = []
         self._numbers, self._taken = [], 0
         self._strips.clear()
 
-    def _wanted(self, entry: Entry) -> bool:
+    def _is_wanted(self, entry: Entry) -> bool:
         sentence = entry.sentence
         if sentence.weight < self.least:
             return False
@@ -129,7 +129,7 @@ class LogPanel(Panel):
             for word in self.words
         )
 
-    def rebuild(self) -> None:
+    def rebuild_rows(self) -> None:
         """Take in the entries that are new, and those that grew; the rows of all others stay."""
         view = self.view
         if view is None:
@@ -140,7 +140,7 @@ class LogPanel(Panel):
             if width != self._row_width:
                 self._made.clear()
             self._log, self._row_width = log, width
-            self._forget()
+            self._forget_rows()
         changed = max(min(self._taken - Log.LOOK_BACK, self._marked), log.first, 0)
         marking = view.past or view.state.stepping
         self._marked = view.log_end
@@ -155,7 +155,7 @@ class LogPanel(Panel):
             new = marking and entry.last > view.fresh
             if new:
                 self._marked = min(self._marked, number)
-            if self._wanted(entry):
+            if self._is_wanted(entry):
                 rows = self._rows_of(entry, width, new)
                 self.rows.extend(rows)
                 self._numbers.extend([number] * len(rows))
@@ -177,7 +177,7 @@ class LogPanel(Panel):
             self._growing = False
             self.vertical_scrollbar.window_virtual_size = len(self.rows)
             self.refresh()
-        title = visible(self.title_of(view)).replace("[", "\\[")
+        title = make_visible(self.title_of(view)).replace("[", "\\[")
         if self.border_title != title:
             self.border_title = title
 
@@ -217,7 +217,7 @@ def rows_of(entry: Entry, width: int, new: bool = False) -> list[Row]:
     if sentence.weight >= TURN:
         style = "chosen"
     target = ("process", sentence.pid) if sentence.pid else None
-    first, *more = wrap(text, width - 10)
+    first, *more = wrap_text(text, width - 10)
     mark = ("+", "lit-chip") if new else (" ", "")
     rows = [Row(((f"{sentence.t:8.3f}", "dim"), mark, (" ", ""), (first, style)), target)]
     rows.extend(Row(((" " * 10, ""), (line, style)), target) for line in more[:_MORE_ROWS])

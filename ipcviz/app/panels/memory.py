@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from ipcviz.app.panels.panel import Panel, Row, Span, fit, row
+from ipcviz.app.panels.panel import Panel, Row, Span, fit_value, make_row
 from ipcviz.app.text import bytes_text
 from ipcviz.app.view import View
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.parts import MemoryPart
-from ipcviz.model.query import Mapper, mappers
+from ipcviz.model.query import Mapper, list_mappers
 from ipcviz.model.state import Memory, Object
-from ipcviz.narrate import who
+from ipcviz.narrate import name_process
 
 
 class MemoryPanel(Panel):
@@ -32,61 +32,65 @@ class MemoryPanel(Panel):
         " found changed are lit and stand in [ ]. Who wrote them, nobody can tell."
     )
 
-    def build(self, view: View, width: int) -> list[Row]:
+    def build_rows(self, view: View, width: int) -> list[Row]:
         """A row for each object, then the selected one's mappings, pages and bytes."""
-        found = mappers(view.state)
+        found = list_mappers(view.state)
         things = sorted(
             (view.state.objects[key] for key in found if key in view.state.objects),
             # What several share comes first.
             key=lambda o: (len({row.pid for row in found[o.info.key]}) < 2, o.opened_at, o.label),
         )
-        kept = [o for o in _remembered(view) if o.info.key not in found]
+        kept = [o for o in _list_remembered(view) if o.info.key not in found]
         if not things and not kept:
-            return [row(("No memory that processes share so far.", "dim"))]
+            return [make_row(("No memory that processes share so far.", "dim"))]
         chosen = next(
             (o for o in (*things, *kept) if o.info.key == view.object), (*things, *kept)[0]
         )
-        name, sort = _plan(width)
+        name, sort = _plan_widths(width)
         rows = [
-            row(
+            make_row(
                 (
-                    fit(
-                        f"  {fit('NAME', name)} {fit('KIND', sort)} {'SIZE':>10}  MAPPED BY", width
+                    fit_value(
+                        f"  {fit_value('NAME', name)} {fit_value('KIND', sort)} {'SIZE':>10} "
+                        " MAPPED BY",
+                        width,
                     ),
                     "head",
                 )
             )
         ]
         rows.extend(
-            _thing(view, thing, found.get(thing.info.key, ()), thing is chosen, width)
+            _build_object_row(view, thing, found.get(thing.info.key, ()), thing is chosen, width)
             for thing in things
         )
-        rows.extend(_thing(view, thing, (), thing is chosen, width) for thing in kept)
+        rows.extend(_build_object_row(view, thing, (), thing is chosen, width) for thing in kept)
         for mapper in found.get(chosen.info.key, ()):
-            rows.extend(_mapping(view, mapper, width))
-        rows.extend(_contents(view, chosen, width))
+            rows.extend(_build_mapping_rows(view, mapper, width))
+        rows.extend(_build_contents(view, chosen, width))
         return rows
 
 
-def _plan(width: int) -> tuple[int, int]:
+def _plan_widths(width: int) -> tuple[int, int]:
     """Widths of an object's name and kind."""
     return (18, 16) if width >= 76 else (12, 8)
 
 
-def _remembered(view: View) -> list[Object]:
+def _list_remembered(view: View) -> list[Object]:
     """Objects that nobody has mapped any more, whose last bytes are known."""
     keys = dict.fromkeys(key for key, _ in view.state.memory)
     return [view.state.objects[key] for key in keys if key in view.state.objects]
 
 
-def _thing(view: View, thing: Object, rows: tuple[Mapper, ...], chosen: bool, width: int) -> Row:
+def _build_object_row(
+    view: View, thing: Object, rows: tuple[Mapper, ...], chosen: bool, width: int
+) -> Row:
     key = thing.info.key
-    name, sort = _plan(width)
+    name, sort = _plan_widths(width)
     lit = MemoryPart(key) in view.lit
     memory = view.state.memory.get((key, 0))
     size = memory.sample.size if memory is not None else -1
     names = (
-        ", ".join(who(view.state, pid) for pid in dict.fromkeys(row.pid for row in rows))
+        ", ".join(name_process(view.state, pid) for pid in dict.fromkeys(row.pid for row in rows))
         or "nobody any more"
     )
     facts = []
@@ -99,19 +103,22 @@ def _thing(view: View, thing: Object, rows: tuple[Mapper, ...], chosen: bool, wi
     if key.startswith("shm:") and (warning := warning_of(thing.info.path)):
         facts.append(warning)
     kind = "System V memory" if key.startswith("shm:") else thing.info.kind
-    return row(
+    return make_row(
         (">" if chosen else " ", "chosen"),
         ("*" if lit else " ", "lit-chip" if lit else ""),
-        (fit(thing.label, name), "object" if rows else "gone"),
+        (fit_value(thing.label, name), "object" if rows else "gone"),
         " ",
-        (fit(kind, sort), "dim"),
-        (f" {_size(size):>10}  ", "number"),
-        (fit("; ".join((names, *facts)), max(0, width - name - sort - 16)), "" if rows else "dim"),
+        (fit_value(kind, sort), "dim"),
+        (f" {_format_size(size):>10}  ", "number"),
+        (
+            fit_value("; ".join((names, *facts)), max(0, width - name - sort - 16)),
+            "" if rows else "dim",
+        ),
         target=("object", key),
     )
 
 
-def _size(size: int) -> str:
+def _format_size(size: int) -> str:
     """An object's size: exact where there is room."""
     exact = f"{size:,}" if size >= 0 else "?"
     return exact if len(exact) <= 10 else bytes_text(size)
@@ -120,19 +127,19 @@ def _size(size: int) -> str:
 _STYLES: Final = {"O": "object", "o": "object", "c": "lit", "C": "lit", "z": "blocked"}
 
 
-def _mapping(view: View, mapper: Mapper, width: int) -> list[Row]:
+def _build_mapping_rows(view: View, mapper: Mapper, width: int) -> list[Row]:
     """A mapping: where and how, then a letter for each page."""
     entry = mapper.entry
     pages = view.state.pages.get((mapper.pid, entry.start))
     how = "shared" if entry.shared else "private"
     text = (
-        f"  {who(view.state, mapper.pid)} {how} {entry.prot} {entry.start:#x},"
+        f"  {name_process(view.state, mapper.pid)} {how} {entry.prot} {entry.start:#x},"
         f" {bytes_text(entry.length)}"
     )
     text += f" from {entry.offset:,}" if entry.offset else ""
     target = ("process", mapper.pid)
     if pages is None:
-        return [row((fit(f"{text}: not looked at yet", width), ""), target=target)]
+        return [make_row((fit_value(f"{text}: not looked at yet", width), ""), target=target)]
     if pages.rss >= 0:
         dirty = pages.shared_dirty + pages.private_dirty
         huge = f"{bytes_text(pages.huge)} in huge pages, else " if pages.huge else ""
@@ -140,23 +147,25 @@ def _mapping(view: View, mapper: Mapper, width: int) -> list[Row]:
             f": {huge}Rss {bytes_text(pages.rss)}, Pss {bytes_text(pages.pss)}, dirty"
             f" {bytes_text(dirty)}"
         )
-    rows = [row((fit(text, width), "process"), target=target)]
+    rows = [make_row((fit_value(text, width), "process"), target=target)]
     per = max(16, (width - 8) // 16 * 16)
     looked_at = len(pages.pages)
     last = looked_at if looked_at <= per else len(pages.pages.rstrip(".")) or 1
     for start in range(0, last, per):
         part = pages.pages[start : start + per]
-        rows.append(row((f"{start:5}  ", "dim"), *_runs(part), target=target))
+        rows.append(make_row((f"{start:5}  ", "dim"), *_build_runs(part), target=target))
     absent = looked_at - (last + per - 1) // per * per
     words = [f"then {absent:,} pages that are not there"] if absent > 0 else []
     if pages.total > looked_at:
         words.append(f"and {pages.total - looked_at:,} more pages, not looked at")
     if words:
-        rows.append(row((fit(f"       {', '.join(words)}", width), "dim"), target=target))
+        rows.append(
+            make_row((fit_value(f"       {', '.join(words)}", width), "dim"), target=target)
+        )
     return rows
 
 
-def _runs(letters: str) -> list[Span]:
+def _build_runs(letters: str) -> list[Span]:
     """Letters in spans of one style each."""
     spans: list[Span] = []
     for letter in letters:
@@ -168,22 +177,26 @@ def _runs(letters: str) -> list[Span]:
     return spans
 
 
-def _contents(view: View, thing: Object, width: int) -> list[Row]:
+def _build_contents(view: View, thing: Object, width: int) -> list[Row]:
     """The object's bytes, then each process's private copies."""
     key = thing.info.key
     looks = [(pid, memory) for (of, pid), memory in view.state.memory.items() if of == key]
     rows: list[Row] = []
     for pid, memory in sorted(looks, key=lambda look: look[0]):
-        whose = f"{who(view.state, pid)}'s private copy" if pid else thing.label
-        rows.extend(_bytes(view, memory, whose, width))
-    return rows or [row((fit(f"No process has touched {thing.label} yet.", width), "dim"))]
+        whose = f"{name_process(view.state, pid)}'s private copy" if pid else thing.label
+        rows.extend(_build_byte_rows(view, memory, whose, width))
+    return rows or [
+        make_row((fit_value(f"No process has touched {thing.label} yet.", width), "dim"))
+    ]
 
 
-def _bytes(view: View, memory: Memory, whose: str, width: int) -> list[Row]:
+def _build_byte_rows(view: View, memory: Memory, whose: str, width: int) -> list[Row]:
     """Bytes in hexadecimal and printable, what the last look found changed in brackets."""
     sample = memory.sample
     if not sample.data:
-        return [row((fit(f"{whose}: no process has touched its pages yet", width), "dim"))]
+        return [
+            make_row((fit_value(f"{whose}: no process has touched its pages yet", width), "dim"))
+        ]
     per = 16 if width >= 78 else 8
     title = f"{whose}: {len(sample.data):,} bytes from {sample.offset:,}"
     if sample.changed:
@@ -191,16 +204,18 @@ def _bytes(view: View, memory: Memory, whose: str, width: int) -> list[Row]:
         more = "more than " if sample.more else ""
         age = max(0.0, view.now - memory.changed_at)
         title += f"; {more}{count:,} changed {age:.1f} s ago, first at {sample.changed[0][0]:,}"
-    rows = [row((fit(title, width), "head"))]
+    rows = [make_row((fit_value(title, width), "head"))]
     changed = {
         at for begin, length in sample.changed for at in range(begin, begin + min(length, 4096))
     }
     for start in range(0, len(sample.data), per):
-        rows.append(_line(sample.data[start : start + per], sample.offset + start, per, changed))
+        rows.append(
+            _build_byte_row(sample.data[start : start + per], sample.offset + start, per, changed)
+        )
     return rows
 
 
-def _line(part: bytes, offset: int, per: int, changed: set[int]) -> Row:
+def _build_byte_row(part: bytes, offset: int, per: int, changed: set[int]) -> Row:
     spans: list[Span | str] = [(f"{offset:6x} ", "dim")]
     for index in range(per):
         new, before = offset + index in changed, offset + index - 1 in changed and index > 0
@@ -217,4 +232,4 @@ def _line(part: bytes, offset: int, per: int, changed: set[int]) -> Row:
     for index, byte in enumerate(part):
         shown = chr(byte) if 0x20 <= byte < 0x7F else "."
         spans.append((shown, "lit-chip" if offset + index in changed else "object"))
-    return row(*spans)
+    return make_row(*spans)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.app.panels.cells import spark
-from ipcviz.app.panels.panel import Row, fit, row
+from ipcviz.app.panels.cells import format_sparkline
+from ipcviz.app.panels.panel import Row, fit_value, make_row
 from ipcviz.app.view import View
 from ipcviz.events.calls import FOR_READY, READS, WRITES
 from ipcviz.events.kinds import NOTIFIERS, having
-from ipcviz.model.mechanisms.notifiers import holds, watched_keys
+from ipcviz.model.mechanisms.notifiers import describe_content, watched_keys
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object, Thread
-from ipcviz.narrate import who
+from ipcviz.narrate import name_process
 
 HELP: Final = (
     "EVENTS: eventfds, timerfds, signalfds and the like that two processes have and one has used,"
@@ -37,20 +37,20 @@ def make_notifier_rows(view: View, width: int) -> list[Row]:
         return []
     minute = _minute_cells(width)
     rest = max(0, width - _NAME - minute - 5)
-    head = f"   {fit('EVENTS', _NAME)}{fit('HOLDS', rest)}  {'LAST MINUTE'}"
-    rows = [row((fit(head, width), "head"))]
+    head = f"   {fit_value('EVENTS', _NAME)}{fit_value('HOLDS', rest)}  {'LAST MINUTE'}"
+    rows = [make_row((fit_value(head, width), "head"))]
     for thing in found[:_SHOWN]:
         key, target = thing.info.key, ("object", thing.info.key)
         asleep = waiting.get(key, ())
         flag = next((one for one in "WRp" if any(one == letter for letter, _ in asleep)), " ")
         rows.append(
-            row(
+            make_row(
                 (">" if key == view.object else " ", "chosen"),
                 (flag, "blocked" if flag in ("W", "R") else ""),
                 " ",
-                (fit(thing.label, _NAME), "object"),
+                (fit_value(thing.label, _NAME), "object"),
                 (
-                    fit(_holds_words(view, thing), rest),
+                    fit_value(_describe_contents(view, thing), rest),
                     "lit" if ObjectPart(key) in view.lit else "",
                 ),
                 "  ",
@@ -58,10 +58,10 @@ def make_notifier_rows(view: View, width: int) -> list[Row]:
                 target=target,
             )
         )
-        second = _users_words(view, key, [thread for _, thread in asleep])
-        rows.append(row((fit(f"{'':{_NAME + 3}}{second}", width), "dim"), target=target))
+        second = _describe_users(view, key, [thread for _, thread in asleep])
+        rows.append(make_row((fit_value(f"{'':{_NAME + 3}}{second}", width), "dim"), target=target))
     if len(found) > _SHOWN:
-        rows.append(row((f"   and {len(found) - _SHOWN} more", "dim")))
+        rows.append(make_row((f"   and {len(found) - _SHOWN} more", "dim")))
     return rows
 
 
@@ -75,14 +75,14 @@ def _draw_minute(view: View, thing: Object, cells: int) -> str:
     trail = view.trails.get(thing.info.key) if thing.info.kind == "eventfd" else None
     if trail is None:
         return ""
-    values = trail.columns(view.now, cells)
-    return spark(values, max((value or 0 for value in values), default=0) or 1)
+    values = trail.build_columns(view.now, cells)
+    return format_sparkline(values, max((value or 0 for value in values), default=0) or 1)
 
 
-def _users_words(view: View, key: str, asleep: list[Thread]) -> str:
+def _describe_users(view: View, key: str, asleep: list[Thread]) -> str:
     """Who waits for it, and who has it."""
-    holders = [f"{who(view.state, h.pid)}:{h.fd}" for h in view.holders.get(key, ())]
-    names = [who(view.state, thread.pid, thread.tid) for thread in asleep]
+    holders = [f"{name_process(view.state, h.pid)}:{h.fd}" for h in view.holders.get(key, ())]
+    names = [name_process(view.state, thread.pid, thread.tid) for thread in asleep]
     have = " ".join(holders[:4]) + (f" +{len(holders) - 4}" if len(holders) > 4 else "")
     if not names:
         return have
@@ -90,7 +90,7 @@ def _users_words(view: View, key: str, asleep: list[Thread]) -> str:
     return f"waits: {', '.join(names[:3])}{more}; {have}"
 
 
-def _holds_words(view: View, thing: Object) -> str:
+def _describe_contents(view: View, thing: Object) -> str:
     if thing.info.kind == "eventfd":
         # The level is read with each sample, what is known of it besides less often.
         count = thing.notifier.count if thing.notifier is not None else None
@@ -100,7 +100,7 @@ def _holds_words(view: View, thing: Object) -> str:
             ", a semaphore" if thing.notifier is not None and thing.notifier.semaphore else ""
         )
         return f"eventfd at {f'{count:,}' if count is not None else '?'}{semaphore}"
-    words = holds(view.state, thing, view.now)
+    words = describe_content(view.state, thing, view.now)
     return f"{thing.info.kind}, {words}" if words else thing.info.kind
 
 

@@ -10,8 +10,8 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from ipcviz.app.panels.cells import chop
-from ipcviz.app.panels.panel import Panel, Row, row
+from ipcviz.app.panels.cells import chop_text
+from ipcviz.app.panels.panel import Panel, Row, make_row
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import View
 
@@ -30,7 +30,7 @@ class OutputRows(Panel):
         super().__init__(id=id)
         self._seen: tuple[Terminal | None, int, int] = (None, -1, 0)
 
-    def rebuild(self) -> None:
+    def rebuild_rows(self) -> None:
         """Make the rows anew only if something was written."""
         view = self.view
         if view is None:
@@ -40,20 +40,20 @@ class OutputRows(Panel):
             return
         self._seen = now
         follow = self.scroll_offset.y >= self.max_scroll_y - 1
-        super().rebuild()
+        super().rebuild_rows()
         if follow:
             self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
 
-    def build(self, view: View, width: int) -> list[Row]:
+    def build_rows(self, view: View, width: int) -> list[Row]:
         """The lines that are kept, broken where the panel ends."""
         terminal = view.terminal
         if not terminal.bytes:
-            return [row(("The command has written nothing to its terminal.", "dim"))]
+            return [make_row(("The command has written nothing to its terminal.", "dim"))]
         rows = []
         if terminal.forgotten:
-            rows.append(row((f"[{terminal.forgotten:,} earlier lines are not kept]", "dim")))
-        for line in terminal.tail(1_000):
-            rows.extend(Row(((piece, ""),)) for piece in chop(line, max(width, 10)))
+            rows.append(make_row((f"[{terminal.forgotten:,} earlier lines are not kept]", "dim")))
+        for line in terminal.list_last_lines(1_000):
+            rows.extend(Row(((piece, ""),)) for piece in chop_text(line, max(width, 10)))
         return rows
 
 

@@ -17,7 +17,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from ipcviz.app import text as cells
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.app.view import View
 
 Span = tuple[str, str]
@@ -45,10 +45,10 @@ Late = Row | Callable[[], Row]
 """A row, or what makes it once it comes onto the screen."""
 
 
-def late(count: int, make: Callable[[], Sequence[Row]]) -> list[Late]:
+def make_late(count: int, make: Callable[[], Sequence[Row]]) -> list[Late]:
     """`count` rows that are made together, and only when one of them is needed."""
     together = _Together(make)
-    return [partial(together.row, number) for number in range(count)]
+    return [partial(together.get_row, number) for number in range(count)]
 
 
 class _Together:
@@ -62,22 +62,22 @@ class _Together:
         self._make: Callable[[], Sequence[Row]] = make
         self._made: Sequence[Row] = ()
 
-    def row(self, number: int) -> Row:
+    def get_row(self, number: int) -> Row:
         """One of them."""
         if not self._made:
             self._made = self._make()
         return self._made[number]
 
 
-def row(*spans: Span | str, target: Target | None = None) -> Row:
+def make_row(*spans: Span | str, target: Target | None = None) -> Row:
     """A row from spans and plain texts."""
     return Row(tuple((span, "") if isinstance(span, str) else span for span in spans), target)
 
 
-def fit(text: object, width: int, *, right: bool = False) -> str:
+def fit_value(text: object, width: int, *, right: bool = False) -> str:
     """Anything as displayable text of exactly `width` cells; what is cut off leaves an ellipsis."""
-    shown = visible(text if isinstance(text, str) else str(text))
-    return cells.fit(shown, width, "right" if right else "left")
+    shown = make_visible(text if isinstance(text, str) else str(text))
+    return cells.fit_text(shown, width, "right" if right else "left")
 
 
 class Panel(ScrollView, can_focus=True, inherit_bindings=False):
@@ -169,7 +169,7 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
 
     # What a panel is made of.
 
-    def build(self, view: View, width: int) -> Sequence[Late]:
+    def build_rows(self, view: View, width: int) -> Sequence[Late]:
         """The panel's rows for a view, in `width` cells. Pure: each panel has its own."""
         raise NotImplementedError
 
@@ -188,17 +188,17 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         """Take a new view; a panel that can't be seen only remembers it."""
         self.view = view
         if self.visible_now:
-            self.rebuild()
+            self.rebuild_rows()
 
-    def rebuild(self) -> None:
+    def rebuild_rows(self) -> None:
         """Make the rows anew, and redraw those that differ."""
         if self.view is None:
             return
         self.rebuilds += 1
-        title = visible(self.title_of(self.view))
+        title = make_visible(self.title_of(self.view))
         if self.border_title != title:
             self.border_title = title.replace("[", "\\[")
-        self.set_rows(self.build(self.view, self.scrollable_content_region.width))
+        self.set_rows(self.build_rows(self.view, self.scrollable_content_region.width))
 
     def set_rows(self, rows: Sequence[Late]) -> None:
         """Show these rows; only those that can be seen are made, and only those that differ are
@@ -221,20 +221,20 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         """Every row, made."""
         return [found for y in range(len(self.rows)) if (found := self.row_at(y)) is not None]
 
-    def redraw(self) -> None:
+    def redraw_rows(self) -> None:
         """Forget all that was drawn."""
         self._strips.clear()
         self.refresh()
 
     def on_show(self) -> None:
         """The panel can be seen again: it catches up."""
-        self.rebuild()
+        self.rebuild_rows()
 
     def on_resize(self) -> None:
         """Another width makes other rows."""
         self._strips.clear()
         if self.size.width:
-            self.rebuild()
+            self.rebuild_rows()
             self.virtual_size = Size(self.scrollable_content_region.width, len(self.rows))
 
     # Drawing.
@@ -245,7 +245,7 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         self._styles.clear()
         self._strips.clear()
 
-    def style(self, name: str) -> Style:
+    def make_style(self, name: str) -> Style:
         """A named style on the panel's background."""
         found = self._styles.get(name)
         if found is None:
@@ -273,16 +273,16 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         width = self.size.width
         found = self.row_at(number)
         if found is None:
-            return Strip.blank(width, self.style(""))
-        strip = Strip([Segment(text, self.style(name)) for text, name in found.spans if text])
+            return Strip.blank(width, self.make_style(""))
+        strip = Strip([Segment(text, self.make_style(name)) for text, name in found.spans if text])
         if number == self.cursor and self.has_focus:
             strip = strip.apply_style(
                 self.screen.get_component_rich_style("panel--cursor", partial=True)
             )
-            strip = strip.extend_cell_length(width, self.style("cursor"))
+            strip = strip.extend_cell_length(width, self.make_style("cursor"))
         if selection is not None:
             strip = self._with_selection(strip, selection, number)
-        strip = strip.crop_extend(0, width, self.style("")).apply_offsets(0, number)
+        strip = strip.crop_extend(0, width, self.make_style("")).apply_offsets(0, number)
         if selection is None:
             if len(self._strips) > 2_000:
                 self._strips.clear()
@@ -306,7 +306,7 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
 
     def selection_updated(self, selection: Selection | None) -> None:
         """The text selection changed."""
-        self.redraw()
+        self.redraw_rows()
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text."""
@@ -327,20 +327,20 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
             self.scroll_to(y=self.cursor, animate=False)
         elif self.cursor >= top + height:
             self.scroll_to(y=self.cursor - height + 1, animate=False)
-        self._choose()
+        self._post_chosen()
 
-    def _choose(self) -> None:
+    def _post_chosen(self) -> None:
         found = self.row_at(self.cursor)
         if found is not None and found.target is not None:
             self.post_message(self.Chosen(found.target))
 
     def on_focus(self) -> None:
         """The cursor appears."""
-        self.redraw()
+        self.redraw_rows()
 
     def on_blur(self) -> None:
         """The cursor disappears."""
-        self.redraw()
+        self.redraw_rows()
 
     def on_click(self, event: events.Click) -> None:
         """A click selects what the row is about."""

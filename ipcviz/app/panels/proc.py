@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, NamedTuple
 
-from ipcviz.app.panels.cells import wrap
-from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit, late, row
+from ipcviz.app.panels.cells import wrap_text
+from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late, make_row
 from ipcviz.app.text import Shown, bytes_text
 from ipcviz.app.view import View
 from ipcviz.events.signals import signal_name
-from ipcviz.model.mechanisms.families import group_words, namespace_words, orphan_words
+from ipcviz.model.mechanisms.families import describe_group, describe_namespaces, describe_reaper
 from ipcviz.model.state import Process, Thread
-from ipcviz.narrate import intention, who
+from ipcviz.narrate import describe_intention, name_process
 from ipcviz.narrate.facts import describe_facts, describe_machine
-from ipcviz.narrate.waits import remaining_words, what_words
+from ipcviz.narrate.waits import describe_remaining, describe_wait_untimed
 
 _THREADS_SHOWN = 8
 
@@ -45,11 +45,11 @@ class Proc(Panel):
         self._place = (0, 0)
         """Its first row, and how many it has."""
 
-    def rebuild(self) -> None:
+    def rebuild_rows(self) -> None:
         """Make the rows anew, and show those of the selected process when another one is
         selected.
         """
-        super().rebuild()
+        super().rebuild_rows()
         if self.view is None or self.view.pid == self._shown:
             return
         self._shown = self.view.pid
@@ -59,16 +59,16 @@ class Proc(Panel):
             y = first if first < top or count >= height else first + count - height
             self.scroll_to(y=y, animate=False, immediate=True, force=True)
 
-    def build(self, view: View, width: int) -> list[Late]:
+    def build_rows(self, view: View, width: int) -> list[Late]:
         """One to three rows for each process, by the width, and one for each further thread."""
         if not view.processes:
-            return [row(("No process yet.", "dim"))]
-        head = f"    {fit('PROCESS', 18)} {'CPU':>5} {'TIME':>11} {'RSS':>8}"
+            return [make_row(("No process yet.", "dim"))]
+        head = f"    {fit_value('PROCESS', 18)} {'CPU':>5} {'TIME':>11} {'RSS':>8}"
         if width >= _MIDDLE:
             head += f" {'FAULTS':>12} {'SWITCHES':>12}"
         if width >= _WIDE:
             head += f" {'READ/WRITTEN':>17}  WAITS IN"
-        rows: list[Late] = [row((fit(head, width), "head"))]
+        rows: list[Late] = [make_row((fit_value(head, width), "head"))]
         each = 2 if width >= _MIDDLE else 3
         if width >= _WIDE:
             each = 1
@@ -89,7 +89,7 @@ class Proc(Panel):
             )
             if process.pid == view.pid:
                 self._place = (len(rows), count)
-            rows.extend(late(count, lambda process=process: _make_rows(view, process, width)))  # type: ignore[misc]
+            rows.extend(make_late(count, lambda process=process: _make_rows(view, process, width)))  # type: ignore[misc]
         return rows
 
 
@@ -112,13 +112,13 @@ def _read_figures(view: View, process: Process) -> _Figures:
     sample = process.sample
     if sample is None:
         return _Figures()
-    percent = view.cpu(process.pid)
+    percent = view.compute_cpu(process.pid)
     return _Figures(
         cpu="-" if percent is None or process.fate != "alive" else f"{percent:.0f}%",
         used=f"{sample.user_time:.2f}+{sample.system_time:.2f}",
         memory=bytes_text(sample.rss),
-        faults=f"{_count_words(sample.minor_faults)}/{_count_words(sample.major_faults)}",
-        switches=f"{_count_words(sample.voluntary_switches)}/{_count_words(sample.forced_switches)}",
+        faults=f"{_describe_count(sample.minor_faults)}/{_describe_count(sample.major_faults)}",
+        switches=f"{_describe_count(sample.voluntary_switches)}/{_describe_count(sample.forced_switches)}",
         moved=f"{bytes_text(sample.chars_read)}/{bytes_text(sample.chars_written)}",
     )
 
@@ -131,21 +131,23 @@ def _make_rows(view: View, process: Process, width: int) -> list[Row]:
     rows = _make_process_rows(view, process, width)
     why = _make_reason_rows(view, process, process.pid, width)
     at = 1 if width >= _WIDE else 2
-    rows[at:at] = [row((words, faded), target=target) for words in why]
+    rows[at:at] = [make_row((words, faded), target=target) for words in why]
     rows.extend(
-        row((fit(f"      {words}", width), "dim"), target=target)
+        make_row((fit_value(f"      {words}", width), "dim"), target=target)
         for words in _detail_lines(view, process, width)
     )
     others = [tid for tid in process.threads if tid != process.pid and tid in view.state.threads]
     for tid in others[:_THREADS_SHOWN]:
-        rows.append(row((_doing_text(view, process, tid, width), ""), target=target))
+        rows.append(make_row((_doing_text(view, process, tid, width), ""), target=target))
         rows.extend(
-            row((words, ""), target=target)
+            make_row((words, ""), target=target)
             for words in _make_reason_rows(view, process, tid, width)
         )
     if len(others) > _THREADS_SHOWN:
         rows.append(
-            row((f"      and {len(others) - _THREADS_SHOWN} more threads", "dim"), target=target)
+            make_row(
+                (f"      and {len(others) - _THREADS_SHOWN} more threads", "dim"), target=target
+            )
         )
     return rows
 
@@ -164,15 +166,15 @@ def _make_process_rows(view: View, process: Process, width: int) -> list[Row]:
         first.append((f" {figures.faults:>12} {figures.switches:>12}", faded))
     if width >= _WIDE:
         first.extend([(f" {figures.moved:>17}  ", faded), (doing, faded)])
-        return [row(*first, target=target)]
+        return [make_row(*first, target=target)]
     if width >= _MIDDLE:
-        moved = fit(f"r/w {figures.moved}", 24, right=True)
-        return [row(*first, target=target), row((doing + moved, faded), target=target)]
+        moved = fit_value(f"r/w {figures.moved}", 24, right=True)
+        return [make_row(*first, target=target), make_row((doing + moved, faded), target=target)]
     third = f"      faults {figures.faults}, switches {figures.switches}, r/w {figures.moved}"
     return [
-        row(*first, target=target),
-        row((doing, faded), target=target),
-        row((fit(third, width), "dim"), target=target),
+        make_row(*first, target=target),
+        make_row((doing, faded), target=target),
+        make_row((fit_value(third, width), "dim"), target=target),
     ]
 
 
@@ -182,7 +184,7 @@ _NAME: Final = 18
 
 def _make_head_spans(view: View, process: Process) -> list[Span | str]:
     """A process's mark, digit, state and name."""
-    letter, chip = view.chip(process.pid)
+    letter, chip = view.choose_process_chip(process.pid)
     chosen = process.pid == view.pid
     name = f"{process.called}{'' if process.full else '~'}"
     number = f" {process.pid}" if process.label and len(name) < _NAME - 6 else ""
@@ -192,7 +194,7 @@ def _make_head_spans(view: View, process: Process) -> list[Span | str]:
         (str(view.slots.get(process.pid, "")) or " ", "dim"),
         (letter, "gone-chip" if chip == "gone" else chip),
         " ",
-        (fit(name, _NAME - len(number)), "chosen" if chosen else style),
+        (fit_value(name, _NAME - len(number)), "chosen" if chosen else style),
         (number, "dim"),
     ]
 
@@ -201,11 +203,11 @@ def _make_reason_rows(view: View, process: Process, tid: int, width: int) -> lis
     """Because of whom a thread waits, and what that one waits for in turn, in rows; none where the
     row above names him already.
     """
-    why = view.why(tid) if process.fate == "alive" else ""
+    why = view.explain_wait(tid) if process.fate == "alive" else ""
     whom = why.removesuffix(", not watched").partition(" ")[2]
     if not why or whom in _doing_text(view, process, tid, width):
         return []
-    return [fit(Shown(f"        {line}"), width) for line in wrap(why, width - 8)]
+    return [fit_value(Shown(f"        {line}"), width) for line in wrap_text(why, width - 8)]
 
 
 def _doing_text(view: View, process: Process, tid: int, width: int) -> str:
@@ -213,11 +215,11 @@ def _doing_text(view: View, process: Process, tid: int, width: int) -> str:
     thread = view.state.threads.get(tid)
     if tid != process.pid and thread is not None:
         label = f"      thread {tid} {thread.name} {thread.state}: "
-        return _fit_doing(_doing_words(view, thread, process), width, label)
+        return _fit_doing(_describe_activity(view, thread, process), width, label)
     doing = (
-        _doing_words(view, thread, process)
+        _describe_activity(view, thread, process)
         if process.fate == "alive"
-        else (_fate_words(view, process), "")
+        else (_describe_fate(view, process), "")
     )
     if width >= _WIDE:
         return _fit_doing(doing, width - 94)
@@ -231,9 +233,9 @@ def _detail_lines(view: View, process: Process, width: int) -> list[str]:
     if process.pid != view.pid or process.fate != "alive":
         return []
     words = [
-        group_words(view.state, process),
-        orphan_words(view.state, process),
-        namespace_words(process),
+        describe_group(view.state, process),
+        describe_reaper(view.state, process),
+        describe_namespaces(process),
     ]
     started = view.state.started
     if process.facts is not None and started is not None:
@@ -242,17 +244,17 @@ def _detail_lines(view: View, process: Process, width: int) -> list[str]:
         )
     if started is not None and started.host is not None:
         words.append(f"the machine: {describe_machine(started.host)} when the watch began")
-    return [line for word in words if word for line in wrap(word, width - 6)]
+    return [line for word in words if word for line in wrap_text(word, width - 6)]
 
 
-def _count_words(number: int) -> str:
+def _describe_count(number: int) -> str:
     """A count in at most five characters."""
     if number < 10_000:
         return str(number)
     return f"{number / 1000:.0f}k" if number < 1_000_000 else f"{number / 1e6:.1f}M"
 
 
-def _fate_words(view: View, process: Process) -> str:
+def _describe_fate(view: View, process: Process) -> str:
     ended = (
         f"killed by {signal_name(process.exit_signal)}"
         if process.exit_signal
@@ -264,7 +266,7 @@ def _fate_words(view: View, process: Process) -> str:
         return ended
     parent = view.state.processes.get(process.parent)
     by = (
-        f" by {who(view.state, parent.pid)}"
+        f" by {name_process(view.state, parent.pid)}"
         if parent is not None and parent.fate == "alive"
         else ""
     )
@@ -285,30 +287,38 @@ def _fit_doing(doing: tuple[str, str], width: int, before: str = "") -> str:
     times stay.
     """
     words, times = doing
-    return fit(fit(before + words, max(0, width - len(times))).rstrip() + times, max(0, width))
+    return fit_value(
+        fit_value(before + words, max(0, width - len(times))).rstrip() + times, max(0, width)
+    )
 
 
-def _doing_words(view: View, thread: Thread | None, process: Process) -> tuple[str, str]:
+def _describe_activity(view: View, thread: Thread | None, process: Process) -> tuple[str, str]:
     """What a thread waits in, and for how long: `read(0) on P1, empty` and `, 1.2 s, 3 s left`."""
     if process.stopped_by:
         found = (
             d for d in reversed(view.state.delivered) if d.pid == process.pid and d.action == "stop"
         )
         cause = next(found, None)
-        by = f" from {who(view.state, cause.sender)}" if cause is not None and cause.sender else ""
+        by = (
+            f" from {name_process(view.state, cause.sender)}"
+            if cause is not None and cause.sender
+            else ""
+        )
         return f"stopped by {signal_name(process.stopped_by)}{by}", ""
     if thread is None:
         return "-", ""
     if thread.poised is not None:
-        return f"held, {intention(view.state, thread.poised)}", ""
+        return f"held, {describe_intention(view.state, thread.poised)}", ""
     if thread.state == "T":
         # Which signal did it is not told of a process that was stopped before the watch.
         tracer = process.sample.tracer if process.sample is not None else 0
         return f"stopped by its tracer, process {tracer}" if tracer else "stopped", ""
-    wait = view.wait(thread.tid)
+    wait = view.find_thread_wait(thread.tid)
     if wait is None:
         return _STATES.get(thread.state, f"state {thread.state}"), ""
     seconds = max(0.0, view.now - wait.since)
     since = f", {seconds:.1f} s" if wait.since and seconds >= 0.1 else ""
-    limit = remaining_words(view.state, wait, view.now)
-    return what_words(view.state, wait, view.now), since + (f", {limit}" if limit else "")
+    limit = describe_remaining(view.state, wait, view.now)
+    return describe_wait_untimed(view.state, wait, view.now), since + (
+        f", {limit}" if limit else ""
+    )

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, NamedTuple
 
-from ipcviz.app.panels.cells import wrap
+from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.folders import HELP as FOLDERS
 from ipcviz.app.panels.folders import folder_rows
-from ipcviz.app.panels.locks import HELP, futex_rows, left, lock_rows
-from ipcviz.app.panels.panel import Panel, Row, fit, row
+from ipcviz.app.panels.locks import HELP, describe_time_left, futex_rows, lock_rows
+from ipcviz.app.panels.panel import Panel, Row, fit_value, make_row
 from ipcviz.app.view import View
 from ipcviz.model.mechanisms.system_v_keys import FAILED_WORDS, warning_of
 from ipcviz.model.parts import SemaphorePart
-from ipcviz.model.query import waiters
+from ipcviz.model.query import list_waiters
 from ipcviz.model.state import Semaphore
-from ipcviz.narrate import holding_words, who
-from ipcviz.narrate.circles import circle_words
+from ipcviz.narrate import describe_holding, name_process
+from ipcviz.narrate.circles import describe_circle
 
 
 class Semaphores(Panel):
@@ -36,7 +36,7 @@ class Semaphores(Panel):
         " last, while their process lives. " + HELP + " " + FOLDERS
     )
 
-    def build(self, view: View, width: int) -> list[Row]:
+    def build_rows(self, view: View, width: int) -> list[Row]:
         """A row for each semaphore."""
         every = sorted(
             view.state.semaphores.values(),
@@ -45,14 +45,17 @@ class Semaphores(Panel):
         found = [s for s in every if not is_private(s)]
         private = [s for s in every if is_private(s) and _owner_lives(view, s)]
         stuck = [
-            row((fit(f"{'    ' if at else '  '}{line}", width), "blocked"))
+            make_row((fit_value(f"{'    ' if at else '  '}{line}", width), "blocked"))
             for one in view.circles
-            for at, line in enumerate(wrap(circle_words(view.state, one, view.now), width - 4))
+            for at, line in enumerate(
+                wrap_text(describe_circle(view.state, one, view.now), width - 4)
+            )
         ]
         failed = [s.label for s in found if s.info.kind == "system v" and warning_of(s.info.name)]
         warning = f"  {', '.join(failed)}: {FAILED_WORDS}" if failed else ""
         warned = [
-            row((fit(line, width), "bad")) for line in (wrap(warning, width) if warning else ())
+            make_row((fit_value(line, width), "bad"))
+            for line in (wrap_text(warning, width) if warning else ())
         ]
         further = [
             *warned,
@@ -62,24 +65,24 @@ class Semaphores(Panel):
             *folder_rows(view, width),
         ]
         if not found and not private:
-            return further or [row(("No semaphore that processes share so far.", "dim"))]
-        plan = _Plan.of(width)
+            return further or [make_row(("No semaphore that processes share so far.", "dim"))]
+        plan = _Plan.make_for_width(width)
         head = (
-            f"  {fit('NAME', plan.name)} {fit('KIND  ', plan.kind)}{'VALUE':>6} "
-            f" {fit('WHERE', plan.where)}"
+            f"  {fit_value('NAME', plan.name)} {fit_value('KIND  ', plan.kind)}{'VALUE':>6} "
+            f" {fit_value('WHERE', plan.where)}"
         )
         head += (
-            f"{fit('LAST', plan.last)}"
-            f" {fit('HELD BY' if plan.last else 'HELD BY, OR LAST', plan.held)} WAITERS"
+            f"{fit_value('LAST', plan.last)}"
+            f" {fit_value('HELD BY' if plan.last else 'HELD BY, OR LAST', plan.held)} WAITERS"
         )
-        rows = [row((fit(head, width), "head"))]
-        rows.extend(_row(view, semaphore, plan) for semaphore in found)
+        rows = [make_row((fit_value(head, width), "head"))]
+        rows.extend(_build_row(view, semaphore, plan) for semaphore in found)
         rows.extend(further)
         if private:
-            rows.append(row((fit("  IN MEMORY OF ONE PROCESS ALONE", width), "head")))
-            rows.extend(_row(view, semaphore, plan) for semaphore in private[:_PRIVATE_SHOWN])
+            rows.append(make_row((fit_value("  IN MEMORY OF ONE PROCESS ALONE", width), "head")))
+            rows.extend(_build_row(view, semaphore, plan) for semaphore in private[:_PRIVATE_SHOWN])
             if len(private) > _PRIVATE_SHOWN:
-                rows.append(row((f"  and {len(private) - _PRIVATE_SHOWN} more", "dim")))
+                rows.append(make_row((f"  and {len(private) - _PRIVATE_SHOWN} more", "dim")))
         return rows
 
 
@@ -100,7 +103,7 @@ class _Plan(NamedTuple):
     waiters: int
 
     @classmethod
-    def of(cls, width: int) -> _Plan:
+    def make_for_width(cls, width: int) -> _Plan:
         """The columns of a panel that is so wide."""
         name, kind, where, last = next(columns for least, columns in _COLUMNS if width >= least)
         rest = max(0, width - name - kind - where - last - 13)
@@ -123,7 +126,7 @@ def _owner_lives(view: View, semaphore: Semaphore) -> bool:
     return process is not None and process.fate == "alive"
 
 
-def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
+def _build_row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
     lit = SemaphorePart(semaphore.info.key) in view.lit
     # Freed memory of one process may hold anything by now.
     unknown = semaphore.value is None or (is_private(semaphore) and semaphore.value > _PLAUSIBLE)
@@ -131,40 +134,41 @@ def _row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
     holder = view.state.objects.get(semaphore.info.object)
     place = f"{holder.label}+{semaphore.info.offset}" if holder else ""
     touched = (
-        f"{semaphore.last_op} by {who(view.state, semaphore.last_pid)}"
+        f"{semaphore.last_op} by {name_process(view.state, semaphore.last_pid)}"
         if semaphore.last_pid
         else "-"
     )
-    waiting = "" if unknown else _waiters(view, semaphore)
-    held = holding_words(view.state, semaphore)
+    waiting = "" if unknown else _describe_waiters(view, semaphore)
+    held = describe_holding(view.state, semaphore)
     if not plan.last and held in ("", "-"):
         held = touched
     style = "lit" if lit else "number"
     if semaphore.value == 0 and waiting:
         style = "blocked"
-    return row(
+    return make_row(
         ("*" if lit else " ", "lit-chip" if lit else ""),
         " ",
-        (fit(semaphore.label, plan.name), "lit" if lit else "object"),
+        (fit_value(semaphore.label, plan.name), "lit" if lit else "object"),
         " ",
-        (fit(semaphore.info.kind.replace("system v", "Sys V"), plan.kind), "dim"),
-        (fit(value, 6, right=True), style),
+        (fit_value(semaphore.info.kind.replace("system v", "Sys V"), plan.kind), "dim"),
+        (fit_value(value, 6, right=True), style),
         "  ",
-        (fit(place, plan.where), "dim"),
-        (fit(touched, plan.last), ""),
+        (fit_value(place, plan.where), "dim"),
+        (fit_value(touched, plan.last), ""),
         " ",
-        (fit(held, plan.held), "dim" if held == touched else ""),
+        (fit_value(held, plan.held), "dim" if held == touched else ""),
         " ",
-        (fit(waiting or "-", plan.waiters), "blocked" if waiting else "dim"),
+        (fit_value(waiting or "-", plan.waiters), "blocked" if waiting else "dim"),
         target=("object", semaphore.info.object) if semaphore.info.object else None,
     )
 
 
-def _waiters(view: View, semaphore: Semaphore) -> str:
+def _describe_waiters(view: View, semaphore: Semaphore) -> str:
     """Who waits: by name as far as seen, and how many more the count says."""
-    seen = waiters(view.state, semaphore.info.key)
+    seen = list_waiters(view.state, semaphore.info.key)
     words = ", ".join(
-        who(view.state, thread.pid, thread.tid) + left(view, thread) for thread in seen
+        name_process(view.state, thread.pid, thread.tid) + describe_time_left(view, thread)
+        for thread in seen
     )
     more = semaphore.waiters - len(seen)
     if more > 0:

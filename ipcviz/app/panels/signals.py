@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, NamedTuple
 
-from ipcviz.app.panels.cells import wrap
-from ipcviz.app.panels.panel import Panel, Row, fit, row
+from ipcviz.app.panels.cells import wrap_text
+from ipcviz.app.panels.panel import Panel, Row, fit_value, make_row
 from ipcviz.app.view import View
 from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import bit_of, is_real_time, signal_name, signals_in
-from ipcviz.model.mechanisms.notifiers import seconds_text
+from ipcviz.model.mechanisms.notifiers import format_seconds
 from ipcviz.model.mechanisms.signals import MASKED, sent_and_pending
 from ipcviz.model.parts import SignalPart
 from ipcviz.model.state import POSIX, ArmedTimer, Process, SignalSent, Thread
-from ipcviz.narrate import who
+from ipcviz.narrate import name_process
 from ipcviz.narrate.words import signal_names
 
 _SHOWN: Final = 60
@@ -45,9 +45,9 @@ class SignalsPanel(Panel):
 
     def title_of(self, view: View) -> str:
         """The selected process."""
-        return f"Signals of {who(view.state, view.pid)}" if view.process else self.TITLE
+        return f"Signals of {name_process(view.state, view.pid)}" if view.process else self.TITLE
 
-    def build(self, view: View, width: int) -> list[Row]:
+    def build_rows(self, view: View, width: int) -> list[Row]:
         """The selected process's signals, then the traffic."""
         rows: list[Row] = []
         if view.process is not None:
@@ -111,7 +111,7 @@ def _read_masks(process: Process, threads: list[Thread]) -> _Masks:
 def _make_dispositions(view: View, process: Process, width: int) -> list[Row]:
     """How many signals are caught, ignored, blocked and pending, and a row for each of them."""
     if process.fate != "alive":
-        return [row(("It has ended.", "dim"))]
+        return [make_row(("It has ended.", "dim"))]
     state = view.state
     threads = [state.threads[tid] for tid in process.threads if tid in state.threads]
     masks = _read_masks(process, threads)
@@ -122,16 +122,16 @@ def _make_dispositions(view: View, process: Process, width: int) -> list[Row]:
         ("pending", masks.pending),
     )
     words = ", ".join(f"{len(signals_in(mask))} {name}" for name, mask in counts)
-    rows = [row((fit(words, width), "dim"))]
+    rows = [make_row((fit_value(words, width), "dim"))]
     rows.extend(
-        row((fit(line, width), "lit"))
+        make_row((fit_value(line, width), "lit"))
         for text in masks_of_calls(threads)
-        for line in wrap(text, width)
+        for line in wrap_text(text, width)
     )
     numbers = signals_in(masks.handled | masks.blocked)
     if not numbers:
         return rows
-    rows.append(row((fit("  SIGNAL       C I B P  HANDLING", width), "head")))
+    rows.append(make_row((fit_value("  SIGNAL       C I B P  HANDLING", width), "head")))
     # Masks of all signals would fill the panel: what is only blocked is said in one row if it is
     # much.
     only_blocked = [signo for signo in numbers if not masks.handled & bit_of(signo)]
@@ -142,7 +142,11 @@ def _make_dispositions(view: View, process: Process, width: int) -> list[Row]:
         if signo not in folded
     )
     if folded:
-        rows.append(row((fit(f"  and {len(folded)} more signals are blocked only", width), "dim")))
+        rows.append(
+            make_row(
+                (fit_value(f"  and {len(folded)} more signals are blocked only", width), "dim")
+            )
+        )
     return rows
 
 
@@ -163,21 +167,21 @@ def _make_disposition_row(
             ("P", masks.pending & bit),
         )
     )
-    words = _handling_words(process, signo, masks)
+    words = _describe_handling(process, signo, masks)
     if masks.pending & bit:
-        words += _pending_words(view, process, signo, threads)
-    return row(
+        words += _describe_pending(view, process, signo, threads)
+    return make_row(
         ("*" if lit else mark, "lit-chip" if lit or inside else ""),
         ("!" if differs else " ", "bad" if differs else ""),
-        (fit(signal_name(signo), 12), "lit" if lit else ""),
+        (fit_value(signal_name(signo), 12), "lit" if lit else ""),
         " ",
         (letters, "lit" if masks.pending & bit else ""),
         "  ",
-        (fit(words, max(0, width - 24)), "dim"),
+        (fit_value(words, max(0, width - 24)), "dim"),
     )
 
 
-def _handling_words(process: Process, signo: int, masks: _Masks) -> str:
+def _describe_handling(process: Process, signo: int, masks: _Masks) -> str:
     """What becomes of a signal when it is delivered, in words."""
     words, bit, how = "default", bit_of(signo), process.handling.get(signo)
     if masks.read_caught & bit:
@@ -195,7 +199,7 @@ def masks_of_calls(threads: list[Thread]) -> list[str]:
     found = []
     for thread in threads:
         call = thread.waiting
-        if call is None or call.name not in MASKED or call.number("mask") is None:
+        if call is None or call.name not in MASKED or call.get_number("mask") is None:
             continue
         place = (
             f"Thread {thread.tid}, only in {call.name}"
@@ -215,7 +219,7 @@ def masks_of_calls(threads: list[Thread]) -> list[str]:
     return found
 
 
-def _pending_words(view: View, process: Process, signo: int, threads: list[Thread]) -> str:
+def _describe_pending(view: View, process: Process, signo: int, threads: list[Thread]) -> str:
     """For which of several threads a signal is pending, and how often it will come, as far as it
     was seen sent.
     """
@@ -242,37 +246,37 @@ def _make_traffic_rows(view: View, width: int) -> list[Row]:
     items.extend((d.t, d) for d in view.state.delivered if (d.signo, d.t) not in told)
     items.sort(key=lambda item: item[0], reverse=True)
     if not items:
-        return [row((fit("No signal was sent so far.", width), "dim"))]
+        return [make_row((fit_value("No signal was sent so far.", width), "dim"))]
     coalesced = sum(s.coalesced for s in sent)
     title = f"SENT AND DELIVERED ({len(sent)} seen sent, {coalesced} coalesced)"
-    rows = [row((fit(title, width), "head"))]
+    rows = [make_row((fit_value(title, width), "head"))]
     room = min(36, max(20, width - 52))
     for t, item in items[:_SHOWN]:
         name = signal_name(item.signo)
         if isinstance(item, SignalSent):
             target = (
-                who(view.state, item.target, item.tid)
+                name_process(view.state, item.target, item.tid)
                 if item.target > 0
-                else _group_words(view, item)
+                else _describe_group(view, item)
             )
             route, fate = (
-                _route_words(who(view.state, item.sender), target, room),
-                _fate_words(view, item),
+                _describe_route(name_process(view.state, item.sender), target, room),
+                _describe_fate(view, item),
             )
             concerned = view.pid in (item.sender, item.target)
         else:
-            route = _route_words(
-                _source_words(view, item), who(view.state, item.pid, item.tid), room
+            route = _describe_route(
+                _describe_source(view, item), name_process(view.state, item.pid, item.tid), room
             )
-            fate = _outcome_words(item)
+            fate = _describe_outcome(item)
             concerned = view.pid == item.pid
         rows.append(
-            row(
+            make_row(
                 (f"{t:9.3f} ", "dim"),
-                (fit(name, 11), "lit" if concerned else ""),
-                (fit(route, room), ""),
+                (fit_value(name, 11), "lit" if concerned else ""),
+                (fit_value(route, room), ""),
                 " ",
-                (fit(fate, max(0, width - 23 - room)), "dim"),
+                (fit_value(fate, max(0, width - 23 - room)), "dim"),
                 target=("process", item.target if isinstance(item, SignalSent) else item.pid),
             )
         )
@@ -290,7 +294,7 @@ _ACTIONS: Final = {
 }
 
 
-def _route_words(source: str, target: str, room: int) -> str:
+def _describe_route(source: str, target: str, room: int) -> str:
     """`sh[12] > cat[13]`; where there is no room, rather without names than without numbers."""
     name, bracket, rest = target.partition("[")
     short = bracket + rest if rest and source.startswith(f"{name}[") else target
@@ -306,7 +310,7 @@ def _route_words(source: str, target: str, room: int) -> str:
     return next((text for text in choices if len(text) <= room), choices[-1])
 
 
-def _group_words(view: View, item: SignalSent) -> str:
+def _describe_group(view: View, item: SignalSent) -> str:
     """A group, or all."""
     if item.target == -1:
         return "all that it may"
@@ -314,7 +318,7 @@ def _group_words(view: View, item: SignalSent) -> str:
     return f"group {-item.target or (process.pgrp if process is not None else 0)}"
 
 
-def _outcome_words(item: SignalDelivered) -> str:
+def _describe_outcome(item: SignalDelivered) -> str:
     """What a delivery did, to the process and to the call that it cut short."""
     words = _ACTIONS.get(item.action, item.action)
     if not item.interrupted or item.action in ("terminate", "core"):
@@ -336,10 +340,10 @@ _TIMERS: Final = (14, 26, 27)
 """SIGALRM, SIGVTALRM, SIGPROF."""
 
 
-def _source_words(view: View, item: SignalDelivered) -> str:
+def _describe_source(view: View, item: SignalDelivered) -> str:
     """Who sent what no call was seen to send."""
     if item.sender in view.state.processes:
-        return who(view.state, item.sender)
+        return name_process(view.state, item.sender)
     if item.sender:
         return f"{item.sender_name or 'process'}[{item.sender}], not watched"
     if item.code == "SI_TIMER" or item.signo in _TIMERS:
@@ -349,7 +353,7 @@ def _source_words(view: View, item: SignalDelivered) -> str:
     return "terminal" if item.code == "SI_KERNEL" and item.signo in _TERMINALS else "kernel"
 
 
-def _fate_words(view: View, item: SignalSent) -> str:
+def _describe_fate(view: View, item: SignalSent) -> str:
     """What became of a sending."""
     if item.coalesced:
         return "coalesced: one was pending"
@@ -368,7 +372,7 @@ def _fate_words(view: View, item: SignalSent) -> str:
         ),
         None,
     )
-    words = _outcome_words(found) if found is not None else "delivered"
+    words = _describe_outcome(found) if found is not None else "delivered"
     if found is None and target is not None and target.exit_signal == item.signo:
         words = _ACTIONS["terminate"]
     first, *more = words.split(", ", 1)
@@ -385,7 +389,7 @@ def _timer_rows(view: View, process: Process, width: int) -> list[Row]:
     known = process.surroundings.timers if process.surroundings is not None else ()
     if process.fate != "alive" or not (found or known):
         return []
-    rows = [row((fit("  TIMER        SIGNAL       EXPIRES", width), "head"))]
+    rows = [make_row((fit_value("  TIMER        SIGNAL       EXPIRES", width), "head"))]
     details = {POSIX + timer.id: timer for timer in known}
     for key in sorted({*found, *details}):
         timer, detail = found.get(key), details.get(key)
@@ -393,21 +397,23 @@ def _timer_rows(view: View, process: Process, width: int) -> list[Row]:
         if timer is not None:
             signo = timer.signo
         sends = signal_name(signo) if signo and (detail is None or detail.notify) else "none"
-        words = _due_words(timer, view.now) if timer is not None else "not known"
+        words = _describe_due(timer, view.now) if timer is not None else "not known"
         if detail is not None:
             words += f"; {detail.clock}"
-            words += f"; to {who(view.state, process.pid, detail.tid)}" if detail.tid else ""
+            words += (
+                f"; to {name_process(view.state, process.pid, detail.tid)}" if detail.tid else ""
+            )
         name = f"timer {key - POSIX}" if key >= POSIX else _TIMER_NAMES.get(key, "timer")
         lit = SignalPart(process.pid, signo) in view.lit
         rows.append(
-            row(
+            make_row(
                 ("*" if lit else " ", "lit-chip" if lit else ""),
                 " ",
-                (fit(name, 12), "lit" if lit else ""),
+                (fit_value(name, 12), "lit" if lit else ""),
                 " ",
-                (fit(sends, 12), ""),
+                (fit_value(sends, 12), ""),
                 " ",
-                (fit(words, max(0, width - 28)), "dim"),
+                (fit_value(words, max(0, width - 28)), "dim"),
             )
         )
     return rows
@@ -416,11 +422,11 @@ def _timer_rows(view: View, process: Process, width: int) -> list[Row]:
 _TIMER_NAMES: Final = {14: "real time", 26: "user time", 27: "CPU time"}
 
 
-def _due_words(timer: ArmedTimer, now: float) -> str:
+def _describe_due(timer: ArmedTimer, now: float) -> str:
     if not timer.armed:
         return "not armed"
-    again = f", then every {seconds_text(timer.interval)}" if timer.interval else ""
+    again = f", then every {format_seconds(timer.interval)}" if timer.interval else ""
     if timer.clock:
-        return f"after {seconds_text(timer.due)} of {timer.clock}{again}"
+        return f"after {format_seconds(timer.due)} of {timer.clock}{again}"
     left = timer.due - now
-    return (f"in {seconds_text(left)}" if left > 0 else "due now") + again
+    return (f"in {format_seconds(left)}" if left > 0 else "due now") + again

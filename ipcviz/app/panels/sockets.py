@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ipcviz.app.panels.cells import wrap
-from ipcviz.app.panels.panel import Row, fit, row
+from ipcviz.app.panels.cells import wrap_text
+from ipcviz.app.panels.panel import Row, fit_value, make_row
 from ipcviz.app.view import View
 from ipcviz.events.kinds import SOCKETS
 from ipcviz.model.addresses import takes_datagrams
-from ipcviz.model.mechanisms.sockets import CLOSED, under_way_words
+from ipcviz.model.mechanisms.sockets import CLOSED, describe_under_way
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
-from ipcviz.narrate import who
-from ipcviz.narrate.outsiders import names_words
+from ipcviz.narrate import name_process
+from ipcviz.narrate.outsiders import name_outsiders
 
 _NAMED = 6
 
@@ -23,9 +23,9 @@ def socket_rows(view: View, thing: Object, width: int) -> list[Row]:
     if thing.info.kind not in SOCKETS:
         return []
     return [
-        row((fit(line, width), "dim"))
+        make_row((fit_value(line, width), "dim"))
         for words in _socket_facts(view, thing)
-        for line in wrap(words, width)
+        for line in wrap_text(words, width)
     ]
 
 
@@ -36,7 +36,7 @@ def _socket_facts(view: View, thing: Object) -> list[str]:
     words = [" ".join(word for word in (thing.label, f"({info.kind})", name, info.detail) if word)]
     words += [_other_end(view, thing)]
     words += _queue_facts(view, thing)
-    words += [under_way_words(view.state, thing)] if thing.level is not None else []
+    words += [describe_under_way(view.state, thing)] if thing.level is not None else []
     return [word for word in words if word]
 
 
@@ -45,7 +45,7 @@ def _other_end(view: View, thing: Object) -> str:
     info = thing.info
     peer = view.state.objects.get(info.peer) if info.peer else None
     if peer is not None:
-        names = [who(view.state, h.pid) for h in view.holders.get(peer.info.key, ())]
+        names = [name_process(view.state, h.pid) for h in view.holders.get(peer.info.key, ())]
         nobody = "closed" if peer.shut == CLOSED else "held by nobody watched"
         one_way = takes_datagrams(info) and peer.info.peer != info.key
         verb = "Sends to" if one_way else "The other end:"
@@ -53,7 +53,7 @@ def _other_end(view: View, thing: Object) -> str:
     others = outsiders_of(view.state, info.key)
     if others:
         have = "has not accepted it yet" if others[0].how == "listens" else "has the other end"
-        return f"{names_words(others)}, not watched, {have}"
+        return f"{name_outsiders(others)}, not watched, {have}"
     if not info.peer and not info.remote:
         return ""
     whom = f"; {info.with_whom} had it when they were connected" if info.with_whom else ""

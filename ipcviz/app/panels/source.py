@@ -6,15 +6,15 @@ import os
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from ipcviz.app.panels.cells import wrap
-from ipcviz.app.panels.panel import Late, Panel, Row, fit
+from ipcviz.app.panels.cells import wrap_text
+from ipcviz.app.panels.panel import Late, Panel, Row, fit_value
 from ipcviz.app.picture.words import find_line
 from ipcviz.app.sources import SourceTexts
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.app.view import View
 from ipcviz.events import Located
 from ipcviz.model.state import Process
-from ipcviz.narrate import who
+from ipcviz.narrate import name_process
 
 CONTEXT: Final = 3
 """Lines that are in sight on either side of the current one, where there is room."""
@@ -77,12 +77,12 @@ class SourcePanel(Panel):
         function = f" in {located.function}" if located.function else ""
         return f"Source: {place}{function}, {_name_of(view, process)}"
 
-    def rebuild(self) -> None:
+    def rebuild_rows(self) -> None:
         """Make the rows anew; a new line is brought onto the screen."""
         if self.view is None:
             return
         self._note_choice(self.view)
-        super().rebuild()
+        super().rebuild_rows()
         located = find_line(self.view.state, self.choose_process(self.view))
         place = (located.file, located.line) if located is not None else ("", 0)
         if place != self._place:
@@ -105,7 +105,7 @@ class SourcePanel(Panel):
             target = max(0, y - max(context, height // 2))
             self.scroll_to(y=target, animate=False, immediate=True, force=True)
 
-    def build(self, view: View, width: int) -> Sequence[Late]:
+    def build_rows(self, view: View, width: int) -> Sequence[Late]:
         """The lines of the file, or why there are none."""
         process = self.choose_process(view)
         located = find_line(view.state, process)
@@ -124,7 +124,7 @@ class SourcePanel(Panel):
             lead = f"{number:>{digits}} "
             if number == located.line:
                 rows.append(
-                    Row(((f">{lead}", "lit-chip"), (fit(line, width - digits - 2), "cursor")))
+                    Row(((f">{lead}", "lit-chip"), (fit_value(line, width - digits - 2), "cursor")))
                 )
             elif number in others:
                 rows.append(
@@ -155,7 +155,7 @@ def explain_missing(view: View, process: Process | None) -> str:
 
 
 def _name_of(view: View, process: Process) -> str:
-    return view.roles.get(process.pid) or who(view.state, process.pid)
+    return view.roles.get(process.pid) or name_process(view.state, process.pid)
 
 
 def _find_others(view: View, located: Located, process: Process) -> dict[int, str]:
@@ -167,8 +167,8 @@ def _find_others(view: View, located: Located, process: Process) -> dict[int, st
             continue
         if other.pid != process.pid and line.line != located.line:
             found.setdefault(line.line, []).append(_name_of(view, other))
-    return {number: visible(f"  {', '.join(names[:3])}") for number, names in found.items()}
+    return {number: make_visible(f"  {', '.join(names[:3])}") for number, names in found.items()}
 
 
 def _sentence(text: str, width: int) -> list[Row]:
-    return [Row(((line, "dim"),)) for line in wrap(text, width)]
+    return [Row(((line, "dim"),)) for line in wrap_text(text, width)]

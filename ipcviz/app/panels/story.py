@@ -7,8 +7,8 @@ from typing import ClassVar, Final
 
 from textual.message import Message
 
-from ipcviz.app.panels.cells import wrap
-from ipcviz.app.panels.panel import Late, Panel, Row, fit, row
+from ipcviz.app.panels.cells import wrap_text
+from ipcviz.app.panels.panel import Late, Panel, Row, fit_value, make_row
 from ipcviz.app.view import View
 from ipcviz.scenario import Progress, Scenario, Skip, Step
 
@@ -74,11 +74,11 @@ class StoryPanel(Panel):
         self._shown = ()
         super().on_resize()
         self._ask_for_rows()
-        self.rebuild()
+        self.rebuild_rows()
 
-    def rebuild(self) -> None:
+    def rebuild_rows(self) -> None:
         """Make the rows anew; at every step what was told last is brought onto the screen."""
-        super().rebuild()
+        super().rebuild_rows()
         if self.view is None or self.view.story is None:
             return
         progress = self.view.story[1]
@@ -90,12 +90,12 @@ class StoryPanel(Panel):
             top = max(0, min(start, max(end, len(self.rows)) - height))
             self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
-    def build(self, view: View, width: int) -> Sequence[Late]:
+    def build_rows(self, view: View, width: int) -> Sequence[Late]:
         """What was told so far."""
         if view.story is None:
-            return [row(("This is no scenario: the log tells what happens.", "dim"))]
+            return [make_row(("This is no scenario: the log tells what happens.", "dim"))]
         scenario, progress = view.story
-        rows: list[Row] = [Row(((line, "dim"),)) for line in wrap(scenario.summary, width)]
+        rows: list[Row] = [Row(((line, "dim"),)) for line in wrap_text(scenario.summary, width)]
         self._current = (0, len(rows))
         for place in progress.reached:
             told = _make_step_rows(
@@ -123,15 +123,15 @@ def count_rows(scenario: Scenario, width: int) -> int:
     """The rows that the longest part of a story takes with its heading, and one for what is told
     behind the last one.
     """
-    texts = [wrap(scenario.summary, width)]
-    texts += [["", *wrap(step.text, width - _INDENT)] for step in scenario.story]
+    texts = [wrap_text(scenario.summary, width)]
+    texts += [["", *wrap_text(step.text, width - _INDENT)] for step in scenario.story]
     return max(len(lines) for lines in texts) + 1
 
 
 def _make_step_rows(step: Step, place: int, width: int, *, latest: bool) -> list[Row]:
     mark = ("+ ", "lit-chip") if latest else ("  ", "")
     heading = Row((mark, (step.title or step.id or f"Part {place + 1}", "head")))
-    lines = wrap(step.text, width - _INDENT)
+    lines = wrap_text(step.text, width - _INDENT)
     return [heading, *(Row((("  ", ""), (line, "lit" if latest else ""))) for line in lines)]
 
 
@@ -157,9 +157,11 @@ def _make_rows_of_skipped(
     titles = [scenario.story[skip.step].title or f"Part {skip.step + 1}" for skip in skipped]
     rows = [Row((("Not in this run:", "dim"),))]
     for title, skip in zip(titles, skipped, strict=True):
-        lines = wrap(f"{title}: {skip.reason}", width - _INDENT)
+        lines = wrap_text(f"{title}: {skip.reason}", width - _INDENT)
         marks = ["- ", *["  "] * (len(lines) - 1)]
-        rows.extend(row((f"{mark}{line}", "dim")) for mark, line in zip(marks, lines, strict=True))
+        rows.extend(
+            make_row((f"{mark}{line}", "dim")) for mark, line in zip(marks, lines, strict=True)
+        )
     if len(rows) <= room:
         return rows
-    return [Row(((fit(f"Not in this run: {'; '.join(titles)}", width).rstrip(), "dim"),))]
+    return [Row(((fit_value(f"Not in this run: {'; '.join(titles)}", width).rstrip(), "dim"),))]

@@ -43,7 +43,7 @@ class Moments:
         if not 0 <= index < self._count:
             raise IndexError(index)
         at = bisect_right(self._before, index) - 1
-        bits, left, first, size = self._bits(at), index - self._before[at], 0, _BLOCK
+        bits, left, first, size = self._get_bits(at), index - self._before[at], 0, _BLOCK
         while size > 1:
             size //= 2
             low = (bits >> first & (1 << size) - 1).bit_count()
@@ -51,7 +51,7 @@ class Moments:
                 left, first = left - low, first + size
         return self._places[at] * _BLOCK + first
 
-    def _bits(self, at: int) -> int:
+    def _get_bits(self, at: int) -> int:
         return (
             int.from_bytes(self._blocks[at], "little") if at < len(self._blocks) else self._growing
         )
@@ -72,7 +72,7 @@ class Moments:
         self._growing |= 1 << bit
         self._count, self._last = self._count + 1, n
 
-    def until(self, n: int) -> int:
+    def count_until(self, n: int) -> int:
         """How many there are up to event `n`, that one included: the place of its moment, counted
         from 1.
         """
@@ -82,16 +82,16 @@ class Moments:
             return 0
         if self._places[at] < block:
             return self._before[at + 1] if at + 1 < len(self._before) else self._count
-        return self._before[at] + (self._bits(at) & (1 << bit + 1) - 1).bit_count()
+        return self._before[at] + (self._get_bits(at) & (1 << bit + 1) - 1).bit_count()
 
-    def before(self, n: int) -> int:
+    def find_before(self, n: int) -> int:
         """The last one before event `n`; 0 if there is none."""
-        at = self.until(n - 1)
+        at = self.count_until(n - 1)
         return self[at - 1] if at else 0
 
-    def after(self, n: int) -> int:
+    def find_after(self, n: int) -> int:
         """The first one after event `n`; 0 if there is none."""
-        at = self.until(n)
+        at = self.count_until(n)
         return self[at] if at < self._count else 0
 
 
@@ -122,11 +122,11 @@ class Turns:
         self._progress.append(progress)
         self._labels.append(self._labels[-1] if same else dict(progress.cast.labels))
 
-    def at(self, n: int) -> Progress:
+    def find_progress(self, n: int) -> Progress:
         """How far it was after event `n`."""
         return self._progress[bisect_right(self._from, n) - 1]
 
-    def labels(self, n: int) -> dict[str, str]:
+    def find_labels(self, n: int) -> dict[str, str]:
         """The scenario's names of objects and semaphores by key, as they were known after event
         `n`.
         """

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final
 
-from ipcviz.app.naming import named
+from ipcviz.app.naming import name_objects
 from ipcviz.app.past.moments import Turns
 from ipcviz.app.past.tape import EventTape
 from ipcviz.events import Event
@@ -54,16 +54,16 @@ class Pages:
         self.last = 0
         self._pages: OrderedDict[int, Page] = OrderedDict()
 
-    def has(self, index: int) -> bool:
+    def has_page(self, index: int) -> bool:
         """Whether a page is here already."""
         return index in self._pages
 
-    def page(self, index: int, until: int) -> Page:
+    def load_page(self, index: int, until: int) -> Page:
         """A page, with its events up to number `until` at least; a page at the end grows."""
         first, last = index * PAGE + 1, min(until, (index + 1) * PAGE)
         page = self._pages.get(index)
         if page is None:
-            self._tape.ready(first, last)
+            self._tape.ensure_events(first, last)
             before = self._pages.get(index - 1)
             if before is not None and before.numbers and before.end.n == first - 1:
                 page = Page(before.end)
@@ -75,12 +75,14 @@ class Pages:
         self._pages.move_to_end(index)
         have = page.numbers[-1] if page.numbers else first - 1
         if have < last:
-            self._tape.ready(first, last)
-            for event in self._tape.events(have + 1, min(max(last, self.last), (index + 1) * PAGE)):
-                self._grow(page, event)
+            self._tape.ensure_events(first, last)
+            for event in self._tape.read_events(
+                have + 1, min(max(last, self.last), (index + 1) * PAGE)
+            ):
+                self._grow_page(page, event)
         return page
 
-    def _grow(self, page: Page, event: Event) -> None:
+    def _grow_page(self, page: Page, event: Event) -> None:
         before = page.end
         page.end = self.next_state(before, event)
         page.numbers.append(page.end.n)
@@ -105,26 +107,26 @@ class Pages:
 
     def _name(self, state: State, n: int, *, whole: bool = False) -> State:
         turns = self._turns
-        labels = turns.labels(n) if turns is not None else {}
-        roles = turns.at(n).cast.roles if turns is not None else {}
-        return named(state, labels, roles, whole=whole)
+        labels = turns.find_labels(n) if turns is not None else {}
+        roles = turns.find_progress(n).cast.roles if turns is not None else {}
+        return name_objects(state, labels, roles, whole=whole)
 
     def state_at(self, n: int) -> State:
         """The state after event `n`, with the scenario's names."""
         if n <= 0:
             return State()
-        page = self.page((n - 1) // PAGE, n)
+        page = self.load_page((n - 1) // PAGE, n)
         count = bisect_right(page.numbers, n)
         state = page.states[count // _STRIDE]
         for event in page.events[count // _STRIDE * _STRIDE : count]:
             state = self.next_state(state, event)
         return state
 
-    def walk(self, after: int, last: int) -> Iterator[tuple[Event, State, State]]:
+    def walk_events(self, after: int, last: int) -> Iterator[tuple[Event, State, State]]:
         """The events after number `after` up to `last`, with the states before and after each."""
         state = self.state_at(after)
         for index in range(after // PAGE, (last - 1) // PAGE + 1):
-            page = self.page(index, last)
+            page = self.load_page(index, last)
             for at in range(bisect_right(page.numbers, after), bisect_right(page.numbers, last)):
                 before, state = state, self.next_state(state, page.events[at])
                 yield page.events[at], before, state

@@ -91,8 +91,8 @@ class PastMoment(Moment):
         """The same moment with longer output, or with a log that is a page longer."""
         if self._can_extend_output:
             part = _read_terminal(self.source, self.n)
-            return replace(self, terminal=Lazy.known(part))
-        page = self.source.pages.page(self.next_page, min(self.n, (self.next_page + 1) * PAGE))
+            return replace(self, terminal=Lazy.make_known(part))
+        page = self.source.pages.load_page(self.next_page, min(self.n, (self.next_page + 1) * PAGE))
         until = bisect_right(page.sentences, self.n, key=lambda one: one.n)
         sentences = (*page.sentences[:until], *self.sentences)
         next_page = self.next_page - 1
@@ -110,9 +110,9 @@ def _make_log(sentences: Sequence[Sentence], *, whole: bool) -> LogUntil:
     log, shown = Log(), sentences[-ENTRIES:]
     if shown and not (whole and len(sentences) <= ENTRIES):
         earlier = "What came before this is listed at earlier moments: go back"
-        log.add(Sentence(0, shown[0].t, 0, earlier, STEP))
+        log.add_sentence(Sentence(0, shown[0].t, 0, earlier, STEP))
     for sentence in shown:
-        log.add(sentence)
+        log.add_sentence(sentence)
     return LogUntil(log, log.end)
 
 
@@ -129,7 +129,7 @@ def _read_follower(past: Past, state: State, n: int) -> int:
     """In step mode: the thread that went next; 0 if none did, or a damaged trace can't tell."""
     if not state.stepping:
         return 0
-    events = past.tape.events(n + 1, min(n + PAGE, past.pages.last))
+    events = past.tape.read_events(n + 1, min(n + PAGE, past.pages.last))
     try:
         return next((event.tid for event in events if isinstance(event, Stepped)), 0)
     except TraceError:
@@ -139,40 +139,40 @@ def _read_follower(past: Past, state: State, n: int) -> int:
 def _read_trails(tape: EventTape, state: State, n: int, now: float) -> Mapping[str, Trail]:
     """Levels of the last minute, by object key; none where a damaged trace can't tell."""
     try:
-        first = tape.before(now - MINUTE) + 1
-        levels = [one for one in tape.levels(first, n, BUCKET) if one.key in state.objects]
+        first = tape.find_before(now - MINUTE) + 1
+        levels = [one for one in tape.read_levels(first, n, BUCKET) if one.key in state.objects]
         # A level holds until the next one: the last one before the minute began, too.
         earlier = tape.levels_before(first, {one.key for one in levels})
     except TraceError:
         return {}
     found = {key: Trail() for key in earlier}
     for key, (t, queued) in earlier.items():
-        found[key].add(t, queued)
+        found[key].add_level(t, queued)
     for one in levels:
-        found.setdefault(one.key, Trail()).add(one.t, one.queued, one.highest)
+        found.setdefault(one.key, Trail()).add_level(one.t, one.queued, one.highest)
     for key, thing in state.objects.items():
         if thing.level is not None and key not in found:
-            found.setdefault(key, Trail()).add(thing.level_at, thing.level.queued)
+            found.setdefault(key, Trail()).add_level(thing.level_at, thing.level.queued)
     return found
 
 
 def _read_meters(tape: EventTape, state: State, n: int, now: float) -> Mapping[int, Meter]:
     """CPU use, by pid; none where a damaged trace can't tell."""
     try:
-        first = tape.before(now - _METERS) + 1
+        first = tape.find_before(now - _METERS) + 1
         uses = list(tape.cpu_seconds(first, n))
         earlier = tape.cpu_seconds_before(first, {one.pid for one in uses})
     except TraceError:
         return {}
     found = {pid: Meter() for pid in earlier}
     for pid, (t, used) in earlier.items():
-        found[pid].add(t, used)
+        found[pid].add_time(t, used)
     for one in uses:
-        found.setdefault(one.pid, Meter()).add(one.t, one.cpu)
+        found.setdefault(one.pid, Meter()).add_time(one.t, one.cpu)
     for pid, process in state.processes.items():
         if process.sample is not None and pid not in found:
             used = process.sample.user_time + process.sample.system_time
-            found.setdefault(pid, Meter()).add(now - _METERS, used)
+            found.setdefault(pid, Meter()).add_time(now - _METERS, used)
     return found
 
 
@@ -210,7 +210,7 @@ class Past:
         if self.turns is None:
             return {}
         self.turns.add(n, progress)
-        return self.turns.labels(n)
+        return self.turns.find_labels(n)
 
     def add_event(self, event: Event, before: State, after: State) -> bool:
         """Add an event that came, with the states around it. Returns whether it is a moment."""
@@ -219,7 +219,7 @@ class Past:
             self.moments.add(after.n)
         if isinstance(event, Output):
             self.add_output(after.n, len(event.data) + event.dropped)
-            self._keep(after.n, event)
+            self._keep_piece(after.n, event)
         self.pages.last = after.n
         self.tape.add_event(event, before, after)
         return found
@@ -229,7 +229,9 @@ class Past:
         self._outputs.append(n)
         self._written.append((self._written[-1] if self._written else 0) + size)
 
-    def moment(self, n: int, *, now: float | None = None, since: int | None = None) -> PastMoment:
+    def make_moment(
+        self, n: int, *, now: float | None = None, since: int | None = None
+    ) -> PastMoment:
         """The moment after event `n`.
 
         Args:
@@ -253,17 +255,17 @@ class Past:
         known_page, page = -(-known // PAGE), (n - 1) // PAGE
         for index in range(max(known_page, page - _FIRST_PAGES + 1), page):
             # The earlier ones first: each begins with the state at the end of the one before it.
-            pages.page(index, (index + 1) * PAGE)
+            pages.load_page(index, (index + 1) * PAGE)
         state = pages.state_at(n)
         now = state.t if now is None else now
         stop = max(
-            self.moments.before(n) if since is None else min(since, n),
+            self.moments.find_before(n) if since is None else min(since, n),
             known_page * PAGE if known else 0,
         )
         changes, outcomes = RecentChanges(), Outcomes(narrate)
-        for event, before, after in pages.walk(max(stop, n - _CHANGES), n):
+        for event, before, after in pages.walk_events(max(stop, n - _CHANGES), n):
             changes.add(event, before, after)
-            outcomes.feed(event, before, after)
+            outcomes.add_event(event, before, after)
         turns = self.turns
         moment = PastMoment(
             n=n,
@@ -273,8 +275,8 @@ class Past:
             fresh=pages.state_at(stop).t if stop else -1.0,
             lit=frozenset(changes.lit),
             ghosts=MappingProxyType(changes.ghosts),
-            slots=MappingProxyType(Slots.of(state.processes).given),
-            story=(turns.scenario, turns.at(n)) if turns is not None else None,
+            slots=MappingProxyType(Slots.from_processes(state.processes).given),
+            story=(turns.scenario, turns.find_progress(n)) if turns is not None else None,
             outcome=outcomes.text if state.step else "",
             log=Lazy(partial(_make_log, (), whole=True)),
             terminal=Lazy(partial(_read_terminal, self, n)),
@@ -286,14 +288,14 @@ class Past:
             known_page=known_page,
         )
         while moment.can_extend and (
-            moment.next_page > page - _FIRST_PAGES or pages.has(moment.next_page)
+            moment.next_page > page - _FIRST_PAGES or pages.has_page(moment.next_page)
         ):
             moment = moment.extend()
         return moment
 
-    def view(self, n: int, *, now: float | None = None, since: int | None = None) -> View:
-        """As `moment`, for the screen, with nothing selected."""
-        return View(self.moment(n, now=now, since=since), self._holders)
+    def make_view(self, n: int, *, now: float | None = None, since: int | None = None) -> View:
+        """As `make_moment`, for the screen, with nothing selected."""
+        return View(self.make_moment(n, now=now, since=since), self._holders)
 
     def terminal_at(self, n: int) -> Terminal:
         """What had been written to the terminal at event `n`: the last lines of it.
@@ -332,14 +334,14 @@ class Past:
 
     def _read_piece(self, n: int) -> Output:
         """Output, and what there is of it among the events around, which are read with it."""
-        for event in self.tape.events(max(1, n - _NEAR), n):
+        for event in self.tape.read_events(max(1, n - _NEAR), n):
             if isinstance(event, Output):
-                self._keep(event.n, event)
+                self._keep_piece(event.n, event)
         nothing = Output(t=0.0, data=b"")
-        self._keep(n, nothing)
+        self._keep_piece(n, nothing)
         return self._pieces.get(n, nothing)
 
-    def _keep(self, n: int, piece: Output) -> None:
+    def _keep_piece(self, n: int, piece: Output) -> None:
         if n in self._pieces:
             return
         self._pieces[n] = piece

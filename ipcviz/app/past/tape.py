@@ -83,7 +83,7 @@ class EventTape:
 
     # Giving back.
 
-    def ready(self, first: int, last: int) -> None:
+    def ensure_events(self, first: int, last: int) -> None:
         """Make sure that the events from `first` to `last` can be given, and the state before them.
 
         Raises:
@@ -92,7 +92,7 @@ class EventTape:
         """
         if self._in_memory(first - 1):
             return
-        reader = self._file()
+        reader = self._open_reader()
         if reader is not None and reader.last < last and self.recorder is not None:
             self.recorder.flush(PATIENCE)
             reader.refresh()
@@ -106,7 +106,7 @@ class EventTape:
             f"Only the last {CHUNK * CHUNKS:,} events are kept: there is no room for a trace."
         )
 
-    def _file(self) -> TraceReader | None:
+    def _open_reader(self) -> TraceReader | None:
         if self.reader is None and self.recorder is not None:
             self.recorder.flush(PATIENCE)
             if self.recorder.placed:
@@ -129,26 +129,26 @@ class EventTape:
             return state
         return self.reader.state_at(n) if self.reader is not None else State()
 
-    def events(self, first: int, last: int) -> Iterator[Event]:
+    def read_events(self, first: int, last: int) -> Iterator[Event]:
         """The events numbered from `first` to `last`, both included."""
         if self._in_memory(first - 1):
             for chunk in list(self._chunks):
                 if chunk.last >= first and chunk.before.n < last:
                     yield from (event for event in chunk.events if first <= event.n <= last)
         elif self.reader is not None:
-            yield from self.reader.events(first, last)
+            yield from self.reader.read_events(first, last)
 
-    def before(self, t: float) -> int:
+    def find_before(self, t: float) -> int:
         """Number of the last event before or at a moment; 0 if there is none that is kept."""
-        found = self._file()
+        found = self._open_reader()
         if found is not None and (not self._chunks or self._chunks[0].before.t > t):
-            return found.before(t)
+            return found.find_last_before(t)
         for event in reversed(list(self._events_in_memory())):
             if event.t <= t:
                 return event.n
         return 0
 
-    def levels(self, first: int, last: int, every: float) -> Iterator[SampledLevel]:
+    def read_levels(self, first: int, last: int, every: float) -> Iterator[SampledLevel]:
         """What samples found from event `first` to `last`, in intervals of `every` seconds at most.
 
         Those in memory are each an interval of their own.
@@ -160,7 +160,7 @@ class EventTape:
             for level in event.levels
         )
         return chain(
-            self.reader.levels(first, last, every) if self.reader is not None else (), kept
+            self.reader.read_levels(first, last, every) if self.reader is not None else (), kept
         )
 
     def cpu_seconds(self, first: int, last: int) -> Iterator[SampledUse]:

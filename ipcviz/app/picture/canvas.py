@@ -41,7 +41,7 @@ class Canvas:
                     chars[x + 1], styles[x + 1] = "", style
             x += cells
 
-    def rows(self) -> list[tuple[Run, ...]]:
+    def build_rows(self) -> list[tuple[Run, ...]]:
         """Every row as runs of one style."""
         found = []
         for chars, styles in zip(self._chars, self._styles, strict=True):

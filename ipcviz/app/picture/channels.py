@@ -7,7 +7,7 @@ from typing import Final
 
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Gauge, Node, NodeKind, NodeLine
-from ipcviz.app.text import moved_text, visible
+from ipcviz.app.text import make_visible, moved_text
 from ipcviz.events.kinds import KINDS
 from ipcviz.model import query
 from ipcviz.model.mechanisms.sockets import under_way
@@ -21,24 +21,24 @@ CHANNELS: Final[Mapping[str, NodeKind]] = {
 """What each kind of object is drawn as."""
 
 
-def channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
+def add_channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     """A pipe, a FIFO or a message queue, with those that have it open."""
     key = thing.info.key
     node = f"o:{key}"
     unit = "messages" if thing.info.kind == "message queue" and not key.startswith("msg:") else "B"
-    d.add(
+    d.add_node(
         Node(
             id=node,
             kind=CHANNELS[thing.info.kind],
-            title=visible(thing.label),
-            lines=(*_travelled(d, thing, links), *_through(d, thing)),
+            title=make_visible(thing.label),
+            lines=(*_describe_passed_fds(d, thing, links), *_describe_traffic(d, thing)),
             gauges=(tube_gauge(d, thing, unit),),
             order=(thing.opened_at, thing.info.ino),
             lit=ObjectPart(key) in d.lit,
             select=("object", key),
         )
     )
-    d.past(thing, node)
+    d.keep_past_users(thing, node)
     for link in links:
         reads, writes = link.reads, link.writes
         if reads and writes and unit == "B":
@@ -53,19 +53,25 @@ def channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
             (link.reads, reads, node, f"p:{link.pid}"),
         ):
             if flag:
-                d.join(source, target, "flow" if use and strong else "hold", thing, link.pid)
+                d.join_nodes(source, target, "flow" if use and strong else "hold", thing, link.pid)
 
 
-def _travelled(d: SceneDraft, thing: Object, links: list[query.Link]) -> tuple[NodeLine, ...]:
+def _describe_passed_fds(
+    d: SceneDraft, thing: Object, links: list[query.Link]
+) -> tuple[NodeLine, ...]:
     """Descriptors of it that are under way, or came so (SCM_RIGHTS)."""
     found = []
     for key, flight in under_way(d.state, thing.info.key)[:1] if d.state.flights else ():
         through = d.state.objects.get(key)
         sender = d.state.processes.get(flight.pid)
-        words = f"on its way in {visible(through.label)}" if through is not None else "on its way"
+        words = (
+            f"on its way in {make_visible(through.label)}" if through is not None else "on its way"
+        )
         found.append(
             NodeLine(
-                f"{words}, from {visible(sender.name)}" if sender else words, "strong", short=words
+                f"{words}, from {make_visible(sender.name)}" if sender else words,
+                "strong",
+                short=words,
             )
         )
     for link in links:
@@ -79,21 +85,21 @@ def _travelled(d: SceneDraft, thing: Object, links: list[query.Link]) -> tuple[N
             "",
         )
         if how:
-            words = visible(how.removeprefix("received "))
+            words = make_visible(how.removeprefix("received "))
             found.append(NodeLine(words, "dim", short=words.partition(" from ")[0]))
     return tuple(found[:2])
 
 
-def closed(d: SceneDraft, thing: Object) -> None:
+def add_closed_channel(d: SceneDraft, thing: Object) -> None:
     """A channel that nobody has open any more, faded, for as long as one who used it is."""
     node = f"o:{thing.info.key}"
-    if node not in d.nodes and d.past(thing, node):
-        d.add(
+    if node not in d.nodes and d.keep_past_users(thing, node):
+        d.add_node(
             Node(
                 id=node,
                 kind=CHANNELS[thing.info.kind],
-                title=visible(thing.label),
-                lines=_through(d, thing),
+                title=make_visible(thing.label),
+                lines=_describe_traffic(d, thing),
                 gauges=(Gauge(0, thing.info.capacity),),
                 order=(thing.opened_at, thing.info.ino),
                 faded=True,
@@ -113,7 +119,7 @@ def tube_gauge(d: SceneDraft, thing: Object, unit: str = "B", *, backwards: bool
     return Gauge(queued, level.capacity or thing.info.capacity, full, True, backwards, unit)
 
 
-def opening(d: SceneDraft) -> None:
+def add_open_waiters(d: SceneDraft) -> None:
     """Who waits to open a FIFO has no descriptor yet, and belongs into the picture all the same."""
     for pid, waits in d.waits.items():
         for wait in waits:
@@ -127,13 +133,15 @@ def opening(d: SceneDraft) -> None:
                 continue
             node = f"o:{thing.info.key}"
             if node not in d.nodes:
-                channel(d, thing, [])
+                add_channel(d, thing, [])
             writes = wait.why is Why.NO_READER
             d.strong.add(pid)
-            d.join(*((f"p:{pid}", node) if writes else (node, f"p:{pid}")), "flow", thing, pid)
+            d.join_nodes(
+                *((f"p:{pid}", node) if writes else (node, f"p:{pid}")), "flow", thing, pid
+            )
 
 
-def _through(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
+def _describe_traffic(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
     if not thing.bytes_in and not thing.bytes_out:
         return ()
     put, exact = query.went_in(d.state, thing)

@@ -13,7 +13,7 @@ from ipcviz.app.picture import words
 from ipcviz.app.picture.scene import Edge, Node
 from ipcviz.events.calls import READS, WRITES
 from ipcviz.model import query
-from ipcviz.model.mechanisms.sockets import backlogs
+from ipcviz.model.mechanisms.sockets import list_backlogs
 from ipcviz.model.parts import ObjectPart, Part, ProcessPart, ThreadPart
 from ipcviz.model.state import Object, Process, State, Thread
 from ipcviz.model.waits.values import Why
@@ -54,17 +54,17 @@ class Joins:
         ):
             return
         self._of, self._living = now, living
-        self.held = query.holders(state)
+        self.held = query.list_holders(state)
         self.links = {}
-        for link in query.links(state, self.held):
+        for link in query.list_links(state, self.held):
             self.links.setdefault(link.object, []).append(link)
         self._outside = {}
 
-    def outside(self, state: State, link: query.Link) -> bool:
+    def is_outside(self, state: State, link: query.Link) -> bool:
         """Whether all descriptors of a link were open before the session."""
         found = self._outside.get((link.object, link.pid))
         if found is None:
-            files = (state.description(link.pid, fd) for fd in link.fds)
+            files = (state.find_description(link.pid, fd) for fd in link.fds)
             found = not link.mapped and not any(one is not None and one.opened_by for one in files)
             self._outside[link.object, link.pid] = found
         return found
@@ -96,7 +96,7 @@ class SceneDraft:
         self.lit = lit
         self.joins = joins
         joins.update(state)
-        self.processes = {p.pid: p for p in state.processes.values() if _shown(state, p)}
+        self.processes = {p.pid: p for p in state.processes.values() if _is_shown(state, p)}
         self.waits = {pid: words.waits_of(state, p) for pid, p in self.processes.items()}
         self.nodes: dict[str, Node] = {}
         self.edges: dict[tuple[str, str, str], Edge] = {}
@@ -115,15 +115,15 @@ class SceneDraft:
         self.strong: set[int] = set()
         self.fed: set[int] = set()
 
-    def born(self, pid: int) -> tuple[float, int]:
+    def make_age_key(self, pid: int) -> tuple[float, int]:
         """A process's place in the order of age."""
-        return age(self.processes[pid])
+        return make_process_age_key(self.processes[pid])
 
-    def add(self, node: Node) -> None:
+    def add_node(self, node: Node) -> None:
         """Put a node in."""
         self.nodes[node.id] = node
 
-    def join(
+    def join_nodes(
         self,
         source: str,
         target: str,
@@ -143,7 +143,7 @@ class SceneDraft:
         """Key of the listening socket in whose backlog each waits that is connected and not
         accepted (UNIX).
         """
-        return backlogs(self.state)
+        return list_backlogs(self.state)
 
     @cached_property
     def _lit_pids(self) -> set[int]:
@@ -156,17 +156,17 @@ class SceneDraft:
                 found.add(thread.pid if thread else change.tid)
         return found
 
-    def recent(self, process: Process) -> bool:
+    def is_recent(self, process: Process) -> bool:
         """Whether it ended only a moment ago."""
-        return _recent(self.state, process)
+        return _is_recent(self.state, process)
 
-    def outside(self, links: list[query.Link]) -> bool:
+    def is_outside(self, links: list[query.Link]) -> bool:
         """Whether it was open before the session: the terminal, or where the command's input and
         output lead to.
         """
-        return all(self.joins.outside(self.state, link) for link in links)
+        return all(self.joins.is_outside(self.state, link) for link in links)
 
-    def used(self, link: query.Link) -> bool:
+    def is_used(self, link: query.Link) -> bool:
         """Whether a traced call has moved data through one of its descriptors."""
         rows = self.state.descriptors_of(link.pid)
         return any(rows[fd].used for fd in link.fds if fd in rows)
@@ -195,7 +195,7 @@ class SceneDraft:
             else (thing.last_reader == link.pid, thing.last_writer == link.pid)
         )
 
-    def past(self, thing: Object, node: str) -> bool:
+    def keep_past_users(self, thing: Object, node: str) -> bool:
         """Keep the places of processes that used it until they ended; whether there are any."""
         found = False
         for pid, source, target in (
@@ -206,21 +206,21 @@ class SceneDraft:
             if process is not None and process.fate != "alive":
                 self.strong.add(pid)
                 self.edges[source, target, "past"] = Edge(source, target, "past")
-                found = found or self.recent(process)
+                found = found or self.is_recent(process)
         return found
 
 
-def _shown(state: State, process: Process) -> bool:
-    return process.fate != "gone" or _recent(state, process)
+def _is_shown(state: State, process: Process) -> bool:
+    return process.fate != "gone" or _is_recent(state, process)
 
 
-def _recent(state: State, process: Process) -> bool:
+def _is_recent(state: State, process: Process) -> bool:
     """Whether it ended only a moment ago."""
     if process.died is None:
         return False
     return state.t - process.died < min(KEPT, max(0.3, process.died - process.born))
 
 
-def age(process: Process) -> tuple[float, int]:
+def make_process_age_key(process: Process) -> tuple[float, int]:
     """Older processes come first."""
     return (process.born, process.pid)

@@ -14,7 +14,7 @@ from ipcviz.app.picture.canvas import Canvas, Run
 from ipcviz.app.picture.layout import Layout
 from ipcviz.app.picture.routes import Rect
 from ipcviz.app.picture.scene import BLOCKS, TUBES, Edge, Gauge, Node, NodeLine, Scene
-from ipcviz.app.text import bytes_text, clip, count_text, fit, width
+from ipcviz.app.text import bytes_text, clip_text, count_text, fit_text, measure_width
 
 _E, _W, _S, _N = 1, 2, 4, 8
 _JOINTS: Final = {
@@ -37,7 +37,7 @@ _FRAMES: Final = {"group": "group", "outsider": "end"}
 _STYLES: Final = {"text": "text", "dim": "dim", "strong": "strong", "pending": "strong"}
 
 
-def paint(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[Run, ...]]:
+def paint_scene(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[Run, ...]]:
     """The picture, row by row.
 
     Args:
@@ -61,7 +61,7 @@ def paint(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[Run, .
             _draw_process(canvas, node, rect, chosen)
         else:
             _draw_end(canvas, node, rect, chosen)
-    return canvas.rows()
+    return canvas.build_rows()
 
 
 # -- lines
@@ -82,14 +82,14 @@ class _Lines:
         self._heads: list[tuple[int, int, str, str]] = []
         self._unused: list[tuple[Edge, tuple[tuple[int, int], ...]]] = []
 
-    def lay(self, edge: Edge, route: tuple[tuple[int, int], ...]) -> None:
+    def lay_line(self, edge: Edge, route: tuple[tuple[int, int], ...]) -> None:
         """Lay a line, with what joins it in each of its cells."""
         if edge.kind == "hold":
             # It is drawn where no other line is.
             self._unused.append((edge, route))
             return
         importance, style = _edge_importance(edge), _edge_style(edge)
-        for here, mask in self._joints(edge, route):
+        for here, mask in self._list_joints(edge, route):
             self._masks[here] = self._masks.get(here, 0) | mask
             if importance >= self._styles.get(here, (0, ""))[0]:
                 self._styles[here] = (importance, style)
@@ -102,10 +102,10 @@ class _Lines:
             arrow = _arrow_glyph(cell, _touched_cell(self._rects[box], cell))
             self._heads.append((*cell, arrow, style))
 
-    def draw(self, canvas: Canvas) -> None:
+    def draw_lines(self, canvas: Canvas) -> None:
         """Draw what was laid: lines of unused ends, the others over them, and the arrows."""
         for edge, route in self._unused:
-            for here, mask in self._joints(edge, route):
+            for here, mask in self._list_joints(edge, route):
                 if here not in self._masks:
                     canvas.write(*here, _dotted_glyph(mask), "lit" if edge.lit else "hold")
         for (x, y), mask in self._masks.items():
@@ -113,7 +113,7 @@ class _Lines:
         for x, y, glyph, style in self._heads:
             canvas.write(x, y, glyph, "hold" if (x, y) not in self._masks else style)
 
-    def _joints(
+    def _list_joints(
         self, edge: Edge, route: tuple[tuple[int, int], ...]
     ) -> Iterator[tuple[tuple[int, int], int]]:
         """Each cell of a line, and to which of its sides the line goes on."""
@@ -133,10 +133,10 @@ def _draw_edges(canvas: Canvas, scene: Scene, layout: Layout) -> None:
     for edge in scene.edges:
         route = layout.routes.get(edge.key)
         if route:
-            lines.lay(edge, route)
+            lines.lay_line(edge, route)
             if edge.kind != "child" and not (edge.both and sockets & {edge.source, edge.target}):
                 lines.lay_heads(edge, route)
-    lines.draw(canvas)
+    lines.draw_lines(canvas)
 
 
 def _edge_style(edge: Edge) -> str:
@@ -180,9 +180,11 @@ def _arrow_glyph(here: tuple[int, int], there: tuple[int, int]) -> str:
 # -- boxes
 
 
-def _choose_words(line: NodeLine, cells: int) -> str:
+def _choose_text(line: NodeLine, cells: int) -> str:
     """A line in so many cells: its short words where the others have no room."""
-    return clip(line.short if line.short and width(line.text) > cells else line.text, cells)
+    return clip_text(
+        line.short if line.short and measure_width(line.text) > cells else line.text, cells
+    )
 
 
 def _frame_style(node: Node, chosen: bool, own: str) -> str:
@@ -210,29 +212,32 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     inner = rect.w - 2
     # In a narrow box it has no room beside the words.
     chip = f" {node.letter}" if node.letter and rect.w < _NARROW else ""
-    name = min(width(node.heading), _WHOLE_NAME)  # Rather no PID than half a name.
-    taken = width(chip) + width(node.corner) + name
+    name = min(measure_width(node.heading), _WHOLE_NAME)  # Rather no PID than half a name.
+    taken = measure_width(chip) + measure_width(node.corner) + name
     close = taken + 5 > inner
     around = 3 if close else 5
     if chip:
         around = 2
     corner = node.corner if taken + around <= inner else ""
-    room = inner - width(chip) - (1 if chip else 2)
+    room = inner - measure_width(chip) - (1 if chip else 2)
     if corner:
-        room -= width(corner) + (1 if close else 3)
-    title = clip(node.heading, room, where="middle")
+        room -= measure_width(corner) + (1 if close else 3)
+    title = clip_text(node.heading, room, where="middle")
     canvas.write(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
     canvas.write(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
-    after = " " if width(chip) + width(title) + 2 <= inner else ""
+    after = " " if measure_width(chip) + measure_width(title) + 2 <= inner else ""
     canvas.write(
-        rect.x + 1 + width(chip), rect.y, f"{_change_mark(node)}{title}{after}", _title_style(node)
+        rect.x + 1 + measure_width(chip),
+        rect.y,
+        f"{_change_mark(node)}{title}{after}",
+        _title_style(node),
     )
     if corner and chip and close:
-        canvas.write(rect.right - 1 - width(corner), rect.y, corner, "pid")
+        canvas.write(rect.right - 1 - measure_width(corner), rect.y, corner, "pid")
     elif corner and close:
-        canvas.write(rect.right - 2 - width(corner), rect.y, f"{corner} ", "pid")
+        canvas.write(rect.right - 2 - measure_width(corner), rect.y, f"{corner} ", "pid")
     elif corner:
-        canvas.write(rect.right - 3 - width(corner), rect.y, f" {corner} ", "pid")
+        canvas.write(rect.right - 3 - measure_width(corner), rect.y, f" {corner} ", "pid")
     for y in range(rect.y + 1, rect.bottom - 1):
         canvas.write(rect.x, y, glyphs[3] + " " * inner + glyphs[3], style)
     if rect.h > 1:
@@ -257,9 +262,9 @@ def _draw_process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     if lead:
         canvas.write(x, y, f" {node.letter} ", f"chip-{node.chip}")
     first, *rest = node.lines or (NodeLine(""),)
-    words = _wrap_words(first.text, inner - lead, max(1, min(3, rows)))
+    words = _wrap_text(first.text, inner - lead, max(1, min(3, rows)))
     if first.short and any(text.endswith("…") for text in words):
-        words = _wrap_words(first.short, inner - lead, max(1, min(3, rows)))
+        words = _wrap_text(first.short, inner - lead, max(1, min(3, rows)))
     for number, text in enumerate(words):
         if number < rows:
             canvas.write(x + lead, y + number, text, "gone" if node.faded else "text")
@@ -270,7 +275,7 @@ def _draw_process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         canvas.write(
             x,
             y,
-            _choose_words(line, inner),
+            _choose_text(line, inner),
             "gone" if node.faded else _STYLES.get(line.style, "text"),
         )
         y += 1
@@ -286,34 +291,34 @@ def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> 
     if node.letter:
         canvas.write(rect.x + 1, rect.y, f" {node.letter} ", f"chip-{node.chip}")
     x, room = rect.x + (5 if node.letter else 2), rect.w - (6 if node.letter else 3)
-    title = clip(node.heading, room, where="middle")
+    title = clip_text(node.heading, room, where="middle")
     canvas.write(x, rect.y, title, "gone" if node.faded else "title")
-    x, room = x + width(title) + 1, room - width(title) - 1
-    if node.corner and room > width(node.corner) + _WORDS_ROOM:
+    x, room = x + measure_width(title) + 1, room - measure_width(title) - 1
+    if node.corner and room > measure_width(node.corner) + _WORDS_ROOM:
         canvas.write(x, rect.y, node.corner, "pid")
-        x, room = x + width(node.corner) + 1, room - width(node.corner) - 1
+        x, room = x + measure_width(node.corner) + 1, room - measure_width(node.corner) - 1
     if node.lines and room > 2:
-        words = _choose_words(node.lines[0], room)
+        words = _choose_text(node.lines[0], room)
         if room >= _WORDS_ROOM or not words.endswith("…"):  # rather nothing than two letters
             canvas.write(x, rect.y, words, "text")
 
 
-def _wrap_words(text: str, cells: int, rows: int) -> list[str]:
+def _wrap_text(text: str, cells: int, rows: int) -> list[str]:
     """Words in at most so many rows; the last is clipped."""
     found: list[str] = []
     line = ""
     words = text.split(" ")
     for place, word in enumerate(words):
         longer = f"{line} {word}" if line else word
-        if width(longer) <= cells or not line:
+        if measure_width(longer) <= cells or not line:
             line = longer
             continue
         if len(found) + 1 == rows:
             line = " ".join([line, *words[place:]])
             break
-        found.append(clip(line, cells))
+        found.append(clip_text(line, cells))
         line = word
-    return [*found, clip(line, cells)]
+    return [*found, clip_text(line, cells)]
 
 
 def _draw_end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
@@ -322,11 +327,11 @@ def _draw_end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     frame = _frame_style(node, chosen, "signal" if is_signal else "end")
     if rect.h < 3:
         text = f"{node.title} {node.lines[0].text if node.lines else ''}"
-        canvas.write(rect.x, rect.y, fit(text if is_signal else node.title, rect.w), frame)
+        canvas.write(rect.x, rect.y, fit_text(text if is_signal else node.title, rect.w), frame)
         return
     glyphs = _DOUBLE if chosen else _SINGLE
     inner = rect.w - 2
-    head = clip(node.corner, inner - 2)
+    head = clip_text(node.corner, inner - 2)
     canvas.write(
         rect.x,
         rect.y,
@@ -338,13 +343,16 @@ def _draw_end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     for y in range(rect.y + 1, rect.bottom - 1):
         canvas.write(rect.x, y, glyphs[3] + " " * inner + glyphs[3], frame)
     canvas.write(rect.x, rect.bottom - 1, glyphs[4] + glyphs[1] * inner + glyphs[5], frame)
-    pad = 1 if width(node.title) <= inner - 2 else 0
+    pad = 1 if measure_width(node.title) <= inner - 2 else 0
     canvas.write(
-        rect.x + 1 + pad, rect.y + 1, clip(node.title, inner - pad), "lit" if node.lit else "title"
+        rect.x + 1 + pad,
+        rect.y + 1,
+        clip_text(node.title, inner - pad),
+        "lit" if node.lit else "title",
     )
     for y, line in zip(range(rect.y + 2, rect.bottom - 1), node.lines, strict=False):
         canvas.write(
-            rect.x + 1 + pad, y, _choose_words(line, inner - pad), _STYLES.get(line.style, "text")
+            rect.x + 1 + pad, y, _choose_text(line, inner - pad), _STYLES.get(line.style, "text")
         )
 
 
@@ -356,19 +364,23 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         canvas.write(
             rect.x,
             rect.y,
-            fit(f"▐{node.title} {node.lines[0].text if node.lines else ''}", rect.w),
+            fit_text(f"▐{node.title} {node.lines[0].text if node.lines else ''}", rect.w),
             style,
         )
         return
     inner = rect.w - 2
-    corner = node.corner if width(node.corner) + 5 + min(8, width(node.title)) <= inner else ""
-    title = clip(node.title, inner - 2 - (width(corner) + 2 if corner else 0))
+    corner = (
+        node.corner
+        if measure_width(node.corner) + 5 + min(8, measure_width(node.title)) <= inner
+        else ""
+    )
+    title = clip_text(node.title, inner - 2 - (measure_width(corner) + 2 if corner else 0))
     canvas.write(rect.x, rect.y, "█" + "▀" * inner + "█", style)
     canvas.write(
         rect.x + 2, rect.y, f"{_change_mark(node)}{title} ", "lit" if node.lit else "title"
     )
     if corner:
-        canvas.write(rect.right - 3 - width(corner), rect.y, f" {corner} ", "pid")
+        canvas.write(rect.right - 3 - measure_width(corner), rect.y, f" {corner} ", "pid")
     for y in range(rect.y + 1, rect.bottom - 1):
         canvas.write(rect.x, y, "█" + " " * inner + "█", style)
     canvas.write(rect.x, rect.bottom - 1, "█" + "▄" * inner + "█", style)
@@ -376,7 +388,7 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     top = rect.y + 1 + max(0, free // 2 if node.kind != "memory" else 0)
     for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
         look = "lit" if line.lit else _STYLES.get(line.style, "text")
-        canvas.write(rect.x + 2, y, _choose_words(line, inner - 2), look)
+        canvas.write(rect.x + 2, y, _choose_text(line, inner - 2), look)
 
 
 # -- tubes
@@ -394,17 +406,17 @@ def amount_text(gauge: Gauge, cells: int) -> str:
         )
         return exact if gauge.known else "not read"
     if not gauge.known:
-        return next((text for text in _NOT_READ if width(text) <= cells), "")
+        return next((text for text in _NOT_READ if measure_width(text) <= cells), "")
     if not gauge.capacity:
-        return clip(f"{count_text(gauge.queued)} B", cells)
+        return clip_text(f"{count_text(gauge.queued)} B", cells)
     exact = f"{count_text(gauge.queued)}/{count_text(gauge.capacity)} B"
     for text in (exact, exact[:-2], f"{bytes_text(gauge.queued)}/{bytes_text(gauge.capacity)}"):
-        if width(text) <= cells:
+        if measure_width(text) <= cells:
             return text
     amount = bytes_text(gauge.queued)
-    if width(amount) > cells and amount[-1] in "KMGT":
+    if measure_width(amount) > cells and amount[-1] in "KMGT":
         amount = f"{round(float(amount[:-1]))}{amount[-1]}"
-    return clip(amount, cells)
+    return clip_text(amount, cells)
 
 
 def _draw_fill(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None:
@@ -440,7 +452,7 @@ def _find_strong(node: Node, room: int) -> str:
     words = (
         text for line in node.lines if line.style == "strong" for text in (line.text, line.short)
     )
-    return next((text for text in words if text and width(text) <= room), "")
+    return next((text for text in words if text and measure_width(text) <= room), "")
 
 
 def _draw_tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
@@ -451,10 +463,10 @@ def _draw_tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     wall = _frame_style(node, chosen, "gone" if node.faded else "tube")
     top = rect.middle - 1
     title = f"{node.title} (fifo)" if node.kind == "fifo" else node.title
-    head = clip(title, rect.w - (3 if rect.w < 8 else 4))
+    head = clip_text(title, rect.w - (3 if rect.w < 8 else 4))
     canvas.write(rect.x, top, "═" * rect.w, wall)
     canvas.write(rect.x + 1, top, f"{_change_mark(node)}{head} ", _tube_title_style(node))
-    room = rect.w - width(head) - 6
+    room = rect.w - measure_width(head) - 6
     if len(node.gauges) > 1:
         _draw_two_way_tube(canvas, node, rect, room, wall)
     else:
@@ -470,14 +482,14 @@ def _tube_title_style(node: Node) -> str:
 def _draw_tube_line(canvas: Canvas, node: Node, rect: Rect) -> None:
     """A tube in one row: its name, and what waits in it; of a connection both directions."""
     gauges = node.gauges or (Gauge(),)
-    strong = _find_strong(node, rect.w // 3 - width(node.title))
+    strong = _find_strong(node, rect.w // 3 - measure_width(node.title))
     name = f"{node.title} {strong}" if strong else node.title
-    if width(name) > rect.w // 2:
+    if measure_width(name) > rect.w // 2:
         # Of two ends of a connection rather one whole name than both cut.
         one_end = node.title.partition("-")[0] if node.kind == "socket" else node.title
-        name = clip(one_end, rect.w // 2)
+        name = clip_text(one_end, rect.w // 2)
     canvas.write(rect.x, rect.y, name + " ", _tube_title_style(node))
-    x, room = rect.x + width(name) + 1, rect.w - width(name) - 1
+    x, room = rect.x + measure_width(name) + 1, rect.w - measure_width(name) - 1
     if len(gauges) == 1 or room < 2 * len(gauges):
         _draw_fill(canvas, gauges[0], x, rect.y, max(1, room))
         return
@@ -494,10 +506,10 @@ def _draw_one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: 
     word = _fill_word(gauge)
     strong = _find_strong(node, room) if word != "full" else ""
     if strong:
-        canvas.write(rect.right - 3 - width(strong), top, f" {strong} ", "strong")
-    elif word and width(word) <= room:
+        canvas.write(rect.right - 3 - measure_width(strong), top, f" {strong} ", "strong")
+    elif word and measure_width(word) <= room:
         style = "chip-blocked" if word == "full" else "dim"
-        canvas.write(rect.right - 3 - width(word), top, f" {word} ", style)
+        canvas.write(rect.right - 3 - measure_width(word), top, f" {word} ", style)
     _draw_fill(canvas, gauge, rect.x, middle, rect.w)
     canvas.write(rect.x, under, "═" * rect.w, wall)
     amount = amount_text(gauge, rect.w - (4 if rect.w > 11 else 2))
@@ -506,12 +518,10 @@ def _draw_one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: 
     else:
         canvas.write(rect.x + 1, under, f" {amount} ", "text")
     lines = list(node.lines)
-    if word == "full" and width(word) > room:
+    if word == "full" and measure_width(word) > room:
         lines.insert(0, NodeLine("full", "strong"))
     for y, line in zip(range(under + 1, rect.bottom), lines, strict=False):
-        canvas.write(
-            rect.x + 1, y, _choose_words(line, rect.w - 1), _STYLES.get(line.style, "text")
-        )
+        canvas.write(rect.x + 1, y, _choose_text(line, rect.w - 1), _STYLES.get(line.style, "text"))
 
 
 def _draw_two_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) -> None:
@@ -521,7 +531,7 @@ def _draw_two_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: 
     top, middle = rect.middle - 1, rect.middle
     strong = _find_strong(node, room)
     if strong:
-        canvas.write(rect.right - 3 - width(strong), top, f" {strong} ", "strong")
+        canvas.write(rect.right - 3 - measure_width(strong), top, f" {strong} ", "strong")
     half = rect.h >= 5
     for place, gauge in enumerate(node.gauges[:2]):
         y = middle + (2 * place if half else place)
@@ -536,4 +546,4 @@ def _draw_two_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: 
     if not half and rect.h >= 4:
         canvas.write(rect.x, middle + 2, "═" * rect.w, wall)
         there, back = (bytes_text(g.queued) for g in node.gauges[:2])
-        canvas.write(rect.x + 1, middle + 2, clip(f" →{there} ←{back} ", rect.w - 2), "text")
+        canvas.write(rect.x + 1, middle + 2, clip_text(f" →{there} ←{back} ", rect.w - 2), "text")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeLine
-from ipcviz.app.text import moved_text, visible
+from ipcviz.app.text import make_visible, moved_text
 from ipcviz.events.calls import READS
 from ipcviz.model import query
 from ipcviz.model.parts import ObjectPart
@@ -12,7 +12,7 @@ from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
 
 
-def end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
+def add_end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     """A file or terminal: what flows from it at the left, what flows to it at the right."""
     terminal = thing.info.kind == "terminal"
     key = thing.info.key
@@ -23,11 +23,11 @@ def end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
             continue
         node = f"t:{key}:{side}"
         moved = thing.bytes_out if side == "in" else thing.bytes_in
-        d.add(
+        d.add_node(
             Node(
                 id=node,
                 kind="terminal" if terminal else "file",
-                title=visible(thing.label),
+                title=make_visible(thing.label),
                 corner="terminal" if terminal else "file",
                 lines=(NodeLine(moved_text(moved, thing.exact), "dim"),) if moved else (),
                 order=(thing.opened_at, thing.info.ino),
@@ -38,13 +38,13 @@ def end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
         for link in found:
             d.strong.add(link.pid)
             ends = (node, f"p:{link.pid}") if side == "in" else (f"p:{link.pid}", node)
-            d.join(*ends, "flow", thing, link.pid)
+            d.join_nodes(*ends, "flow", thing, link.pid)
 
 
 def _is_input(d: SceneDraft, thing: Object, link: query.Link, holders: int) -> bool:
     if link.pid in d.supervisors or not link.reads or not link.fds:
         return False
-    used = d.used(link) or any(w.object == thing.info.key for w in d.waits[link.pid])
+    used = d.is_used(link) or any(w.object == thing.info.key for w in d.waits[link.pid])
     if thing.info.kind == "terminal":
         return 0 in link.fds and any(
             w.object == thing.info.key and w.call in READS for w in d.waits[link.pid]
@@ -63,10 +63,10 @@ def _is_input(d: SceneDraft, thing: Object, link: query.Link, holders: int) -> b
 def _is_output(d: SceneDraft, thing: Object, link: query.Link) -> bool:
     if link.pid in d.supervisors or not link.writes or not link.fds:
         return False
-    if thing.info.kind == "terminal" or d.outside([link]):
+    if thing.info.kind == "terminal" or d.is_outside([link]):
         process = d.processes[link.pid]
         first = 1 in link.fds and process.executed and link.pid in d.fed
-        return first or (d.used(link) and thing.last_writer == link.pid)
+        return first or (d.is_used(link) and thing.last_writer == link.pid)
     return True
 
 
@@ -81,7 +81,7 @@ def idle_from_outside(d: SceneDraft, link: query.Link) -> bool:
     started = d.state.started
     if started is not None and started.mode == "attached":
         return False
-    if not d.outside([link]) or (1 in link.fds and link.pid in d.fed):
+    if not d.is_outside([link]) or (1 in link.fds and link.pid in d.fed):
         return False
     level = d.state.objects[link.object].level if link.object in d.state.objects else None
     if (
@@ -91,4 +91,4 @@ def idle_from_outside(d: SceneDraft, link: query.Link) -> bool:
         and outsiders_of(d.state, link.object, "w")
     ):
         return False
-    return not d.used(link) and not any(w.object == link.object for w in d.waits[link.pid])
+    return not d.is_used(link) and not any(w.object == link.object for w in d.waits[link.pid])

@@ -48,7 +48,7 @@ _WORDS: Final = {
 }
 
 
-def fold(
+def fold_scene(
     scene: Scene,
     opened: frozenset[str] = frozenset(),
     most: int = 14,
@@ -81,7 +81,7 @@ def fold(
         most, level = _CHAIN // 2, 0
     few = len(processes) <= (most if not level else int(most * _EASE))
     for step in range(max(0, level - 1) if few else max(1, level - 1), _LAST + 1):
-        folded, extra = _folded(scene, processes, step, opened, room)
+        folded, extra = _fold_at_level(scene, processes, step, opened, room)
         lines = sum(e.kind in ("flow", "signal") for e in folded.edges)
         plain = not step and lines <= len(folded.nodes)
         space = room
@@ -100,16 +100,16 @@ def _in_lines(scene: Scene) -> bool:
     return bool(flowing) and flowing - ends <= {i for chain in find_pipelines(scene) for i in chain}
 
 
-def _folded(
+def _fold_at_level(
     scene: Scene, processes: list[Node], level: int, opened: frozenset[str], room: int
 ) -> tuple[Scene, int]:
     """The scene at a level, and how many nodes are there only because the viewer opened their
     group.
     """
-    into, extra = _open(_LEVELS[min(level, _LAST - 1)](scene, processes), processes, opened)
+    into, extra = _open_groups(_LEVELS[min(level, _LAST - 1)](scene, processes), processes, opened)
     if level == _LAST:
-        _rest(into, processes, opened, room + extra)
-    within = _things(scene, into, opened, level)
+        _group_rest(into, processes, opened, room + extra)
+    within = _fold_objects(scene, into, opened, level)
     if level == _LAST:
         _rest_of_things(scene, into, opened, room + extra)
     members: dict[str, list[Node]] = defaultdict(list)
@@ -155,11 +155,11 @@ def _folded(
 # -- which processes go together
 
 
-def _nothing(scene: Scene, processes: list[Node]) -> dict[str, str]:
+def _group_nothing(scene: Scene, processes: list[Node]) -> dict[str, str]:
     return {}
 
 
-def _alike(scene: Scene, processes: list[Node]) -> dict[str, str]:
+def _group_alike(scene: Scene, processes: list[Node]) -> dict[str, str]:
     """Processes without children, of one name and parent, with the same connections to the same
     others.
     """
@@ -214,13 +214,15 @@ def _alike(scene: Scene, processes: list[Node]) -> dict[str, str]:
     return into
 
 
-def _siblings(scene: Scene, processes: list[Node]) -> dict[str, str]:
+def _group_siblings(scene: Scene, processes: list[Node]) -> dict[str, str]:
     """Processes without children, of one name and parent."""
     parents = {n.parent for n in processes if n.parent}
-    return _by(processes, lambda n: f"g:{n.parent}:{n.title}" if n.id not in parents else "")
+    return _group_by_key(
+        processes, lambda n: f"g:{n.parent}:{n.title}" if n.id not in parents else ""
+    )
 
 
-def _kin(scene: Scene, processes: list[Node]) -> dict[str, str]:
+def _group_kin(scene: Scene, processes: list[Node]) -> dict[str, str]:
     """Processes of one name whose ancestors have the same names, up to the root."""
     by_id = {n.id: n for n in processes}
     paths: dict[str, str] = {}
@@ -233,12 +235,12 @@ def _kin(scene: Scene, processes: list[Node]) -> dict[str, str]:
             node = by_id[node.parent]
         for one in reversed(line):
             paths[one.id] = f"{paths.get(one.parent, one.parent)}/{one.title}"
-    return _by(processes, lambda n: f"g:{paths[n.id]}")
+    return _group_by_key(processes, lambda n: f"g:{paths[n.id]}")
 
 
-def _families(scene: Scene, processes: list[Node]) -> dict[str, str]:
+def _group_families(scene: Scene, processes: list[Node]) -> dict[str, str]:
     """Processes of one name and parent, each with all its descendants."""
-    first = _by(processes, lambda n: f"g:{n.parent}:{n.title}" if n.parent else "")
+    first = _group_by_key(processes, lambda n: f"g:{n.parent}:{n.title}" if n.parent else "")
     parents = {n.id: n.parent for n in processes}
     into: dict[str, str] = {}
     for node in processes:
@@ -256,15 +258,22 @@ def _families(scene: Scene, processes: list[Node]) -> dict[str, str]:
     return into
 
 
-def _names(scene: Scene, processes: list[Node]) -> dict[str, str]:
+def _group_by_name(scene: Scene, processes: list[Node]) -> dict[str, str]:
     """Processes of one name, wherever they are."""
-    return _by(processes, lambda n: f"g::{n.title}")
+    return _group_by_key(processes, lambda n: f"g::{n.title}")
 
 
-_LEVELS: Final = (_nothing, _alike, _siblings, _kin, _families, _names)
+_LEVELS: Final = (
+    _group_nothing,
+    _group_alike,
+    _group_siblings,
+    _group_kin,
+    _group_families,
+    _group_by_name,
+)
 
 
-def _by(processes: list[Node], key: Callable[[Node], str]) -> dict[str, str]:
+def _group_by_key(processes: list[Node], key: Callable[[Node], str]) -> dict[str, str]:
     """Groups of two and more with the same key; those without a key have none."""
     found: dict[str, list[str]] = defaultdict(list)
     for node in processes:
@@ -274,7 +283,7 @@ def _by(processes: list[Node], key: Callable[[Node], str]) -> dict[str, str]:
     return {node: group for group, nodes in found.items() if len(nodes) > 1 for node in nodes}
 
 
-def _open(
+def _open_groups(
     into: dict[str, str], processes: list[Node], opened: frozenset[str]
 ) -> tuple[dict[str, str], int]:
     """Take the first members of opened groups out of them."""
@@ -293,7 +302,9 @@ def _open(
     return kept, shown.total()
 
 
-def _rest(into: dict[str, str], processes: list[Node], opened: frozenset[str], room: int) -> None:
+def _group_rest(
+    into: dict[str, str], processes: list[Node], opened: frozenset[str], room: int
+) -> None:
     """Keep the oldest, half as many as there is room for; the others, and the groups of others,
     become one.
     """
@@ -312,7 +323,9 @@ def _rest(into: dict[str, str], processes: list[Node], opened: frozenset[str], r
 # -- and what lies between them
 
 
-def _things(scene: Scene, into: dict[str, str], opened: frozenset[str], level: int) -> list[Node]:
+def _fold_objects(
+    scene: Scene, into: dict[str, str], opened: frozenset[str], level: int
+) -> list[Node]:
     """Fold what has the same connections with the groups; what lies within one goes into it, and is
     returned.
     """
@@ -369,7 +382,7 @@ def _rest_of_things(scene: Scene, into: dict[str, str], opened: frozenset[str], 
 # -- how a group looks
 
 
-def _kinds(nodes: Iterable[Node]) -> str:
+def _describe_kinds(nodes: Iterable[Node]) -> str:
     """`16 pipes, 2 files`."""
     plural = {"memory": "memory", "terminal": "terminals", "process": "processes"}
     counts = Counter(n.kind for n in nodes)
@@ -381,7 +394,9 @@ def _kinds(nodes: Iterable[Node]) -> str:
 
 def _group_node(group: str, members: list[Node], inside: list[Node], into: dict[str, str]) -> Node:
     people = [m for m in members if m.kind == "process"]
-    return _people(group, people, inside, into) if people else _alike_things(group, members)
+    return (
+        _build_group_node(group, people, inside, into) if people else _alike_things(group, members)
+    )
 
 
 def _alike_things(group: str, members: list[Node]) -> Node:
@@ -389,7 +404,7 @@ def _alike_things(group: str, members: list[Node]) -> Node:
     full = sum(g.full for m in members for g in m.gauges)
     more = (NodeLine(f"{full} full", "strong"),) if full else ()
     if group == THINGS:
-        title, words = f"+{len(members)} more", _kinds(members)
+        title, words = f"+{len(members)} more", _describe_kinds(members)
     else:
         title = f"{'not watched' if first.kind == 'outsider' else first.kind} x{len(members)}"
         words = (
@@ -413,7 +428,9 @@ def _alike_things(group: str, members: list[Node]) -> Node:
     )
 
 
-def _people(group: str, members: list[Node], inside: list[Node], into: dict[str, str]) -> Node:
+def _build_group_node(
+    group: str, members: list[Node], inside: list[Node], into: dict[str, str]
+) -> Node:
     first = members[0]
     tops = [m for m in members if m.title == first.title] if group != REST else []
     counts = Counter(m.letter for m in members)
@@ -432,7 +449,7 @@ def _people(group: str, members: list[Node], inside: list[Node], into: dict[str,
             )
         )
     if inside:
-        lines.append(NodeLine(f"{_kinds(inside)} within", "dim"))
+        lines.append(NodeLine(f"{_describe_kinds(inside)} within", "dim"))
     parents = {into.get(m.parent, m.parent) for m in members} - {group}
     return Node(
         id=group,

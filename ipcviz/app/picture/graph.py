@@ -16,13 +16,13 @@ from ipcviz.app.picture import (
     signals,
     sockets,
 )
-from ipcviz.app.picture.draft import KEPT, Changes, Joins, SceneDraft, age
+from ipcviz.app.picture.draft import KEPT, Changes, Joins, SceneDraft, make_process_age_key
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Scene
 from ipcviz.events.kinds import MEMORY, NOTIFIERS, PIPES, SOCKETS
 from ipcviz.model import query
 from ipcviz.model.state import Object, State
 
-__all__ = ["KEPT", "build"]
+__all__ = ["KEPT", "build_scene"]
 
 _BLOCK_ROWS: Final = 6
 """Rows of the screen that a block takes, with what is between it and the next."""
@@ -31,7 +31,7 @@ _ROOM: Final = (14, 60)
 """A node for each so many cells of the screen, between these bounds: what is more is folded."""
 
 
-def build(
+def build_scene(
     state: State,
     *,
     opened: frozenset[str] = frozenset(),
@@ -61,10 +61,17 @@ def build(
     draft = SceneDraft(state, frozenset(state.changed) if lit is None else lit, joins or Joins())
     draft.slots = slots or {}
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
-    scene = folding.fold(
-        _without_private(draft, _scene(draft), size[1]), opened, most, room, level, size[1]
+    scene = folding.fold_scene(
+        _without_private(draft, _build_whole_scene(draft), size[1]),
+        opened,
+        most,
+        room,
+        level,
+        size[1],
     )
-    nodes = tuple(processes.completed(draft, n) if n.kind == "process" else n for n in scene.nodes)
+    nodes = tuple(
+        processes.complete_box(draft, n) if n.kind == "process" else n for n in scene.nodes
+    )
     return Scene(nodes, scene.edges, scene.level)
 
 
@@ -81,44 +88,44 @@ def _without_private(d: SceneDraft, scene: Scene, rows: int) -> Scene:
     return Scene(nodes, tuple(e for e in scene.edges if not left_out & {e.source, e.target}))
 
 
-def _scene(d: SceneDraft) -> Scene:
+def _build_whole_scene(d: SceneDraft) -> Scene:
     """All of it."""
     by_object = d.joins.links
     things = [t for t in (d.state.objects.get(key) for key in by_object) if t is not None]
     # what leads out of the system comes last, when it is known what flows inside
     for thing in sorted(
-        things, key=lambda t: (d.outside(by_object[t.info.key]), t.info.kind in ENDS)
+        things, key=lambda t: (d.is_outside(by_object[t.info.key]), t.info.kind in ENDS)
     ):
         links = [x for x in by_object[thing.info.key] if not ends.idle_from_outside(d, x)]
         if links:
-            _object(d, thing, links, by_object)
+            _add_object(d, thing, links, by_object)
     for thing in d.state.objects.values():
         if thing.info.key not in by_object and thing.info.kind in PIPES:
-            channels.closed(d, thing)
-    channels.opening(d)
-    sockets.connecting(d)
-    shared.semaphores(d)
-    shared.variables(d)
-    signals.signals(d)
-    outsiders.outsiders(d)
-    for process in sorted(d.processes.values(), key=age):
-        processes.process(d, process)
+            channels.add_closed_channel(d, thing)
+    channels.add_open_waiters(d)
+    sockets.add_connect_waiters(d)
+    shared.add_semaphores(d)
+    shared.add_variables(d)
+    signals.add_signals(d)
+    outsiders.add_outsiders(d)
+    for process in sorted(d.processes.values(), key=make_process_age_key):
+        processes.add_process(d, process)
     nodes = {n.id: n for n in sorted(d.nodes.values(), key=lambda n: (n.order, n.id))}
     edges = tuple(e for _, e in sorted(d.edges.items()) if e.source in nodes and e.target in nodes)
     return Scene(tuple(nodes.values()), edges)
 
 
-def _object(
+def _add_object(
     d: SceneDraft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]
 ) -> None:
     kind = thing.info.kind
     if kind in SOCKETS:
-        sockets.socket(d, thing, links, by_object)
+        sockets.add_socket(d, thing, links, by_object)
     elif kind in channels.CHANNELS:
-        channels.channel(d, thing, links)
+        channels.add_channel(d, thing, links)
     elif kind in MEMORY or (kind == "file" and any(x.mapped and x.writes for x in links)):
-        shared.memory(d, thing, links)
+        shared.add_memory(d, thing, links)
     elif kind in NOTIFIERS:
-        notifiers.notifier(d, thing, links)
+        notifiers.add_notifier(d, thing, links)
     elif kind == "file" or kind == "terminal":
-        ends.end(d, thing, links)
+        ends.add_end(d, thing, links)

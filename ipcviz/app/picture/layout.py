@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.app.picture.bands import LEAST_STAGES
-from ipcviz.app.picture.ranks import Cell, is_process, rank
+from ipcviz.app.picture.ranks import Cell, is_process, rank_nodes
 from ipcviz.app.picture.routes import WORK, WORK_KEPT, Rect, Route, Router
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Node, Scene
 
@@ -87,7 +87,7 @@ class Layout(msgspec.Struct, frozen=True):
     later: frozenset[str] = frozenset()
 
 
-def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None) -> Layout:
+def arrange_scene(scene: Scene, size: tuple[int, int], previous: Layout | None = None) -> Layout:
     """Places for a scene.
 
     Args:
@@ -98,34 +98,34 @@ def arrange(scene: Scene, size: tuple[int, int], previous: Layout | None = None)
     Returns:
         A layout without overlaps, every box inside `extent`.
     """
-    shape = scene.shape()
+    shape = scene.compute_shape()
     if previous is not None and previous.size == size:
         if previous.shape == shape:
             return previous
-        cells, later = _cells(scene, size)
+        cells, later = _assign_cells(scene, size)
         kept = (
             None
-            if _cramped(scene, cells, previous)
-            else _keep(scene, cells, previous, shape, later)
+            if _is_cramped(scene, cells, previous)
+            else _keep_places(scene, cells, previous, shape, later)
         )
         if kept is not None:
             return kept
     else:
-        cells, later = _cells(scene, size)
-    made = _place_scene(scene, cells, _scale(scene, cells, size), size, shape, None, later)
+        cells, later = _assign_cells(scene, size)
+    made = _place_scene(scene, cells, _choose_scale(scene, cells, size), size, shape, None, later)
     assert made is not None, "only a layout that must keep places can fail"
     return made
 
 
-def _cells(scene: Scene, size: tuple[int, int]) -> tuple[dict[str, Cell], frozenset[str]]:
+def _assign_cells(scene: Scene, size: tuple[int, int]) -> tuple[dict[str, Cell], frozenset[str]]:
     """Places in the grid: long flows take as many bands as they must for boxes that can be read."""
     best: (
         tuple[tuple[bool, bool, bool, int, int], tuple[dict[str, Cell], frozenset[str]]] | None
     ) = None
     longest = rows = 1
     while rows <= longest:
-        cells, later = rank(scene, rows)
-        wide, tall = _scale(scene, cells, size)
+        cells, later = rank_nodes(scene, rows)
+        wide, tall = _choose_scale(scene, cells, size)
         outside = (
             _total_width(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]) > size[0]
         )
@@ -143,11 +143,11 @@ def _cells(scene: Scene, size: tuple[int, int]) -> tuple[dict[str, Cell], frozen
     return best[1]
 
 
-def _cramped(scene: Scene, cells: dict[str, Cell], previous: Layout) -> bool:
+def _is_cramped(scene: Scene, cells: dict[str, Cell], previous: Layout) -> bool:
     """Whether the old places were made for so much more that the boxes could be far larger, or all
     be seen, now.
     """
-    wide, tall = _scale(scene, cells, previous.size)
+    wide, tall = _choose_scale(scene, cells, previous.size)
     need = (
         _total_width(_column_widths(scene, cells, (wide, tall)), _WIDTHS[wide][3]),
         _find_bottom(scene, cells, tall)[0],
@@ -161,7 +161,7 @@ def _cramped(scene: Scene, cells: dict[str, Cell], previous: Layout) -> bool:
     )
 
 
-def _keep(
+def _keep_places(
     scene: Scene,
     fresh: dict[str, Cell],
     previous: Layout,
@@ -205,7 +205,7 @@ def _keep(
     )
 
 
-def _above(scene: Scene) -> frozenset[str]:
+def _list_mere_parents(scene: Scene) -> frozenset[str]:
     """Processes that have children and nothing else: they tell the least, and fold to a line
     first.
     """
@@ -233,7 +233,7 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
     process, channel, end, _ = _WIDTHS[scale[0]]
     if _HEIGHTS[scale[1]][0] == 1:
         process = max(process, min(_LINE_WIDTH, process + 10))
-    above = _above(scene) if _HEIGHTS[scale[1]][2] == 1 else frozenset()
+    above = _list_mere_parents(scene) if _HEIGHTS[scale[1]][2] == 1 else frozenset()
     found: dict[int, int] = {}
     for node in scene.nodes:
         column = cells[node.id][0]
@@ -255,7 +255,7 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
     return found
 
 
-def _scale(scene: Scene, cells: dict[str, Cell], size: tuple[int, int]) -> tuple[int, int]:
+def _choose_scale(scene: Scene, cells: dict[str, Cell], size: tuple[int, int]) -> tuple[int, int]:
     """The largest scale that fits, or the smallest."""
     tall = len(_HEIGHTS) - 1
     for tall in range(len(_HEIGHTS)):
@@ -289,7 +289,7 @@ def _total_width(widths: dict[int, int], gutter: int) -> int:
 def _row_middles(scene: Scene, cells: dict[str, Cell], tall: int) -> dict[int, int]:
     """For each row of the grid, how far below its top the middles of its nodes lie."""
     found: dict[int, int] = {}
-    above = _above(scene)
+    above = _list_mere_parents(scene)
     for node in scene.nodes:
         row = cells[node.id][1]
         found[row] = max(found.get(row, 0), (_box_height(node, tall, above) - 1) // 2)
@@ -301,7 +301,7 @@ def _find_bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, 
     height, gap, _ = _HEIGHTS[tall]
     gap = max(gap, _flow_wraps(scene, cells))  # a line back to the left needs a row of its own
     need: dict[int, int] = {}
-    middles, above = _row_middles(scene, cells, tall), _above(scene)
+    middles, above = _row_middles(scene, cells, tall), _list_mere_parents(scene)
     for node in scene.nodes:
         row, own = cells[node.id][1], _box_height(node, tall, above)
         need[row] = max(need.get(row, 0), middles[row] - (own - 1) // 2 + own)
@@ -399,7 +399,7 @@ def _place_boxes(
         lefts[column] = x
         x += widths[column] + _WIDTHS[scale[0]][3]
     rects: dict[str, Rect] = {}
-    middles, above = _row_middles(scene, cells, scale[1]), _above(scene)
+    middles, above = _row_middles(scene, cells, scale[1]), _list_mere_parents(scene)
     for node in scene.nodes:
         column, row = cells[node.id]
         tall = _box_height(node, scale[1], above)
@@ -430,10 +430,10 @@ def _find_routes(
         same = previous is not None and all(
             previous.rects.get(i) == router.rects[i] for i in (edge.source, edge.target)
         )
-        route = old if old and same and router.free(old) else router.route(edge)
+        route = old if old and same and router.is_free(old) else router.route_edge(edge)
         if route:
             routes[edge.key] = route
-            router.occupy(edge, route)
+            router.occupy_cells(edge, route)
     return routes
 
 
@@ -445,7 +445,7 @@ def _grow_boxes(
     """
     if height > 3:
         return rects
-    found, lines = dict(rects), _above(scene)
+    found, lines = dict(rects), _list_mere_parents(scene)
     columns: dict[int, list[str]] = defaultdict(list)
     for node in scene.nodes:
         columns[cells[node.id][0]].append(node.id)

@@ -7,10 +7,10 @@ from typing import Final, cast
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeKind, NodeLine
 from ipcviz.app.picture.words import title_of
-from ipcviz.app.text import count_text, visible
+from ipcviz.app.text import count_text, make_visible
 from ipcviz.events.calls import FOR_READY, READS
 from ipcviz.model import query
-from ipcviz.model.mechanisms.notifiers import holds, watched_keys
+from ipcviz.model.mechanisms.notifiers import describe_content, watched_keys
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object, Process
 
@@ -20,14 +20,14 @@ itself.
 """
 
 
-def notifier(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
+def add_notifier(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     """An eventfd or the like with those who have it open, if it is more than one process's own.
 
     Every child inherits what its parent has open, until it executes a program: that alone is no
     communication. It is drawn once somebody sleeps in a read of it, or processes have used it.
     """
     key = thing.info.key
-    asleep, polling = _waiting(d, key)
+    asleep, polling = _find_waiters(d, key)
     users = {x.pid for x in links if x.pid in asleep | polling or d.has_read(x) or d.has_written(x)}
     former = {pid for pid in (thing.last_reader, thing.last_writer) if pid in d.processes}
     holders = {x.pid for x in links}
@@ -39,19 +39,19 @@ def notifier(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     if thing.info.kind != "eventfd" and len(users | former) < _SHARED:
         return
     node = f"o:{key}"
-    d.add(
+    d.add_node(
         Node(
             id=node,
             kind=cast(NodeKind, thing.info.kind),
-            title=visible(thing.label),
+            title=make_visible(thing.label),
             corner=thing.info.kind,
-            lines=(_line(d, thing, sorted(asleep | polling)),),
+            lines=(_build_line(d, thing, sorted(asleep | polling)),),
             order=(thing.opened_at, thing.info.ino),
             lit=ObjectPart(key) in d.lit,
             select=("object", key),
         )
     )
-    d.past(thing, node)
+    d.keep_past_users(thing, node)
     for link in links:
         if link.pid not in holders:
             continue
@@ -62,12 +62,12 @@ def notifier(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
             d.strong.add(link.pid)
             for flag, ends in ((put, (f"p:{link.pid}", node)), (took, (node, f"p:{link.pid}"))):
                 if flag:
-                    d.join(*ends, "flow", thing, link.pid)
+                    d.join_nodes(*ends, "flow", thing, link.pid)
         else:
-            d.join(f"p:{link.pid}", node, "hold", thing, link.pid)
+            d.join_nodes(f"p:{link.pid}", node, "hold", thing, link.pid)
 
 
-def _waiting(d: SceneDraft, key: str) -> tuple[set[int], set[int]]:
+def _find_waiters(d: SceneDraft, key: str) -> tuple[set[int], set[int]]:
     """Processes of which a thread sleeps in a read of it, and those that wait for it in poll and
     the like.
     """
@@ -96,9 +96,9 @@ def _about_to_close(d: SceneDraft, link: query.Link) -> bool:
     )
 
 
-def _line(d: SceneDraft, thing: Object, waiting: list[int]) -> NodeLine:
+def _build_line(d: SceneDraft, thing: Object, waiting: list[int]) -> NodeLine:
     """What it holds, and who waits for it."""
-    text = holds(d.state, thing, d.state.t)
+    text = describe_content(d.state, thing, d.state.t)
     if thing.info.kind == "eventfd":
         # The level is read with each sample, what is known of it besides less often.
         count = thing.notifier.count if thing.notifier is not None else -1
@@ -108,7 +108,7 @@ def _line(d: SceneDraft, thing: Object, waiting: list[int]) -> NodeLine:
     short = text.removeprefix("counter ")
     if waiting:
         names = ",".join(title_of(d.state, pid) for pid in waiting)
-        text, short = f"{text} ←{visible(names)}", f"{short} ←{len(waiting)}"
+        text, short = f"{text} ←{make_visible(names)}", f"{short} ←{len(waiting)}"
     return NodeLine(
         text, "strong" if waiting else "text", ObjectPart(thing.info.key) in d.lit, short
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeLine
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.events import Outsider
 from ipcviz.events.kinds import PIPES
 from ipcviz.model.ends import open_modes
@@ -20,7 +20,7 @@ MOST: Final = 12
 """Boxes of outsiders at most: the panels name the others."""
 
 
-def outsiders(d: SceneDraft) -> None:
+def add_outsiders(d: SceneDraft) -> None:
     """Those that a look through /proc has found, joined to what they have."""
     drawn: set[int] = set()
     for key in sorted(d.state.outsiders):
@@ -32,16 +32,16 @@ def outsiders(d: SceneDraft) -> None:
                 continue
             if one.pid not in drawn:
                 drawn.add(one.pid)
-                d.add(_box(one, lit=ObjectPart(key) in d.lit))
-            _join(d, thing, one)
+                d.add_node(_build_box(one, lit=ObjectPart(key) in d.lit))
+            _join_outsider(d, thing, one)
 
 
-def _box(one: Outsider, *, lit: bool) -> Node:
+def _build_box(one: Outsider, *, lit: bool) -> Node:
     """A box that says so little as is known."""
     return Node(
         id=f"u:{one.pid}",
         kind="outsider",
-        title=visible(one.name) or "?",
+        title=make_visible(one.name) or "?",
         corner=str(one.pid),
         lines=(NodeLine("not watched", "dim"),),
         # Before all that are watched: mostly what flows comes from there.
@@ -51,12 +51,12 @@ def _box(one: Outsider, *, lit: bool) -> Node:
     )
 
 
-def _join(d: SceneDraft, thing: Object, one: Outsider) -> None:
+def _join_outsider(d: SceneDraft, thing: Object, one: Outsider) -> None:
     key, box = f"o:{thing.info.key}", f"u:{one.pid}"
     if thing.info.kind not in PIPES:
-        d.join(box, key, "flow", thing, one.pid, both=True)
+        d.join_nodes(box, key, "flow", thing, one.pid, both=True)
         return
     reads = one.mode == "r" or (
         one.mode == "rw" and "r" not in open_modes(d.state.ends, thing.info.key)
     )
-    d.join(*((key, box) if reads else (box, key)), "flow", thing, one.pid)
+    d.join_nodes(*((key, box) if reads else (box, key)), "flow", thing, one.pid)

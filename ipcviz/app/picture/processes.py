@@ -5,38 +5,38 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from ipcviz.app.picture import words
-from ipcviz.app.picture.draft import SceneDraft, age
+from ipcviz.app.picture.draft import SceneDraft, make_process_age_key
 from ipcviz.app.picture.scene import Edge, Node, NodeLine
-from ipcviz.app.text import argv_text, visible
+from ipcviz.app.text import argv_text, make_visible
 from ipcviz.model.parts import ProcessPart, ThreadPart
 from ipcviz.model.state import Process
 
 
-def process(d: SceneDraft, process: Process) -> None:
+def add_process(d: SceneDraft, process: Process) -> None:
     """A process, and the line from its parent where that says something."""
     pid = process.pid
     waits = d.waits[pid]
-    letter, style = words.chip(d.state, process, waits)
+    letter, style = words.choose_chip(d.state, process, waits)
     parent = f"p:{process.parent}" if process.parent in d.processes else ""
     lit = ProcessPart(pid) in d.lit or any(ThreadPart(tid) in d.lit for tid in process.threads)
     tree = pid not in d.strong
-    d.add(
+    d.add_node(
         Node(
             id=f"p:{pid}",
             kind="process",
-            title=visible(process.name) or "?",
-            label=visible(process.title),
+            title=make_visible(process.name) or "?",
+            label=make_visible(process.title),
             corner=str(pid),
             letter=letter,
             chip=style,
             lines=(
                 NodeLine(
-                    words.doing(d.state, process, waits),
+                    words.describe_activity(d.state, process, waits),
                     "text",
-                    short=words.brief(d.state, process, waits),
+                    short=words.describe_wait_briefly(d.state, process, waits),
                 ),
             ),
-            order=age(process),
+            order=make_process_age_key(process),
             parent=parent,
             tree=tree,
             lit=lit,
@@ -48,7 +48,7 @@ def process(d: SceneDraft, process: Process) -> None:
         d.edges[parent, f"p:{pid}", "child"] = Edge(parent, f"p:{pid}", "child")
 
 
-def completed(d: SceneDraft, node: Node) -> Node:
+def complete_box(d: SceneDraft, node: Node) -> Node:
     """The box with all its lines: made only for those that are not folded away."""
     process = d.processes[int(node.select[1])]
     lines = list(node.lines)
@@ -57,13 +57,15 @@ def completed(d: SceneDraft, node: Node) -> Node:
     if len(process.threads) > 1:
         lines.append(NodeLine(f"{len(process.threads)} threads", "dim"))
     if len(process.argv) > 1 and (process.executed or process.how == "launched"):
-        lines.append(NodeLine(argv_text((_base(process.argv[0]), *process.argv[1:])), "dim"))
+        lines.append(
+            NodeLine(argv_text((_strip_folder(process.argv[0]), *process.argv[1:])), "dim")
+        )
     elif process.name and not process.title.startswith(process.name):
-        lines.append(NodeLine(visible(process.name), "dim"))
+        lines.append(NodeLine(make_visible(process.name), "dim"))
     if process.fate == "alive" and not process.full:
         lines.append(NodeLine("sampled", "dim"))
     return replace(node, lines=tuple(lines), digit=str(d.slots.get(process.pid, "")))
 
 
-def _base(path: str) -> str:
+def _strip_folder(path: str) -> str:
     return path.rpartition("/")[2] or path

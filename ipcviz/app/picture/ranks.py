@@ -21,21 +21,21 @@ def is_process(node: Node) -> bool:
     return node.kind in ("process", "outsider") or (node.kind == "group" and bool(node.letter))
 
 
-def rank(scene: Scene, rows: int = 1) -> tuple[dict[str, Cell], frozenset[str]]:
+def rank_nodes(scene: Scene, rows: int = 1) -> tuple[dict[str, Cell], frozenset[str]]:
     """A cell for every node; no two share one.
 
     Long flows take so many bands; what is in later ones is told, too.
     """
     nodes = {n.id: n for n in scene.nodes}
-    levels = _levels(scene, nodes)
-    columns = _columns(scene, nodes, levels)
-    rows_of_tree = _tree(scene, columns)
+    levels = _assign_levels(scene, nodes)
+    columns = _assign_columns(scene, nodes, levels)
+    rows_of_tree = _place_tree(scene, columns)
     below = max((row for _, row in rows_of_tree.values()), default=-1) + 1
     cells = dict(rows_of_tree)
     apart = {n.id for n in scene.nodes if is_process(n) and n.tree}
     later: frozenset[str] = frozenset()
-    for part in _components(scene, nodes, apart):
-        placed = _rows(scene, nodes, columns, part)
+    for part in _list_components(scene, nodes, apart):
+        placed = _assign_rows(scene, nodes, columns, part)
         stages = frozenset(columns[i] for i in part if is_process(nodes[i]))
         if rows > 1 and len(stages) >= LEAST_STAGES:
             places, more = in_bands({i: (columns[i], placed[i]) for i in part}, stages, rows)
@@ -46,7 +46,7 @@ def rank(scene: Scene, rows: int = 1) -> tuple[dict[str, Cell], frozenset[str]]:
         for node, row in placed.items():
             cells[node] = (columns[node], row - top + below)
         below += max(placed.values()) - top + 1
-    _guests(scene, nodes, cells)
+    _place_guests(scene, nodes, cells)
     left = min((c for c, _ in cells.values()), default=1)
     if left > 1:
         cells = {node: (c - (left - 1), r) for node, (c, r) in cells.items()}
@@ -69,7 +69,7 @@ def _ends_of(
     return writers, readers
 
 
-def _levels(scene: Scene, nodes: dict[str, Node]) -> dict[str, int]:
+def _assign_levels(scene: Scene, nodes: dict[str, Node]) -> dict[str, int]:
     """Each flowing process's level: one more than the highest that feeds it, cycles cut at the
     oldest process.
     """
@@ -117,7 +117,7 @@ def _levels(scene: Scene, nodes: dict[str, Node]) -> dict[str, int]:
     return levels
 
 
-def _columns(scene: Scene, nodes: dict[str, Node], levels: dict[str, int]) -> dict[str, int]:
+def _assign_columns(scene: Scene, nodes: dict[str, Node], levels: dict[str, int]) -> dict[str, int]:
     """Columns of everything that flows."""
     writers, readers = _ends_of(scene, nodes)
     columns = {node: 2 * level + 1 for node, level in levels.items()}
@@ -135,7 +135,7 @@ def _columns(scene: Scene, nodes: dict[str, Node], levels: dict[str, int]) -> di
     return columns
 
 
-def _tree(scene: Scene, columns: dict[str, int]) -> dict[str, Cell]:
+def _place_tree(scene: Scene, columns: dict[str, int]) -> dict[str, Cell]:
     """Processes without a flow, as a tree from left to right, first children beside their
     parents.
     """
@@ -163,7 +163,7 @@ def _tree(scene: Scene, columns: dict[str, int]) -> dict[str, Cell]:
     return cells
 
 
-def _guests(scene: Scene, nodes: dict[str, Node], cells: dict[str, Cell]) -> None:
+def _place_guests(scene: Scene, nodes: dict[str, Node], cells: dict[str, Cell]) -> None:
     """Place processes without a flow whose parents have one: to the right of the parent, where
     there is room.
     """
@@ -178,7 +178,7 @@ def _guests(scene: Scene, nodes: dict[str, Node], cells: dict[str, Cell]) -> Non
         cells[node.id] = (column, row)
 
 
-def _components(scene: Scene, nodes: dict[str, Node], done: set[str]) -> list[list[str]]:
+def _list_components(scene: Scene, nodes: dict[str, Node], done: set[str]) -> list[list[str]]:
     """What hangs together, oldest process first."""
     near: dict[str, set[str]] = defaultdict(set)
     for edge in scene.edges:
@@ -204,7 +204,7 @@ def _components(scene: Scene, nodes: dict[str, Node], done: set[str]) -> list[li
     )
 
 
-def _rows(
+def _assign_rows(
     scene: Scene, nodes: dict[str, Node], columns: dict[str, int], part: list[str]
 ) -> dict[str, int]:
     """Rows within a part: near the middle of what comes before, then of what comes after."""

@@ -163,40 +163,44 @@ class Router:
                 (x, y) for x in range(rect.x, rect.right) for y in range(rect.y, rect.bottom)
             )
 
-    def free(self, route: Route) -> bool:
+    def is_free(self, route: Route) -> bool:
         """Whether a way from an earlier layout can stay."""
         return not any(
             p in self.blocked or not (0 <= p[0] < self.width and 0 <= p[1] < self.height)
             for p in route
         )
 
-    def occupy(self, edge: Edge, route: Route) -> None:
+    def occupy_cells(self, edge: Edge, route: Route) -> None:
         """Remember which cells a way takes."""
         for before, point in zip((route[0], *route), route, strict=False):
             flat = "h" if before[1] == point[1] else "v"
             self.taken.setdefault(point, set()).update(((edge.source, flat), (edge.target, flat)))
 
-    def route(self, edge: Edge) -> Route:
+    def route_edge(self, edge: Edge) -> Route:
         """The way of an edge; empty if there is none."""
         a, b = self.rects[edge.source], self.rects[edge.target]
         crossing: Route = ()
         plainest: Route = ()
         for route in _plain_routes(edge, a, b):
-            if self.free(route):
-                prices = list(self._priced(route, edge))
+            if self.is_free(route):
+                prices = list(self._price_route(route, edge))
                 if not any(prices):
                     return route
                 if not crossing and max(prices) < _ALONG:
                     crossing = route
                 plainest = plainest or route
-        return crossing or (self._search(edge, a, b) if self.work < self.most else ()) or plainest
+        return (
+            crossing
+            or (self._search_route(edge, a, b) if self.work < self.most else ())
+            or plainest
+        )
 
-    def _priced(self, route: Route, edge: Edge) -> Iterator[int]:
+    def _price_route(self, route: Route, edge: Edge) -> Iterator[int]:
         """What each cell of a way costs beyond its length: nothing where no other line is."""
         for before, here in pairwise((route[0], *route)):
-            yield self._price(here, (here[0] - before[0], here[1] - before[1]), edge)
+            yield self._price_cell(here, (here[0] - before[0], here[1] - before[1]), edge)
 
-    def _ports(
+    def _list_ports(
         self, rect: Rect, edge: Edge, leaving: bool, forward: bool
     ) -> list[tuple[Point, Point, int]]:
         """Cells beside a box, the direction out of it, and a price."""
@@ -231,11 +235,11 @@ class Router:
             ]
         return found
 
-    def _search(self, edge: Edge, a: Rect, b: Rect) -> Route:
+    def _search_route(self, edge: Edge, a: Rect, b: Rect) -> Route:
         """A* over the free cells: short, few turns, not along the lines of others."""
         forward = a.right <= b.x
         goals: dict[Point, list[tuple[Point, int]]] = {}
-        for point, (dx, dy), price in self._ports(b, edge, False, forward):
+        for point, (dx, dy), price in self._list_ports(b, edge, False, forward):
             goals.setdefault(point, []).append(((-dx, -dy), price))
         heap: list[tuple[int, int, int, Point, Point]] = []
         best: dict[Arrival, int] = {}
@@ -247,10 +251,10 @@ class Router:
             x, y = point
             return 2 * (max(b.x - 1 - x, 0, x - b.right) + max(b.y - 1 - y, 0, y - b.bottom))
 
-        for point, way, price in self._ports(a, edge, True, forward):
-            if self._inside(point) and tick < most:
+        for point, way, price in self._list_ports(a, edge, True, forward):
+            if self._is_inside(point) and tick < most:
                 key = (point, way)
-                cost = price + self._price(point, way, edge)
+                cost = price + self._price_cell(point, way, edge)
                 if cost < best.get(key, 1 << 30):
                     best[key], came[key] = cost, None
                     heappush(heap, (cost + near(point), tick, cost, point, way))
@@ -270,9 +274,11 @@ class Router:
                     bound, final = total, key
             for step in _STEPS:
                 after = (point[0] + step[0], point[1] + step[1])
-                if step == (-way[0], -way[1]) or not self._inside(after):
+                if step == (-way[0], -way[1]) or not self._is_inside(after):
                     continue
-                price = cost + 1 + (_TURN if step != way else 0) + self._price(after, step, edge)
+                price = (
+                    cost + 1 + (_TURN if step != way else 0) + self._price_cell(after, step, edge)
+                )
                 if price < best.get((after, step), 1 << 30):
                     best[after, step], came[after, step] = price, key
                     tick += 1
@@ -280,12 +286,12 @@ class Router:
         self.work += tick
         return _walk_back(final, came)
 
-    def _inside(self, point: Point) -> bool:
+    def _is_inside(self, point: Point) -> bool:
         return (
             0 <= point[0] < self.width and 0 <= point[1] < self.height and point not in self.blocked
         )
 
-    def _price(self, point: Point, way: Point, edge: Edge) -> int:
+    def _price_cell(self, point: Point, way: Point, edge: Edge) -> int:
         there = self.taken.get(point)
         if not there:
             return 0

@@ -143,7 +143,7 @@ class Scene(msgspec.Struct, frozen=True):
     edges: tuple[Edge, ...] = ()
     level: int = 0
 
-    def shape(self) -> tuple[object, ...]:
+    def compute_shape(self) -> tuple[object, ...]:
         """What a layout depends on: equal shapes can share one."""
         return (
             tuple(

@@ -9,32 +9,33 @@ from collections.abc import Mapping
 from ipcviz.app.picture.channels import tube_gauge
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Gauge, Node, NodeLine
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.model import query
-from ipcviz.model.addresses import listens, takes_datagrams
-from ipcviz.model.mechanisms.sockets import awaited_by, leads_to, listener_at, under_way_words
+from ipcviz.model.addresses import is_listening, takes_datagrams
+from ipcviz.model.mechanisms.sockets import awaited_by, describe_under_way, leads_to, listener_at
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 
 
-def socket(
+def add_socket(
     d: SceneDraft, thing: Object, links: list[query.Link], by_object: Mapping[str, list[query.Link]]
 ) -> None:
     """A socket: with its peer one tube; a line to where it leads if that has no other end of it."""
     key = thing.info.key
     peer = d.state.objects.get(thing.info.peer) if thing.info.peer else None
     if peer is not None and peer.info.peer == key and by_object.get(peer.info.key):
-        _connection(d, thing, peer, links, by_object[peer.info.key])
+        _add_connection(d, thing, peer, links, by_object[peer.info.key])
         return
     target = leads_to(d.state, thing, d.backlogs)
     if target is not None and by_object.get(target.info.key) and target is not thing:
         _one_way(d, thing, target, links)
         if not (
-            takes_datagrams(thing.info) and (thing.info.path or thing.bytes_out or _waits(thing))
+            takes_datagrams(thing.info)
+            and (thing.info.path or thing.bytes_out or _has_queued(thing))
         ):
             return
     if not _is_blank(thing):
-        _alone(d, thing, links)
+        _add_lone_socket(d, thing, links)
 
 
 def _is_blank(thing: Object) -> bool:
@@ -46,7 +47,7 @@ def _is_blank(thing: Object) -> bool:
     return not named and info.detail.endswith(("unconnected", "closed")) and not thing.bytes_in
 
 
-def _waits(thing: Object) -> bool:
+def _has_queued(thing: Object) -> bool:
     return thing.level is not None and thing.level.queued > 0
 
 
@@ -56,10 +57,12 @@ def _one_way(d: SceneDraft, thing: Object, target: Object, links: list[query.Lin
         weak = link.pid in d.supervisors
         if not weak:
             d.strong.add(link.pid)
-        d.join(f"p:{link.pid}", f"o:{target.info.key}", "hold" if weak else "flow", thing, link.pid)
+        d.join_nodes(
+            f"p:{link.pid}", f"o:{target.info.key}", "hold" if weak else "flow", thing, link.pid
+        )
 
 
-def _serves(d: SceneDraft, thing: Object) -> bool:
+def _is_server_end(d: SceneDraft, thing: Object) -> bool:
     """Whether an end is the accepting one: it has the listener's name or address."""
     info = thing.info
     if info.path and not info.path.startswith("socket:"):
@@ -67,26 +70,26 @@ def _serves(d: SceneDraft, thing: Object) -> bool:
     return info.kind == "tcp socket" and listener_at(d.state, info) is not None
 
 
-def _connection(
+def _add_connection(
     d: SceneDraft, thing: Object, peer: Object, links: list[query.Link], there: list[query.Link]
 ) -> None:
     key = thing.info.key
     # Of a pair without a server the older holder's end counts as the client's.
-    server_here, server_there = _serves(d, thing), _serves(d, peer)
-    mine = min(d.born(x.pid) for x in links)
-    theirs = min(d.born(x.pid) for x in there)
+    server_here, server_there = _is_server_end(d, thing), _is_server_end(d, peer)
+    mine = min(d.make_age_key(x.pid) for x in links)
+    theirs = min(d.make_age_key(x.pid) for x in there)
     swap = server_here if server_here != server_there else (theirs, peer.info.key) < (mine, key)
     if swap or f"o:{key}" in d.nodes:
         return  # told from the other end
     node = f"o:{key}"
-    name = f"{visible(thing.label)}-{visible(peer.label)}"
-    d.add(
+    name = f"{make_visible(thing.label)}-{make_visible(peer.label)}"
+    d.add_node(
         Node(
             id=node,
             kind="socket",
             title=name,
-            lines=_facts(d, thing, peer),
-            gauges=(_direction(d, thing, peer), _direction(d, peer, thing, backwards=True)),
+            lines=_build_fact_lines(d, thing, peer),
+            gauges=(_build_gauge(d, thing, peer), _build_gauge(d, peer, thing, backwards=True)),
             order=(thing.opened_at, thing.info.ino),
             lit=bool({ObjectPart(key), ObjectPart(peer.info.key)} & d.lit),
             select=("object", key),
@@ -100,10 +103,12 @@ def _connection(
         if not weak:
             d.strong.add(pid)
         source, target = (f"p:{pid}", node) if pid in ours else (node, f"p:{pid}")
-        d.join(source, target, "hold" if weak else "flow", thing, pid, both=not weak)
+        d.join_nodes(source, target, "hold" if weak else "flow", thing, pid, both=not weak)
 
 
-def _direction(d: SceneDraft, source: Object, target: Object, *, backwards: bool = False) -> Gauge:
+def _build_gauge(
+    d: SceneDraft, source: Object, target: Object, *, backwards: bool = False
+) -> Gauge:
     """What lies between a write to one end and a read from the other: of TCP some of it at the
     sending end.
     """
@@ -122,29 +127,31 @@ def _direction(d: SceneDraft, source: Object, target: Object, *, backwards: bool
     )
 
 
-def _facts(d: SceneDraft, *things: Object) -> tuple[NodeLine, ...]:
+def _build_fact_lines(d: SceneDraft, *things: Object) -> tuple[NodeLine, ...]:
     """What is worth a line under a tube: descriptors under way, and a connection that is not, or no
     more, whole.
     """
     lines = []
     for thing in things:
-        words = under_way_words(d.state, thing)
+        words = describe_under_way(d.state, thing)
         if words:
             lines.append(NodeLine(words, "strong", short=f"+{words.partition(' ')[0]} fd"))
         shut = {"r": "reads no more", "w": "writes no more", "rw": "is shut down"}.get(
             thing.shut, ""
         )
         if shut:
-            lines.append(NodeLine(f"{visible(thing.label)} {shut}", "dim"))
+            lines.append(NodeLine(f"{make_visible(thing.label)} {shut}", "dim"))
     return tuple(lines)
 
 
-def _alone(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
+def _add_lone_socket(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     info = thing.info
-    listening = listens(info)
-    title = visible(thing.label)
+    listening = is_listening(info)
+    title = make_visible(thing.label)
     path = info.path if not info.path.startswith("socket:") else ""
-    words = [NodeLine(visible(info.local or info.detail) or info.kind, "dim")] if listening else []
+    words = (
+        [NodeLine(make_visible(info.local or info.detail) or info.kind, "dim")] if listening else []
+    )
     level = thing.level
     if listening and level is not None and level.unit == "connections" and level.queued:
         count = f"{level.queued:,} wait" + ("s" if level.queued == 1 else "")
@@ -152,15 +159,15 @@ def _alone(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     if not listening:
         plain = "takes datagrams" if takes_datagrams(info) else info.detail or info.kind
         if info.with_whom and not takes_datagrams(info):
-            words.append(NodeLine(f"with {visible(info.with_whom)}", "dim"))
-        words.append(NodeLine(visible(info.local or plain), "dim"))
-    d.add(
+            words.append(NodeLine(f"with {make_visible(info.with_whom)}", "dim"))
+        words.append(NodeLine(make_visible(info.local or plain), "dim"))
+    d.add_node(
         Node(
             id=f"o:{info.key}",
             kind="socket" if not listening else "file",
-            title=visible(path.rpartition("/")[2]) or title,
+            title=make_visible(path.rpartition("/")[2]) or title,
             corner="listening" if listening else info.kind,
-            lines=(*_facts(d, thing), *words),
+            lines=(*_build_fact_lines(d, thing), *words),
             gauges=() if listening else (tube_gauge(d, thing),),
             order=(thing.opened_at, info.ino),
             lit=ObjectPart(info.key) in d.lit,
@@ -171,10 +178,10 @@ def _alone(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
         weak = link.pid in d.supervisors
         if not weak:
             d.strong.add(link.pid)
-        d.join(f"o:{info.key}", f"p:{link.pid}", "hold" if weak else "flow", thing, link.pid)
+        d.join_nodes(f"o:{info.key}", f"p:{link.pid}", "hold" if weak else "flow", thing, link.pid)
 
 
-def connecting(d: SceneDraft) -> None:
+def add_connect_waiters(d: SceneDraft) -> None:
     """Who waits in connect belongs to the listener that it waits for."""
     for pid, waits in d.waits.items():
         for wait in waits:
@@ -183,4 +190,4 @@ def connecting(d: SceneDraft) -> None:
                 target = awaited_by(d.state, thread) if thread is not None else None
                 if target is not None and f"o:{target.info.key}" in d.nodes:
                     d.strong.add(pid)
-                    d.join(f"p:{pid}", f"o:{target.info.key}", "flow", target, pid)
+                    d.join_nodes(f"p:{pid}", f"o:{target.info.key}", "flow", target, pid)

@@ -18,8 +18,8 @@ from textual.strip import Strip
 from ipcviz.app.picture import graph
 from ipcviz.app.picture.canvas import Run
 from ipcviz.app.picture.draft import Joins
-from ipcviz.app.picture.draw import paint
-from ipcviz.app.picture.layout import Layout, arrange
+from ipcviz.app.picture.draw import paint_scene
+from ipcviz.app.picture.layout import Layout, arrange_scene
 from ipcviz.app.picture.scene import Node, Scene
 from ipcviz.model.parts import Part
 from ipcviz.model.state import State
@@ -200,20 +200,20 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Draw what there is."""
-        self._redraw()
+        self._redraw_scene()
 
     def watch_state(self) -> None:
         """A new moment: draw it, and repaint the rows that changed."""
-        self._redraw()
+        self._redraw_scene()
 
     def watch_selected(self) -> None:
         """Another selection: its frame changes."""
-        self._repaint()
+        self._repaint_rows()
 
     def on_resize(self) -> None:
         """Another size is another layout, and folds anew."""
         self.scene = Scene()
-        self._redraw()
+        self._redraw_scene()
 
     def notify_style_update(self) -> None:
         """The theme changed: colours are looked up again."""
@@ -221,12 +221,12 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self._looks.clear()
         self._strips.clear()
 
-    def _redraw(self) -> None:
+    def _redraw_scene(self) -> None:
         size = self.scrollable_content_region.size if self.is_attached else Size(0, 0)
         if size.width < 1 or size.height < 1:
             return
         room = (max(1, self.size.width), max(1, self.size.height))
-        self.scene = graph.build(
+        self.scene = graph.build_scene(
             self.state,
             opened=self._opened,
             slots=self.slots,
@@ -235,7 +235,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             level=self.scene.level,
             joins=self._joins,
         )
-        self._layout_now = self._arranged(room)
+        self._layout_now = self._arrange_scene(room)
         extent = Size(*self._layout_now.extent)
         if extent != self.virtual_size:
             self.virtual_size = extent
@@ -243,20 +243,22 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
                 self.refresh
             )  # scroll bars that went away have left what was below them
         self._show_something()
-        self._repaint()
+        self._repaint_rows()
 
-    def _arranged(self, room: tuple[int, int]) -> Layout:
+    def _arrange_scene(self, room: tuple[int, int]) -> Layout:
         """The layout; what is too tall leaves the last column to the scroll bar, so that it is not
         too wide, too.
         """
         before, narrow = self._layout_now, (room[0] - 1, room[1])
         if before is not None and before.size == narrow:
-            found = arrange(self.scene, narrow, before)
+            found = arrange_scene(self.scene, narrow, before)
             if found.extent[1] > room[1]:
                 return found
-        found = arrange(self.scene, room, before if before is None or before.size == room else None)
+        found = arrange_scene(
+            self.scene, room, before if before is None or before.size == room else None
+        )
         if found.extent[1] > room[1] and room[0] > 1:
-            slim = arrange(
+            slim = arrange_scene(
                 self.scene, narrow, before if before is not None and before.size == narrow else None
             )
             if slim.extent[1] > room[1] and slim.extent[0] <= narrow[0]:
@@ -276,12 +278,12 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             first = min(places.values(), key=lambda place: (place.x, place.y))
             self.scroll_to_region(places.get(self.selected, first), animate=False)
 
-    def _repaint(self) -> None:
+    def _repaint_rows(self) -> None:
         if self._layout_now is None:
             return
-        rows = paint(self.scene, self._layout_now, self.selected)
+        rows = paint_scene(self.scene, self._layout_now, self.selected)
         old, self._rows = self._rows, rows
-        note, self._note = self._note, self._left_out_words()
+        note, self._note = self._note, self._describe_left_out()
         if note != self._note:
             self.refresh(Region(0, self.size.height - 1, self.size.width, 1))
         if len(old) != len(rows):
@@ -315,7 +317,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             strip = Strip.join([strip.crop(0, width - len(note)), said])
         return strip
 
-    def _left_out_words(self) -> str:
+    def _describe_left_out(self) -> str:
         """What the picture leaves out, for its last row; empty if it shows everything."""
         layout = self._layout_now
         if layout is None:
@@ -347,7 +349,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
                 return node
         return None
 
-    def choose(self, node: Node, *, tell: bool = True) -> None:
+    def choose_node(self, node: Node, *, tell: bool = True) -> None:
         """Select a node, show it, and say so."""
         self.selected = node.id
         if self._layout_now is not None:
@@ -368,7 +370,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         if node is None:
             return
         again = node.id == self.selected
-        self.choose(node)
+        self.choose_node(node)
         if again and node.select[0] == "group":
             self.action_open()
 
@@ -379,7 +381,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             return
         here = layout.rects.get(self.selected)
         if here is None:
-            self.choose(
+            self.choose_node(
                 min(self.scene.nodes, key=lambda n: (layout.rects[n.id].y, layout.rects[n.id].x))
             )
             return
@@ -391,7 +393,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             if ahead > 0 and (best is None or ahead + 2 * aside < best[0]):
                 best = (ahead + 2 * aside, node)
         if best is not None:
-            self.choose(best[1])
+            self.choose_node(best[1])
 
     def action_open(self) -> None:
         """Open the selected group, or fold the opened ones."""
@@ -401,4 +403,4 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         else:
             self._opened = frozenset()
         self._layout_now = None
-        self._redraw()
+        self._redraw_scene()

@@ -6,19 +6,19 @@ import os
 from typing import Final, NamedTuple
 
 from ipcviz.app.picture.scene import NodeLine
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.events import Located
 from ipcviz.events.accesses import format_value
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model.mechanisms.notifiers import ready_labels
-from ipcviz.model.mechanisms.semaphores import holders
+from ipcviz.model.mechanisms.semaphores import list_semaphore_holders
 from ipcviz.model.state import Process, State
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import name_object, name_target
-from ipcviz.model.waits.leading import telling_wait
+from ipcviz.model.waits.leading import find_leading_wait
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.model.waits.values import Wait, Why
-from ipcviz.narrate.waits import brief_words, call_words
+from ipcviz.narrate.waits import describe_reason_briefly, format_call
 
 _LETTERS: Final = {
     "D": "waits for a device",
@@ -29,7 +29,7 @@ _LETTERS: Final = {
 }
 
 
-def fate(process: Process) -> str:
+def describe_fate(process: Process) -> str:
     """How a process ended: `exit 0`, `killed by SIGPIPE`, `ended` if that is not known."""
     if not process.exit_known:
         return "ended"
@@ -60,7 +60,7 @@ def is_held(state: State, process: Process) -> bool:
     )
 
 
-def chip(state: State, process: Process, waits: tuple[Wait, ...]) -> tuple[str, str]:
+def choose_chip(state: State, process: Process, waits: tuple[Wait, ...]) -> tuple[str, str]:
     """Its state as a letter and the name of the letter's style.
 
     `R` runs, `B` is blocked until another process acts, `S` waits for time, a signal, input or a
@@ -73,7 +73,7 @@ def chip(state: State, process: Process, waits: tuple[Wait, ...]) -> tuple[str, 
         return "T", "stopped"
     if is_held(state, process):
         return "H", "held"
-    told = telling_wait(process, waits)
+    told = find_leading_wait(process, waits)
     if told is not None:
         return ("B", "blocked") if told.blocked else ("S", "asleep")
     # A thread's state is newer than the sample: each call that returned renews it.
@@ -87,24 +87,26 @@ def chip(state: State, process: Process, waits: tuple[Wait, ...]) -> tuple[str, 
     return "R", "running"
 
 
-def doing(state: State, process: Process, waits: tuple[Wait, ...]) -> str:
+def describe_activity(state: State, process: Process, waits: tuple[Wait, ...]) -> str:
     """What it does or is blocked on, in a few words: `read(0) P1 empty`."""
     if process.fate == "zombie":
-        return f"zombie, {fate(process)}"
+        return f"zombie, {describe_fate(process)}"
     if process.fate == "gone":
-        return fate(process)
+        return describe_fate(process)
     if process.stopped_by:
         return f"stopped by {signal_name(process.stopped_by)}"
     held = next((t for tid in process.threads if (t := state.threads.get(tid)) and t.poised), None)
     if held is not None and held.poised is not None:
         target = name_object(state, name_target(held.poised))
         if held.poised.at == "access":
-            return visible(_describe_access(state, held.poised.object, held.tid, held.poised.op))
-        return visible(f"> {stepping.name_operation(held.poised)} {target}".rstrip())
-    told = telling_wait(process, waits)
+            return make_visible(
+                _describe_access(state, held.poised.object, held.tid, held.poised.op)
+            )
+        return make_visible(f"> {stepping.name_operation(held.poised)} {target}".rstrip())
+    told = find_leading_wait(process, waits)
     if told is not None:
-        return wait_words(state, told)
-    letter, _ = chip(state, process, waits)
+        return describe_wait(state, told)
+    letter, _ = choose_chip(state, process, waits)
     leader = state.threads.get(process.pid)
     if leader is not None and leader.handlers:
         return f"in {signal_name(leader.handlers[-1])} handler"
@@ -122,15 +124,15 @@ def _describe_access(state: State, key: str, tid: int, op: str) -> str:
     return f"{done} {variable.label}: {format_value(variable.info.encoding, value)}"
 
 
-def brief(state: State, process: Process, waits: tuple[Wait, ...]) -> str:
-    """What it is blocked on in two words, for a box without room: `P1 full`; empty if `doing` has
-    none to spare.
+def describe_wait_briefly(state: State, process: Process, waits: tuple[Wait, ...]) -> str:
+    """What it is blocked on in two words, for a box without room: `P1 full`; empty if
+    `describe_activity` has none to spare.
     """
     held = any(t.poised for tid in process.threads if (t := state.threads.get(tid)))
-    wait = telling_wait(process, waits)
+    wait = find_leading_wait(process, waits)
     if process.fate != "alive" or process.stopped_by or held or wait is None:
         return ""
-    short = shorten(state, wait)
+    short = shorten_wait(state, wait)
     if short.is_verb or not short.rest:
         return short.head
     # Who opens has nothing open yet: without that word it would seem to read or write.
@@ -153,7 +155,7 @@ def find_line(state: State, process: Process | None) -> Located | None:
 
 def place_words(located: Located) -> str:
     """A source line in the fewest words: `queue.c:34`."""
-    return visible(f"{os.path.basename(located.file) or located.file}:{located.line}")
+    return make_visible(f"{os.path.basename(located.file) or located.file}:{located.line}")
 
 
 def line_row(state: State, process: Process) -> tuple[NodeLine, ...]:
@@ -181,13 +183,13 @@ class Short(NamedTuple):
     is_verb: bool = False
 
 
-def wait_words(state: State, wait: Wait) -> str:
+def describe_wait(state: State, wait: Wait) -> str:
     """A wait in the fewest words that say on what and why: `read(0) P1 empty`, `sleeps`."""
-    short = shorten(state, wait)
+    short = shorten_wait(state, wait)
     return f"{short.head} {short.rest}" if short.rest else short.head
 
 
-def shorten(state: State, wait: Wait) -> Short:
+def shorten_wait(state: State, wait: Wait) -> Short:
     """The same in two parts."""
     if wait.why in _VERBS and (wait.why is not Why.INPUT or wait.call != "read"):
         return _VERBS[wait.why]
@@ -198,12 +200,12 @@ def shorten(state: State, wait: Wait) -> Short:
         labels = ready_labels(state, wait.pid, thread.waiting)
         if not labels:
             return Short("waits", "until ready", is_verb=True)
-        return Short(f"{wait.call}:", visible(labels))
-    head, on = call_words(wait), ""
+        return Short(f"{wait.call}:", make_visible(labels))
+    head, on = format_call(wait), ""
     if wait.semaphore and wait.semaphore in state.semaphores:
-        on = visible(state.semaphores[wait.semaphore].label)
+        on = make_visible(state.semaphores[wait.semaphore].label)
     elif wait.object and wait.object in state.objects:
-        on = visible(state.objects[wait.object].label)
+        on = make_visible(state.objects[wait.object].label)
         head = "open" if wait.why in _OPENING else head
     rest = " ".join(part for part in (on, _short_reason(state, wait)) if part)
     return Short(head, rest)
@@ -220,12 +222,14 @@ def _short_reason(state: State, wait: Wait) -> str:
     if wait.semaphore and wait.semaphore in state.semaphores:
         found = state.semaphores[wait.semaphore]
         value = f"is {found.value if found.value is not None else 0}"
-        owners = [f"{title_of(state, hold.pid)} has it" for hold in holders(found)[:1]]
+        owners = [
+            f"{title_of(state, hold.pid)} has it" for hold in list_semaphore_holders(found)[:1]
+        ]
         return ", ".join((value, *owners))
     thing = state.objects.get(wait.object)
     if wait.why is Why.EMPTY and thing is not None and thing.info.kind == "eventfd":
         return "is 0"
-    return _SHORT.get(wait.why) or brief_words(state, wait)
+    return _SHORT.get(wait.why) or describe_reason_briefly(state, wait)
 
 
 _OPENING: Final = frozenset({Why.NO_READER, Why.NO_WRITER, Why.OPEN})

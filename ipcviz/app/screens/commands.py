@@ -15,7 +15,7 @@ from ipcviz.app.view import View
 from ipcviz.events import AnyCommand, Inspect, Peek, Watch
 from ipcviz.events import Input as TypedInput
 from ipcviz.events.signals import signal_name
-from ipcviz.narrate import who
+from ipcviz.narrate import name_process
 
 
 class Commands(Controller):
@@ -82,7 +82,7 @@ class Commands(Controller):
         if view is None or view.process is None or view.process.fate != "alive":
             self.stage.notify("The selected process has ended: select one that lives", timeout=3)
             return
-        pid, name = view.pid, who(view.state, view.pid)
+        pid, name = view.pid, name_process(view.state, view.pid)
 
         def send(signo: int | None) -> None:
             if signo:

@@ -107,8 +107,8 @@ class ControlledScreen(PanelScreen):
     """A screen whose keys and actions are those of its controllers.
 
     A subclass names the kinds of its controllers in `CONTROLLERS`; each of its instances gives one
-    of each kind to `control`. Bindings stand in the footer in the order of `CONTROLLERS`, and the
-    subclass's own after them.
+    of each kind to `set_controllers`. Bindings stand in the footer in the order of `CONTROLLERS`,
+    and the subclass's own after them.
     """
 
     CONTROLLERS: ClassVar[tuple[type[Controller], ...]] = ()
@@ -127,7 +127,7 @@ class ControlledScreen(PanelScreen):
         cls.BINDINGS = [*bindings, *cls.__dict__.get("BINDINGS", ())]
         super().__init_subclass__(**options)
 
-    def control(self, *controllers: Controller) -> None:
+    def set_controllers(self, *controllers: Controller) -> None:
         """Give the screen its controllers, one of each kind."""
         self._controllers = {type(controller): controller for controller in controllers}
         missing = set(self.CONTROLLERS) - set(self._controllers)

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ipcviz.app.panels.cells import wrap
+from ipcviz.app.panels.cells import wrap_text
 
 KEYS: Final = (
     (
@@ -165,12 +165,12 @@ class HelpScreen(ModalScreen[None]):
             box.border_title = "Help"
             box.border_subtitle = "Escape closes"
             if self.first is not None:
-                yield Static(_part(*self.first))
-            yield Static(_table("Keys", KEYS))
-            yield Static(_table("Marks", MARKS))
+                yield Static(_format_part(*self.first))
+            yield Static(_format_table("Keys", KEYS))
+            yield Static(_format_table("Marks", MARKS))
             for title, text in self.panels:
                 if self.first is None or title != self.first[0]:
-                    yield Static(_part(title, text))
+                    yield Static(_format_part(title, text))
 
     def action_scroll(self, by: int) -> None:
         """Scroll by a row."""
@@ -184,14 +184,14 @@ def plain_help(markdown: str) -> str:
     return " ".join(lines).replace("**", "").replace("`", "").strip()
 
 
-def _part(title: str, text: str) -> Content:
+def _format_part(title: str, text: str) -> Content:
     return Content.assemble((f"{title}\n", "bold underline"), text, "\n")
 
 
-def _table(title: str, rows: Sequence[tuple[str, str]]) -> Content:
+def _format_table(title: str, rows: Sequence[tuple[str, str]]) -> Content:
     parts: list[str | tuple[str, str]] = [(f"{title}\n", "bold underline")]
     for name, text in rows:
-        first, *more = wrap(text, 56)
+        first, *more = wrap_text(text, 56)
         parts.extend(
             [(f"{name:14} ", "bold"), f"{first}\n", *(f"{'':15}{line}\n" for line in more)]
         )

@@ -33,12 +33,12 @@ class InputLine(Input):
         """Whether it is there."""
         return self.has_class("-on")
 
-    def open(self) -> None:
+    def open_line(self) -> None:
         """Show it, and give it the keys."""
         self.add_class("-on")
         self.screen.set_focus(self)
 
-    def close(self) -> None:
+    def close_line(self) -> None:
         """Hide it; what stands in it stays."""
         self.remove_class("-on")
 
@@ -84,22 +84,22 @@ class Filter(Controller):
     def action_filter(self) -> None:
         """Filter the log."""
         self._show_log()
-        self._line.open()
+        self._line.open_line()
 
-    def apply(self, words: str) -> None:
+    def apply_words(self, words: str) -> None:
         """Filter by these words."""
-        self._screen.query_one(LogPanel).filter(words)
+        self._screen.query_one(LogPanel).filter_entries(words)
 
-    def keep(self) -> None:
+    def keep_words(self) -> None:
         """Close the line; the words stay."""
-        self._line.close()
+        self._line.close_line()
         self._screen.query_one(LogPanel).focus()
 
-    def leave(self) -> bool:
+    def drop_words(self) -> bool:
         """Drop the words, and close the line. Returns whether there was anything to be left."""
         line = self._line
         if not line.is_open and not line.value:
             return False
         line.clear()
-        self.keep()
+        self.keep_words()
         return True

@@ -129,7 +129,7 @@ class LiveScreen(ControlledScreen):
             questions=self.questions,
             select=lambda pid: self.selection.select(pid=pid),
             go_forward=lambda: self.timeline.action_next(),
-            refresh=lambda: self.query_one(StepStrip).rebuild(),
+            refresh=lambda: self.query_one(StepStrip).rebuild_rows(),
         )
         self.timeline = Timeline(
             self,
@@ -141,7 +141,7 @@ class LiveScreen(ControlledScreen):
         self.panes = Panes(self, self, first="story" if story else "log")
         self.filter = Filter(self, self, show_log=self._show_log)
         self.commands = Commands(self, open_typing=self.panes.open_typing)
-        self.control(
+        self.set_controllers(
             self.stepping, self.timeline, self.panes, self.filter, self.commands, self.selection
         )
         self._crowding = Crowding()
@@ -153,7 +153,7 @@ class LiveScreen(ControlledScreen):
         """Where moments come from."""
         return cast(Host, self.app).feed
 
-    def expect(self, size: Size) -> None:
+    def expect_size(self, size: Size) -> None:
         """Have the classes for a terminal's size before anything is mounted, and not all styles
         worked out again.
         """
@@ -211,14 +211,14 @@ class LiveScreen(ControlledScreen):
             self.set_class(self._was_stepping, "-stepping")
             self.refresh_bindings()
         if not view.past and view.story is not None:
-            self.questions.reveal(*view.story)
+            self.questions.reveal_answer(*view.story)
         living = sum(process.fate == "alive" for process in view.state.processes.values())
         self.set_class(self._crowding.update(living, view.now, past=view.past), "-crowded")
         with self.app.batch_update():
             self.panes.show_view(view)
             picture = self.query_one(Picture)
             if picture.display and self.query_one("#left").display:
-                self._draw(picture, view)
+                self._draw_picture(picture, view)
         self.commands.request_details(
             view,
             contents=self.panes.can_see(Buffers),
@@ -226,7 +226,7 @@ class LiveScreen(ControlledScreen):
             lines=self.panes.can_see(SourcePanel),
         )
 
-    def _draw(self, picture: Picture, view: View) -> None:
+    def _draw_picture(self, picture: Picture, view: View) -> None:
         """Have the picture drawn, unless it has to rest."""
         began = time.perf_counter()
         if not self.pace.may_draw(began, must=view.past or view.state.finished):
@@ -243,14 +243,14 @@ class LiveScreen(ControlledScreen):
         bar = self.query_one(StatusLine)
         if where != bar.where:
             bar.where = where
-            bar.rebuild()
+            bar.rebuild_rows()
 
     # The lines to type in.
 
     def _show_log(self) -> None:
         if not self.panes.is_shown("log"):
             self.panes.action_panel("log")
-        self.panes.minimize()
+        self.panes.minimize_panel()
 
     def _ask_place(self, hint: str) -> None:
         line = self.query_one("#goto", InputLine)
@@ -258,32 +258,32 @@ class LiveScreen(ControlledScreen):
         line.clear()
         # It takes the place of the keys: what is shown stays where it is.
         self.add_class("-asking")
-        line.open()
+        line.open_line()
 
     def _leave_goto(self) -> bool:
         line = self.query_one("#goto", InputLine)
         if not line.is_open:
             return False
-        line.close()
+        line.close_line()
         self.remove_class("-asking")
         self.panes.focus_shown()
         return True
 
     def action_leave(self) -> None:
         """Leave the line for a moment, else the filter, else the zoom."""
-        _ = self._leave_goto() or self.filter.leave() or self.panes.minimize()
+        _ = self._leave_goto() or self.filter.drop_words() or self.panes.minimize_panel()
 
     # What widgets report.
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Each letter filters."""
         if event.input.id == "filter":
-            self.filter.apply(event.value)
+            self.filter.apply_words(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Enter keeps the filter, or goes to the moment that was asked for."""
         if event.input.id == "filter":
-            self.filter.keep()
+            self.filter.keep_words()
         elif event.input.id == "goto":
             self._leave_goto()
             self.timeline.go_to_text(event.value)
@@ -319,7 +319,7 @@ class LiveScreen(ControlledScreen):
     def on_status_line_sought(self, event: StatusLine.Sought) -> None:
         """The scrubber was moved, or one of its ends clicked."""
         event.stop()
-        self.timeline.seek(event.what, event.place)
+        self.timeline.seek_moment(event.what, event.place)
 
     def on_output_panel_typed(self, event: OutputPanel.Typed) -> None:
         """Bytes for the command's terminal."""

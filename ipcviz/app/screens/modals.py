@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.events.signals import signal_name
 
 
@@ -50,7 +50,7 @@ class TroubleScreen(ModalScreen[None]):
         """The message."""
         with Vertical() as box:
             box.border_title = self.heading
-            yield Static(Content(visible(self.message)), id="message")
+            yield Static(Content(make_visible(self.message)), id="message")
             yield Static(Content("Enter closes, y copies"), classes="hint")
 
     def action_copy(self) -> None:
@@ -91,7 +91,7 @@ class SignalScreen(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         """The signals by name."""
         with Vertical() as box:
-            box.border_title = f"Send to {visible(self.target)}".replace("[", "\\[")
+            box.border_title = f"Send to {make_visible(self.target)}".replace("[", "\\[")
             box.border_subtitle = "Enter sends, Escape leaves"
             yield OptionList(
                 *(

@@ -126,7 +126,7 @@ class Panes(Controller):
         if name == "story" and self.first != "story":
             self.stage.notify("This is no scenario: the log tells what happens", timeout=2)
             return
-        self.minimize()
+        self.minimize_panel()
         for beside in self._screen.query(f"#side-{name}").results(Panel):
             if beside.visible_now:
                 self._screen.set_focus(beside)
@@ -135,10 +135,10 @@ class Panes(Controller):
         self._give_rows()
         bar = self._screen.query_one(PanelBar)
         bar.shown = name
-        bar.rebuild()
+        bar.rebuild_rows()
         # At once, not with the next refresh: the key that was pressed next belongs to this panel
         # already.
-        self._focus(self._screen.query_one(f"#{name}"))
+        self._focus_panel(self._screen.query_one(f"#{name}"))
         self._screen.call_after_refresh(self._show_again)
 
     def _show_again(self) -> None:
@@ -169,9 +169,9 @@ class Panes(Controller):
 
     def focus_shown(self) -> None:
         """Give the focus back to the panel below the picture, or the one with the whole screen."""
-        self._focus(self.shown)
+        self._focus_panel(self.shown)
 
-    def _focus(self, panel: Widget) -> None:
+    def _focus_panel(self, panel: Widget) -> None:
         self._screen.set_focus(panel.panel if isinstance(panel, OutputPanel) else panel)
 
     def action_picture(self) -> None:
@@ -184,7 +184,7 @@ class Panes(Controller):
 
     # The whole screen.
 
-    def minimize(self) -> bool:
+    def minimize_panel(self) -> bool:
         """Take the whole screen back from what has it. Returns whether anything had it."""
         if self._screen.maximized is None:
             return False
@@ -193,7 +193,7 @@ class Panes(Controller):
 
     def action_zoom(self) -> None:
         """The panel with the focus takes the whole screen, or gives it back."""
-        if self.minimize():
+        if self.minimize_panel():
             return
         widget = self._find_around_focus(Panel, OutputPanel, Picture)
         if widget is not None and isinstance(widget.parent, OutputPanel):

@@ -13,13 +13,13 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.app.view import View
 from ipcviz.events import Breakpoint
 from ipcviz.events.kinds import where
 from ipcviz.model.state import State
 from ipcviz.model.steps.visible import is_visible_semaphore
-from ipcviz.narrate import who
+from ipcviz.narrate import name_process
 
 Choice = tuple[str, Breakpoint]
 """A breakpoint in words, and itself."""
@@ -60,7 +60,7 @@ def choices_of(view: View) -> list[Choice]:
     found: list[Choice] = []
     thing = state.objects.get(view.object)
     if thing is not None:
-        label, key = visible(thing.label), thing.info.key
+        label, key = make_visible(thing.label), thing.info.key
         buffered = thing.info.kind in _BUFFERED
         if buffered:
             found += [
@@ -77,7 +77,7 @@ def choices_of(view: View) -> list[Choice]:
         ]
     process = view.process
     if process is not None and process.fate == "alive":
-        name = visible(who(state, process.pid))
+        name = make_visible(name_process(state, process.pid))
         found += [
             (f"{name} is blocked", Breakpoint(event="waiting", pid=process.pid)),
             (f"{name} gets a signal", Breakpoint(event="signal-delivered", pid=process.pid)),
@@ -91,7 +91,7 @@ def _of_semaphores(state: State) -> list[Choice]:
     found: list[Choice] = []
     for key, semaphore in sorted(state.semaphores.items()):
         if is_visible_semaphore(semaphore.info) and len(found) < 12:
-            label = visible(semaphore.label)
+            label = make_visible(semaphore.label)
             found += [
                 (f"{label} is 0", Breakpoint(object=key, condition="zero")),
                 (f"somebody is blocked on {label}", Breakpoint(object=key, condition="blocked")),
@@ -127,14 +127,14 @@ class RunScreen(ModalScreen[tuple[Breakpoint, ...] | None]):
             box.border_subtitle = "Escape stays"
             yield OptionList(
                 "  nothing: run on freely",
-                *(Option(self._line(i)) for i in range(len(self.choices))),
+                *(Option(self._format_line(i)) for i in range(len(self.choices))),
             )
             yield Static(
                 Content("Enter runs until this; space chooses several; space in the run holds all"),
                 classes="hint",
             )
 
-    def _line(self, number: int) -> Content:
+    def _format_line(self, number: int) -> Content:
         return Content(f"{'*' if number in self.chosen else ' '} {self.choices[number][0]}")
 
     def action_choose(self) -> None:
@@ -143,7 +143,7 @@ class RunScreen(ModalScreen[tuple[Breakpoint, ...] | None]):
         number = (options.highlighted or 0) - 1
         if number >= 0:
             self.chosen ^= {number}
-            options.replace_option_prompt_at_index(number + 1, self._line(number))
+            options.replace_option_prompt_at_index(number + 1, self._format_line(number))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter: run until what was chosen, else until what the cursor is at."""
@@ -176,7 +176,7 @@ class SlowScreen(ModalScreen[float | None]):
         with Vertical() as box:
             box.border_title = "Slow motion"
             box.border_subtitle = "Enter begins, Escape leaves"
-            rates = OptionList(*(f"{_rate(rate)}" for rate in _RATES))
+            rates = OptionList(*(f"{_describe_rate(rate)}" for rate in _RATES))
             # One a second is what is wanted as a rule.
             rates.highlighted = 1
             yield rates
@@ -186,7 +186,7 @@ class SlowScreen(ModalScreen[float | None]):
         self.dismiss(_RATES[event.option_index])
 
 
-def _rate(rate: float) -> str:
+def _describe_rate(rate: float) -> str:
     if rate < 1:
         return f"a step every {1 / rate:g} seconds"
     return f"{rate:g} step{'s' if rate > 1 else ''} a second"

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 
 
 def default_name(command: str, suffix: str = ".ipcviz") -> str:
@@ -66,15 +66,15 @@ class SaveScreen(ModalScreen[str | None]):
         name = event.value.strip()
         if not name:
             return
-        if self._asked != name and self._exists(name):
+        if self._asked != name and self._has_file(name):
             self._asked = name
-            hint = f"{visible(name)} is there already: Enter once more replaces it"
+            hint = f"{make_visible(name)} is there already: Enter once more replaces it"
             self.query_one("#hint", Static).update(Content(hint))
             return
         self.dismiss(name)
 
     @staticmethod
-    def _exists(name: str) -> bool:
+    def _has_file(name: str) -> bool:
         try:
             return Path(name).expanduser().exists()
         except (OSError, RuntimeError, ValueError):

@@ -15,12 +15,12 @@ from ipcviz.app.screens.question import QuestionScreen
 from ipcviz.app.screens.running import RunScreen, SlowScreen, choices_of
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.steps import Steps
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.events import Breakpoint
 from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
-from ipcviz.model.steps.schedule import GivenNames, breakpoint_words
-from ipcviz.narrate import who
+from ipcviz.model.steps.schedule import GivenNames, format_breakpoint
+from ipcviz.narrate import name_process
 from ipcviz.outputs import OutputError, write_file
 
 
@@ -155,7 +155,7 @@ class StepControl(Controller):
         state = self.now
         tids = [thread.tid for thread in stepping.list_held(state) if thread.pid == pid]
         if not tids:
-            words = f"{visible(who(state, pid))} {_why_not_held(state, pid)}"
+            words = f"{make_visible(name_process(state, pid))} {_why_not_held(state, pid)}"
             self.stage.notify(words, timeout=2, markup=False)
             return
         last = self.steps.outcomes.tid
@@ -206,7 +206,7 @@ class StepControl(Controller):
         def run(until: tuple[Breakpoint, ...] | None) -> None:
             if until is not None and not self.now.finished:
                 names = GivenNames(roles=view.roles)
-                words = " or ".join(breakpoint_words(point, self.now, names) for point in until)
+                words = " or ".join(format_breakpoint(point, self.now, names) for point in until)
                 self.steps.run_until(until, words)
 
         self.stage.ask(RunScreen(choices_of(view)), run)

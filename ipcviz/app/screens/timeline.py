@@ -131,7 +131,7 @@ class Timeline(Controller):
     def update(self) -> None:
         """Show that time goes on: in the present everything, in the past only how far it went."""
         if not self.stage.at:
-            self.show_present(self.source.view())
+            self.show_present(self.source.make_view())
         elif self.stage.view is not None:
             self._update_place(self.stage.view)
 
@@ -145,9 +145,9 @@ class Timeline(Controller):
                 None.
         """
         try:
-            view = self.source.past.view(n, now=now, since=since)
+            view = self.source.past.make_view(n, now=now, since=since)
         except (NotKept, TraceError) as error:
-            self._warn(error)
+            self._show_warning(error)
             return False
         self.stage.at = n
         self._update_place(view)
@@ -155,7 +155,7 @@ class Timeline(Controller):
         self._extend_soon()
         return True
 
-    def _warn(self, error: NotKept | TraceError) -> None:
+    def _show_warning(self, error: NotKept | TraceError) -> None:
         self.stage.notify(error.message, severity="warning", markup=False, timeout=4)
 
     def _update_place(self, view: View) -> None:
@@ -169,12 +169,12 @@ class Timeline(Controller):
         marks = turns.marks if turns is not None else ()
         self._show_place(
             Where(
-                place=moments.until(self.stage.at or view.state.n),
+                place=moments.count_until(self.stage.at or view.state.n),
                 count=len(moments),
                 past=bool(self.stage.at) and not self.stage.kept,
                 shown=bool(self.stage.at) or self.source.is_whole,
                 preparing=self.source.steps.preparing,
-                marks=tuple(moments.until(mark) for mark in marks),
+                marks=tuple(moments.count_until(mark) for mark in marks),
                 reading=self.source.reading,
                 forced=self._find_end(),
             )
@@ -187,7 +187,9 @@ class Timeline(Controller):
         forced, at = self.source.forced, self.stage.at
         if forced is None or not self.stage.kept or not at or at > forced.n:
             return ""
-        return forced.by if self.moments.until(at) == self.moments.until(forced.n) else ""
+        return (
+            forced.by if self.moments.count_until(at) == self.moments.count_until(forced.n) else ""
+        )
 
     # A moment's log and output, which become longer while there is time.
 
@@ -197,9 +199,9 @@ class Timeline(Controller):
             self._extending = None
         view = self.stage.view
         if view is not None and view.moment.can_extend:
-            self._extending = self.stage.set_timer(_SOON, self._extend)
+            self._extending = self.stage.set_timer(_SOON, self._extend_moment)
 
-    def _extend(self) -> None:
+    def _extend_moment(self) -> None:
         """Make the shown moment's log and output longer for a while; it is shown when it is
         complete.
         """
@@ -211,7 +213,7 @@ class Timeline(Controller):
         try:
             while self._longer.can_extend:
                 if time.perf_counter() > until:
-                    self._extending = self.stage.set_timer(_NEXT_SLICE, self._extend)
+                    self._extending = self.stage.set_timer(_NEXT_SLICE, self._extend_moment)
                     return
                 self._longer = self._longer.extend()
         except (NotKept, TraceError):
@@ -226,8 +228,8 @@ class Timeline(Controller):
         if not self.stage.at:
             self._step()
             return
-        n = self.moments.after(self.stage.at)
-        if not n or self.moments.until(n) == len(self.moments):
+        n = self.moments.find_after(self.stage.at)
+        if not n or self.moments.count_until(n) == len(self.moments):
             self.action_now()
         else:
             self.show_moment(n)
@@ -235,16 +237,20 @@ class Timeline(Controller):
     def action_back(self) -> None:
         """One moment back."""
         moments = self.moments
-        n = moments.before(self.stage.at or moments.before(self.source.state.n + 1))
+        n = moments.find_before(self.stage.at or moments.find_before(self.source.state.n + 1))
         if n > self.source.past.tape.forgotten:
             self.show_moment(n)
         else:
-            what = "the first moment" if moments.until(n) == 0 else "the first moment that is kept"
+            what = (
+                "the first moment"
+                if moments.count_until(n) == 0
+                else "the first moment that is kept"
+            )
             self.stage.notify(f"This is {what}", timeout=2)
 
     def action_first(self) -> None:
         """The first moment."""
-        n = self.moments.after(self.source.past.tape.forgotten)
+        n = self.moments.find_after(self.source.past.tape.forgotten)
         if n:
             self.show_moment(n)
 
@@ -254,9 +260,9 @@ class Timeline(Controller):
             return
         self.stage.at = 0
         try:
-            self.show_present(self.source.view())
+            self.show_present(self.source.make_view())
         except (NotKept, TraceError) as error:
-            self._warn(error)
+            self._show_warning(error)
         self._extend_soon()
 
     def show_last_before_end(self) -> None:
@@ -264,7 +270,7 @@ class Timeline(Controller):
         dead.
         """
         forced = self.source.forced
-        if forced is None or self.stage.at or not self.moments.until(forced.n):
+        if forced is None or self.stage.at or not self.moments.count_until(forced.n):
             return
         # Not the last step: how long they have waited since counts, too.
         if forced.n > self.source.past.tape.forgotten and self.show_moment(forced.n, now=forced.t):
@@ -278,7 +284,7 @@ class Timeline(Controller):
         if self.stage.at:
             self.action_now()
         elif not self.stage.kept and source.state.n:
-            since = source.past.tape.before(source.now - LIT_FOR)
+            since = source.past.tape.find_before(source.now - LIT_FOR)
             self.show_moment(source.state.n, now=source.now, since=since)
 
     def go_to_place(self, place: int) -> None:
@@ -304,8 +310,8 @@ class Timeline(Controller):
         text = text.strip().replace(",", "").lower()
         try:
             if text.endswith("s"):
-                n = self.source.past.tape.before(float(text[:-1]))
-                self.go_to_place(self.moments.until(n) if n else 1)
+                n = self.source.past.tape.find_before(float(text[:-1]))
+                self.go_to_place(self.moments.count_until(n) if n else 1)
             elif text:
                 self.go_to_place(int(text))
         except (ValueError, OverflowError):
@@ -313,9 +319,9 @@ class Timeline(Controller):
                 "A moment is a number, a time is seconds with an s: 12.5s", markup=False, timeout=4
             )
         except (NotKept, TraceError) as error:
-            self._warn(error)
+            self._show_warning(error)
 
-    def seek(self, what: str, place: int) -> None:
+    def seek_moment(self, what: str, place: int) -> None:
         """Go where the scrubber points, or where its end is that was clicked.
 
         Args:

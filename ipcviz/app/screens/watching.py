@@ -15,9 +15,9 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ipcviz.app.text import visible
+from ipcviz.app.text import make_visible
 from ipcviz.events import Outsider
-from ipcviz.model.query import living
+from ipcviz.model.query import list_living
 from ipcviz.model.state import State
 from ipcviz.model.waits.outsiders import outsiders_of
 
@@ -39,7 +39,7 @@ def all_outsiders(state: State) -> list[tuple[Outsider, str]]:
 
 def attach_command(state: State, pid: int) -> str:
     """The command line that watches a process together with those that are watched now."""
-    pids = [process.pid for process in living(state)]
+    pids = [process.pid for process in list_living(state)]
     return f"ipcviz attach {' '.join(map(str, (pid, *pids)))}"
 
 
@@ -87,7 +87,10 @@ class WatchScreen(ModalScreen[int | None]):
             yield OptionList(
                 *(
                     Option(
-                        Content(f"{visible(one.name) or 'process'}[{one.pid}] {visible(words)}"),
+                        Content(
+                            f"{make_visible(one.name) or 'process'}[{one.pid}]"
+                            f" {make_visible(words)}"
+                        ),
                         id=str(one.pid),
                     )
                     for one, words in self.found

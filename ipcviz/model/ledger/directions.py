@@ -19,7 +19,9 @@ BETWEEN: Final = where(lambda call: call.flow == "transfers" and call.on != "fil
 alone.
 """
 
-EITHER_WAY: Final = where(lambda call: bool(call.flow) and call.on == "pipe" and call.has("fd"))
+EITHER_WAY: Final = where(
+    lambda call: bool(call.flow) and call.on == "pipe" and call.has_argument("fd")
+)
 """Calls that put bytes into a pipe, or take them out, by which end they are given."""
 UNPACKED: Final = BETWEEN | where(lambda call: bool(call.flow) and call.on == "pipe")
 """Calls that don't know of packets (O_DIRECT)."""
@@ -31,7 +33,7 @@ _HAS_COUNT: Final = where(
 )
 """Calls whose `count` is in bytes."""
 _WHOLE: Final = where(
-    lambda call: call.flow == "puts" and call.on == "any" and call.index("buf") >= 0
+    lambda call: call.flow == "puts" and call.on == "any" and call.find_argument("buf") >= 0
 )
 PIPE_BUF: Final = 4096
 """Bytes that a write puts into a pipe in one piece (pipe(7), linux/limits.h)."""
@@ -73,17 +75,17 @@ def find_directions(
     if name in BETWEEN:
         source, target = (find_key_behind(state, pid, args, end) for end in ("fd_in", "fd_out"))
         source, target = (
-            "" if name == "tee" else _into(state, source, out=True),
-            _into(state, target, out=False),
+            "" if name == "tee" else _find_channel(state, source, out=True),
+            _find_channel(state, target, out=False),
         )
     elif (
         name in CHANNEL_READS
         or name == "recvmmsg"
         or (name in EITHER_WAY and takes_out(state, pid, name, args))
     ):
-        source = _into(state, key, out=True)
+        source = _find_channel(state, key, out=True)
     elif name in CHANNEL_CALLS:
-        target = _into(state, key, out=False)
+        target = _find_channel(state, key, out=False)
     return Directions(source, target) if source or target else NOWHERE
 
 
@@ -98,11 +100,11 @@ def takes_out(state: StateFields, pid: int, name: str, args: Arguments) -> bool:
     if name not in EITHER_WAY:
         return name in READS
     fd = number_in(args, "fd")
-    file = state.description(pid, fd) if fd is not None else None
+    file = state.find_description(pid, fd) if fd is not None else None
     return file is not None and file.mode == "r"
 
 
-def _into(state: StateFields, key: str, *, out: bool) -> str:
+def _find_channel(state: StateFields, key: str, *, out: bool) -> str:
     """The channel that is read from at an object, or written to: of a socket, what its peer has to
     read.
     """

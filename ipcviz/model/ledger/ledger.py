@@ -70,7 +70,7 @@ def apply_call(draft: Draft, event: Call) -> None:
     if not source and not target:
         return
     moved = event.ret if event.ret > 0 and not event.error else 0
-    flags = event.text("flags") if event.name in _WITH_FLAGS else ""
+    flags = event.get_text("flags") if event.name in _WITH_FLAGS else ""
     peeks = "MSG_PEEK" in flags
     for key in (source, target):
         if moved and event.name in COUNTS_MESSAGES:
@@ -94,7 +94,7 @@ def apply_call(draft: Draft, event: Call) -> None:
             event.n,
             event.pid,
             event.tid,
-            _fd(event, "fd_in"),
+            _find_fd(event, "fd_in"),
             event.t,
             source,
             moved,
@@ -116,12 +116,12 @@ def _mix_packets(draft: Draft, event: Call, source: str, target: str) -> None:
             )
 
 
-def _fd(event: Call | Entered, end: str) -> int:
-    number = event.number("fd" if "fd" in event.args else end)
+def _find_fd(event: Call | Entered, end: str) -> int:
+    number = event.get_number("fd" if "fd" in event.args else end)
     return number if number is not None else -1
 
 
-def _earliest(event: Call | Entered, name: str) -> float:
+def _find_earliest(event: Call | Entered, name: str) -> float:
     """The moment before which a call moved nothing."""
     if event.slept and untouched_asleep(name, event.args):
         return max(event.began, event.slept)
@@ -133,7 +133,7 @@ def apply_entered(draft: Draft, event: Entered) -> None:
     if not draft.channels:
         return
     source, target = find_directions(draft, event.pid, event.call, event.args, event.object)
-    earliest = _earliest(event, event.call)
+    earliest = _find_earliest(event, event.call)
     channel = draft.channels.get(source)
     if channel is not None and channel.known:
         if earliest < channel.since:
@@ -152,7 +152,7 @@ def _begin_write(draft: Draft, event: Entered, key: str) -> None:
     channel = draft.channels.get(key)
     if channel is None or not channel.known:
         return
-    earliest = _earliest(event, event.call)
+    earliest = _find_earliest(event, event.call)
     at, old = _under_way(channel, event.tid)
     if old is not None:
         if event.cut:
@@ -166,7 +166,7 @@ def _begin_write(draft: Draft, event: Entered, key: str) -> None:
             n=0,
             pid=event.pid,
             tid=event.tid,
-            fd=_fd(event, "fd_out"),
+            fd=_find_fd(event, "fd_out"),
             name=event.call,
             began=event.began,
             t=event.t,
@@ -250,7 +250,7 @@ def _lay_written(draft: Draft, event: Call, key: str, length: int) -> None:
     channel = draft.channels.get(key)
     if channel is None or not channel.known:
         return
-    earliest = _earliest(event, event.name)
+    earliest = _find_earliest(event, event.name)
     at, old = _under_way(channel, event.tid)
     if old is None and not length:
         return
@@ -261,7 +261,7 @@ def _lay_written(draft: Draft, event: Call, key: str, length: int) -> None:
         n=event.n,
         pid=event.pid,
         tid=event.tid,
-        fd=_fd(event, "fd_out"),
+        fd=_find_fd(event, "fd_out"),
         name=event.name,
         began=event.began,
         t=event.t,
@@ -279,7 +279,7 @@ def _lay_written(draft: Draft, event: Call, key: str, length: int) -> None:
         _name_sources(draft, old.write, event.n)
         _replace_part(draft, channel, at, old, replace(old, write=write), event.t)
     if event.slept:
-        _prove(draft, key, event)
+        _prove_interleaving(draft, key, event)
     channel = draft.channels[key]
     if channel.next - channel.first > WRITES_KEPT:
         distrust_channel(draft, key, f"bytes of more than {WRITES_KEPT:,} writes wait in it")
@@ -353,7 +353,7 @@ def _name_sources(draft: Draft, write: Write, n: int) -> None:
             draft.reads = (*draft.reads[:i], new, *draft.reads[i + 1 :])
 
 
-def _prove(draft: Draft, key: str, event: Call) -> None:
+def _prove_interleaving(draft: Draft, key: str, event: Call) -> None:
     """A long write has returned: did others come in between for certain?
 
     Its first bytes had been read before another write was entered, and it still slept, with bytes
@@ -397,7 +397,7 @@ def _lay_read(draft: Draft, event: Call, key: str, length: int) -> tuple[Source,
         store_channel(draft, channel)
     if not length:
         return None
-    earliest = _earliest(event, event.name)
+    earliest = _find_earliest(event, event.name)
     if earliest < channel.since:
         distrust_channel(draft, key, _READ_BEFORE)
         return ()
@@ -428,12 +428,12 @@ def _draw_bytes(
         knot = channel.knots[channel.first]
         wanted = length - position
         alone = len(knot.parts) == 1
-        part = knot.parts[0] if alone else _likeliest(knot, data[position:])
+        part = knot.parts[0] if alone else _find_likeliest_write(knot, data[position:])
         if part is None:
             return _TOO_MANY
         if part.cut and part.open and (channel.first != channel.next - 1 or not alone):
             return "a thread ended inside a write to it"
-        count = min(wanted, _room(part))
+        count = min(wanted, _count_room(part))
         if alone and part.open and count < wanted:
             return _TOO_MANY
         write = part.write
@@ -492,20 +492,20 @@ def _drop_rest(draft: Draft, event: Call, key: str, length: int, last: Source) -
     return 0
 
 
-def _room(part: Part) -> int:
+def _count_room(part: Part) -> int:
     """How many bytes more may come from a write."""
     if not part.open:
         return part.left
     return part.write.most - part.taken if part.write.most >= 0 else 1 << 62
 
 
-def _likeliest(knot: Knot, data: bytes) -> Part | None:
+def _find_likeliest_write(knot: Knot, data: bytes) -> Part | None:
     """Which of several writes the next bytes came from, by the bytes; None if none has any left.
 
     One that has been read in part goes on before another begins, as far as the bytes don't speak
     against it.
     """
-    waiting = [part for part in knot.parts if _room(part)]
+    waiting = [part for part in knot.parts if _count_room(part)]
     waiting.sort(key=lambda part: (not part.taken, part.open))
     unknown = None
     for part in waiting:

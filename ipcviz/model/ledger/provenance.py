@@ -70,7 +70,7 @@ def latest_read(state: State, key: str, before: int) -> Read | None:
     )
 
 
-def interleavings(state: State, key: str) -> tuple[Interleaving, ...]:
+def list_interleavings(state: State, key: str) -> tuple[Interleaving, ...]:
     """Writes that others came in between of for certain, the latest last."""
     channel = state.channels.get(key)
     return channel.interleaved if channel is not None else ()

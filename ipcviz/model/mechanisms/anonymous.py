@@ -50,7 +50,7 @@ _NAMES: Final = {
 """
 
 
-def words_of(info: ObjectInfo) -> str:
+def name_kind(info: ObjectInfo) -> str:
     """The kind of an object: `seccomp listener`, `pipe`; one that is not in the table by the
     kernel's own name.
     """

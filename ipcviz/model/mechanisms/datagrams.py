@@ -19,7 +19,7 @@ from ipcviz.model.state import Datagram, State
 
 KEPT: Final = 64
 """Datagrams remembered of one socket, the latest."""
-_VECTORS: Final = where(lambda call: call.name in READS and call.index("iov", "msg") >= 0)
+_VECTORS: Final = where(lambda call: call.name in READS and call.find_argument("iov", "msg") >= 0)
 """Calls whose room their arguments do not tell."""
 
 
@@ -49,7 +49,7 @@ def apply_received(draft: Draft, event: Call) -> None:
     it.
     """
     kept = draft.datagrams.get(event.object)
-    place = _place(kept, event) if kept else -1
+    place = _find_place(kept, event) if kept else -1
     if kept and place >= 0:
         left = kept[place + 1 :]
         draft.datagrams = (
@@ -67,7 +67,7 @@ def find_received(before: State, event: Call) -> Datagram | None:
         event: A call that received something.
     """
     kept = before.datagrams.get(event.object)
-    place = _place(kept, event) if kept else -1
+    place = _find_place(kept, event) if kept else -1
     return kept[place] if kept and place >= 0 else None
 
 
@@ -75,13 +75,13 @@ def count_taken(event: Call) -> int:
     """How many bytes a call has taken: with MSG_TRUNC it returns the datagram's whole length
     instead.
     """
-    room = event.number("count")
+    room = event.get_number("count")
     if event.name not in _VECTORS and room is not None and event.has_flag("MSG_TRUNC"):
         return min(event.ret, room)
     return event.ret
 
 
-def _place(kept: tuple[Datagram, ...], event: Call) -> int:
+def _find_place(kept: tuple[Datagram, ...], event: Call) -> int:
     """Which of the datagrams under way a call has received, by length and first bytes; -1 if none
     fits.
     """

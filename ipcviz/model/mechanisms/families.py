@@ -75,12 +75,12 @@ def reaper_of(state: State, pid: int) -> int:
     return 0
 
 
-def _who(state: State, pid: int) -> str:
+def _name_process(state: State, pid: int) -> str:
     process = state.processes.get(pid)
     return process.called if process is not None else str(pid)
 
 
-def group_words(state: State, process: Process) -> str:
+def describe_group(state: State, process: Process) -> str:
     """`group 12 (leads it, with cat[13]), session 11 (sh[11]), terminal pts/3 (foreground)`; empty
     if not known.
     """
@@ -89,18 +89,18 @@ def group_words(state: State, process: Process) -> str:
     others = [
         p.pid for p in list_members(state, process.pgrp) if p.pid not in (process.pid, process.pgrp)
     ]
-    words = [_who(state, pid) for pid in others[:2]] + (
+    words = [_name_process(state, pid) for pid in others[:2]] + (
         [f"{len(others) - 2} more"] if len(others) > 2 else []
     )
     leads = process.pgrp == process.pid
-    lead = "leads it" if leads else f"led by {_who(state, process.pgrp)}"
+    lead = "leads it" if leads else f"led by {_name_process(state, process.pgrp)}"
     parts = [f"group {process.pgrp} ({lead}{', with ' + ', '.join(words) if words else ''})"]
     parts.append(
         f"session {process.session}"
         + (
             " (leads it)"
             if process.session == process.pid
-            else f" (of {_who(state, process.session)})"
+            else f" (of {_name_process(state, process.session)})"
         )
     )
     if not process.tty:
@@ -119,17 +119,17 @@ def group_words(state: State, process: Process) -> str:
     return ", ".join(parts)
 
 
-def orphan_words(state: State, process: Process) -> str:
+def describe_reaper(state: State, process: Process) -> str:
     """Who gets orphans: `gets the orphans among its descendants (subreaper)`, or who would get its
     children.
     """
     if process.subreaper:
         return "gets the orphans among its descendants (subreaper)"
     reaper = reaper_of(state, process.pid)
-    return f"its children would go to {_who(state, reaper)} (subreaper)" if reaper else ""
+    return f"its children would go to {_name_process(state, reaper)} (subreaper)" if reaper else ""
 
 
-def namespace_words(process: Process) -> str:
+def describe_namespaces(process: Process) -> str:
     """`in another pid and net namespace, as process 1 there`; empty if all are ours, or were not
     read yet.
     """

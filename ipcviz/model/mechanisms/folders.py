@@ -31,7 +31,7 @@ def note_use(draft: Draft, path: str, pid: int, did: Did, name: str = "") -> Non
     folder = draft.folders.get(path)
     if folder is None:
         if len(draft.folders) >= MOST:
-            _forget(draft)
+            _forget_folders(draft)
         folder = Folder(path=path)
     known = next((one for one in folder.uses if one.pid == pid), None)
     if (
@@ -52,7 +52,7 @@ def note_use(draft: Draft, path: str, pid: int, did: Did, name: str = "") -> Non
     draft.note_change(FolderPart(path))
 
 
-def _forget(draft: Draft) -> None:
+def _forget_folders(draft: Draft) -> None:
     kept = {path: folder for path, folder in draft.folders.items() if len(folder.uses) > 1}
     if len(kept) >= MOST:
         latest = sorted(kept, key=lambda path: kept[path].last_at)[-MOST // 2 :]
@@ -119,7 +119,7 @@ def meeting_places(state: State) -> tuple[Folder, ...]:
     return tuple(sorted(found, key=lambda folder: (-folder.last_at, folder.path)))
 
 
-def others(state: State, path: str, pid: int) -> tuple[tuple[FolderUse, ...], bool]:
+def list_other_users(state: State, path: str, pid: int) -> tuple[tuple[FolderUse, ...], bool]:
     """Who else uses a directory, and whether they live; those that have ended only if none of the
     others lives.
     """

@@ -53,7 +53,7 @@ def lock_holders(state: State, lock: FileLock) -> tuple[int, ...]:
     return (lock.pid,) if lock.pid else ()
 
 
-def wanted(args: Arguments, pid: int = 0, ofd: int = 0) -> FileLock | None:
+def find_wanted_lock(args: Arguments, pid: int = 0, ofd: int = 0) -> FileLock | None:
     """The lock that a call of flock or fcntl asks for; None if it asks for none.
 
     Args:
@@ -71,7 +71,7 @@ def wanted(args: Arguments, pid: int = 0, ofd: int = 0) -> FileLock | None:
     kind = args.get("lock")
     if kind not in ("F_RDLCK", "F_WRLCK"):
         return None
-    first, last = _range(args)
+    first, last = _parse_range(args)
     own = "OFD" not in text_in(args, "cmd")
     return FileLock(
         kind="posix" if own else "ofd",
@@ -84,7 +84,7 @@ def wanted(args: Arguments, pid: int = 0, ofd: int = 0) -> FileLock | None:
     )
 
 
-def _range(args: Arguments) -> tuple[int, int]:
+def _parse_range(args: Arguments) -> tuple[int, int]:
     """The first and the last byte that a struct flock is about; -1 for the end of the file."""
     start, length = number_in(args, "start"), number_in(args, "length")
     # Relative to an offset that is not known here, it is taken for the whole file.
@@ -95,13 +95,13 @@ def _range(args: Arguments) -> tuple[int, int]:
     return start, start + length - 1 if length else -1
 
 
-def unlocked(args: Arguments) -> FileLock:
+def build_unlocked_range(args: Arguments) -> FileLock:
     """The bytes that a call of fcntl or flock unlocks."""
-    first, last = _range(args)
+    first, last = _parse_range(args)
     return FileLock(kind="posix", mode="r", start=first, end=last)
 
 
-def conflicts(wish: FileLock, lock: FileLock) -> bool:
+def is_conflicting(wish: FileLock, lock: FileLock) -> bool:
     """Whether a lock that is held keeps another from being taken (flock(2), fcntl_locking(2))."""
     if lock.waits or (wish.mode == "r" and lock.mode == "r"):
         return False
@@ -112,19 +112,19 @@ def conflicts(wish: FileLock, lock: FileLock) -> bool:
         wish.pid == lock.pid if wish.kind == "posix" else wish.ofd and wish.ofd == lock.ofd
     ):
         return False
-    return wish.start <= _end(lock) and lock.start <= _end(wish)
+    return wish.start <= _find_end(lock) and lock.start <= _find_end(wish)
 
 
-def _end(lock: FileLock) -> int:
+def _find_end(lock: FileLock) -> int:
     return lock.end if lock.end >= 0 else _TO_THE_END
 
 
-def blocking(state: State, key: str, wish: FileLock) -> tuple[FileLock, ...]:
+def list_blocking_locks(state: State, key: str, wish: FileLock) -> tuple[FileLock, ...]:
     """The locks on a file that keep one from being taken."""
-    return tuple(lock for lock in state.locks.get(key, ()) if conflicts(wish, lock))
+    return tuple(lock for lock in state.locks.get(key, ()) if is_conflicting(wish, lock))
 
 
-def range_words(lock: FileLock) -> str:
+def describe_range(lock: FileLock) -> str:
     """Which bytes: empty for the whole file, `bytes 0-99`, `byte 7`, `from byte 100`."""
     if lock.end < 0:
         return f"from byte {lock.start:,}" if lock.start else ""

@@ -51,7 +51,8 @@ def forget_range(draft: Draft, pid: int, start: int, length: int) -> None:
     """
     entries = draft.mappings.get(pid, ())
     for index in range(
-        bisect_left(entries, start, key=_start), bisect_left(entries, start + length, key=_start)
+        bisect_left(entries, start, key=_get_start),
+        bisect_left(entries, start + length, key=_get_start),
     ):
         key = (pid, entries[index].start)
         if key in draft.pages:
@@ -63,7 +64,7 @@ def cut_range(entries: tuple[MapEntry, ...], start: int, length: int) -> tuple[M
     return tuple(
         part
         for entry in entries
-        for part, inside in _parts(entry, start, start + length)
+        for part, inside in _cut_mapping(entry, start, start + length)
         if not inside
     )
 
@@ -80,10 +81,10 @@ def replace_mappings(
         length: Its bytes.
         entry: What lies there now.
     """
-    low = bisect_left(entries, start, key=_start)
+    low = bisect_left(entries, start, key=_get_start)
     if low and entries[low - 1].start + entries[low - 1].length > start:
         low -= 1
-    high = bisect_left(entries, start + length, key=_start)
+    high = bisect_left(entries, start + length, key=_get_start)
     kept = cut_range(entries[low:high], start, length)
     if entry is None:
         return (*entries[:low], *kept, *entries[high:])
@@ -95,7 +96,7 @@ def replace_mappings(
     )
 
 
-def _start(entry: MapEntry) -> int:
+def _get_start(entry: MapEntry) -> int:
     return entry.start
 
 
@@ -129,11 +130,11 @@ def protect_range(
     return tuple(
         replace(part, prot=prot) if inside else part
         for entry in entries
-        for part, inside in _parts(entry, start, start + length)
+        for part, inside in _cut_mapping(entry, start, start + length)
     )
 
 
-def _parts(entry: MapEntry, start: int, end: int) -> Iterator[tuple[MapEntry, bool]]:
+def _cut_mapping(entry: MapEntry, start: int, end: int) -> Iterator[tuple[MapEntry, bool]]:
     """A mapping cut at a range's ends, and of each part whether it lies inside."""
     last = entry.start + entry.length
     cuts = sorted({entry.start, last, *(cut for cut in (start, end) if entry.start < cut < last)})

@@ -24,12 +24,12 @@ def apply_notifier(draft: Draft, seen: Notifier) -> None:
         draft.store_object(replace(found, notifier=seen))
 
 
-def _process(state: State, pid: int) -> str:
+def _name_process(state: State, pid: int) -> str:
     process = state.processes.get(pid)
     return process.called if process is not None else f"process {pid}"
 
 
-def seconds_text(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """A length of time: `0.25 s`, `1.5 s`, `42 s`, `5 min`, `3 h`, `40 days`."""
     if seconds >= 3 * 86400:
         return f"{seconds / 86400:.0f} days"
@@ -43,7 +43,7 @@ def seconds_text(seconds: float) -> str:
     return f"{number.removesuffix('.0')} s"
 
 
-def signal_words(mask: int) -> str:
+def describe_signals(mask: int) -> str:
     """A set of signals: `SIGINT or SIGTERM`, `SIGHUP or 30 more`."""
     names = names_of(mask)
     if not names:
@@ -53,7 +53,7 @@ def signal_words(mask: int) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def place_words(state: State, notifier: Notifier) -> str:
+def describe_place(state: State, notifier: Notifier) -> str:
     """What an inotify descriptor watches, the first of it by name."""
     names = []
     for watch in notifier.watches:
@@ -64,7 +64,7 @@ def place_words(state: State, notifier: Notifier) -> str:
     return ", ".join(names[:2]) + (f" and {more} more" if more > 0 else "")
 
 
-def due_words(notifier: Notifier, now: float) -> str:
+def describe_due(notifier: Notifier, now: float) -> str:
     """When a timer expires: `1.5 s left`, `not armed`, `expired 3 times`."""
     if notifier.count > 0:
         return f"expired {'once' if notifier.count == 1 else f'{notifier.count:,} times'}"
@@ -72,10 +72,10 @@ def due_words(notifier: Notifier, now: float) -> str:
         return "not armed"
     left = notifier.due - now
     # Between two looks it can have expired: that it has is for the kernel to say.
-    return f"{seconds_text(left)} left" if left > 0 else "due now"
+    return f"{format_seconds(left)} left" if left > 0 else "due now"
 
 
-def holds(state: State, thing: Object, now: float) -> str:
+def describe_content(state: State, thing: Object, now: float) -> str:
     """What such a descriptor holds: `counter 3`, `a timer, 1.5 s left`, `SIGINT or SIGTERM`; empty
     if not known.
     """
@@ -85,23 +85,25 @@ def holds(state: State, thing: Object, now: float) -> str:
     if thing.info.kind == "eventfd":
         return f"counter {notifier.count:,}" + (", a semaphore" if notifier.semaphore else "")
     if thing.info.kind == "timerfd":
-        again = f", every {seconds_text(notifier.interval)}" if notifier.interval else ""
-        return f"{due_words(notifier, now)}{again}"
+        again = f", every {format_seconds(notifier.interval)}" if notifier.interval else ""
+        return f"{describe_due(notifier, now)}{again}"
     if thing.info.kind == "signalfd":
-        return signal_words(notifier.mask)
+        return describe_signals(notifier.mask)
     if thing.info.kind == "pidfd":
         return (
-            f"of {_process(state, notifier.pid)}"
+            f"of {_name_process(state, notifier.pid)}"
             if notifier.pid > 0
             else "of a process that is gone"
         )
     if thing.info.kind == "inotify":
-        return f"watches {place_words(state, notifier)}" if notifier.watches else "watches nothing"
+        return (
+            f"watches {describe_place(state, notifier)}" if notifier.watches else "watches nothing"
+        )
     count = len(notifier.listed) + notifier.more
     return f"lists {count} descriptor{'' if count == 1 else 's'}"
 
 
-def ready(state: State, pid: int, thing: Object, events: str) -> bool | None:
+def is_ready(state: State, pid: int, thing: Object, events: str) -> bool | None:
     """Whether a descriptor was ready at the last looks, as far as they tell; None if they don't.
 
     Args:
@@ -182,17 +184,17 @@ def watched_descriptors(
     asked = state.objects.get(call.object)
     if asked is not None and asked.notifier is not None and asked.notifier.listed:
         return [
-            (state.objects.get(entry.object), entry.fd, letters(entry.events))
+            (state.objects.get(entry.object), entry.fd, format_events(entry.events))
             for entry in asked.notifier.listed
         ]
     found = []
-    for word in call.text("watched").split():
+    for word in call.get_text("watched").split():
         number = int(word.rstrip("rwx"))
         found.append((state.object_at(pid, number), number, word.lstrip("0123456789")))
     return found
 
 
-def letters(events: tuple[str, ...]) -> str:
+def format_events(events: tuple[str, ...]) -> str:
     """An epoll entry's events: `r`, `w`, `x` (EPOLLPRI) or several of them; `e` if only news count
     (EPOLLET).
 

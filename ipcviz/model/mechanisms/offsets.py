@@ -26,7 +26,7 @@ def apply_offset(draft: Draft, event: Call) -> None:
     fd = event.fd
     if event.error or fd is None:
         return
-    found = draft.description(event.pid, fd)
+    found = draft.find_description(event.pid, fd)
     thing = draft.object_of(found)
     if found is None or thing is None or thing.info.kind not in _FILES:
         return

@@ -20,17 +20,17 @@ def is_named_otherwise(argv: Sequence[str], name: str, path: str = "") -> bool:
         name: Its comm after execve(2): the last part of the path that was executed.
         path: The program's file, with symbolic links followed; empty if it is not known.
     """
-    names = {_comm(path), name} - {""}
+    names = {_make_comm(path), name} - {""}
     if not names:
         return False
-    if not argv or _comm(argv[0]) in names:
+    if not argv or _make_comm(argv[0]) in names:
         return not argv
     # Of a script the kernel puts its interpreter there, and the script after it or after its one
     # argument.
-    return not any(_comm(word) == name for word in argv[1:3])
+    return not any(_make_comm(word) == name for word in argv[1:3])
 
 
-def _comm(path: str) -> str:
+def _make_comm(path: str) -> str:
     return (
         path.rpartition("/")[2]
         .encode(errors="surrogateescape")[:COMM_BYTES]

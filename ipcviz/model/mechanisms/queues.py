@@ -59,10 +59,10 @@ def count_message_bytes(event: Call) -> int:
         return 0
     if event.name in RECEIVES:
         return max(event.ret, 0)
-    count = event.number("count")
+    count = event.get_number("count")
     return count if event.name in SENDS and count is not None else 0
 
 
-def uses(state: State, key: str) -> tuple[int, ...]:
+def list_users(state: State, key: str) -> tuple[int, ...]:
     """The living processes that have used a System V queue."""
     return tuple(sorted(pid for pid, keys in state.uses.items() if key in keys))

@@ -93,7 +93,7 @@ def add_hold(
     semaphore: Semaphore, pid: int, tid: int, count: int = 1, undo: bool = False
 ) -> Semaphore:
     """It with what a thread has taken of it."""
-    mine = _hold(semaphore, pid, tid)
+    mine = _find_hold(semaphore, pid, tid)
     more = Hold(
         pid,
         tid,
@@ -109,7 +109,7 @@ def remove_hold(
     """It without what a thread gives back; by whoever has not taken it, that is a signal to
     others.
     """
-    mine = _hold(semaphore, pid, tid) or next(
+    mine = _find_hold(semaphore, pid, tid) or next(
         (hold for hold in semaphore.holds if hold.pid == pid), None
     )
     rest = tuple(hold for hold in semaphore.holds if hold is not mine)
@@ -125,7 +125,7 @@ def remove_hold(
     return replace(semaphore, holds=rest)
 
 
-def _hold(semaphore: Semaphore, pid: int, tid: int) -> Hold | None:
+def _find_hold(semaphore: Semaphore, pid: int, tid: int) -> Hold | None:
     return next((hold for hold in semaphore.holds if hold.pid == pid and hold.tid == tid), None)
 
 
@@ -178,7 +178,7 @@ def apply_call(draft: Draft, event: Call) -> None:
     if event.name == "semctl":
         _apply_control(draft, event, prefix)
         return
-    for index, change, undo, _ in parse_operations(event.text("ops")):
+    for index, change, undo, _ in parse_operations(event.get_text("ops")):
         found = draft.semaphores.get(f"{prefix}{index}")
         if found is None or not change:
             continue
@@ -212,9 +212,9 @@ def _apply_control(draft: Draft, event: Call, prefix: str) -> None:
 def _set_to(event: Call, key: str) -> int | None:
     """What SETVAL or SETALL sets a semaphore to."""
     if event.args.get("cmd") == "SETVAL":
-        value = event.number("value")
+        value = event.get_number("value")
         return value if value is not None else None
-    values = event.text("values").split(", ")
+    values = event.get_text("values").split(", ")
     index = int(key.rpartition(":")[2])
     return int(values[index]) if index < len(values) and values[index].isdecimal() else None
 
@@ -248,7 +248,7 @@ def apply_end(draft: Draft, pid: int, tid: int = 0) -> None:
         draft.store_semaphore(replace(found, holds=tuple(holds)))
 
 
-def holders(semaphore: Semaphore) -> tuple[Hold, ...]:
+def list_semaphore_holders(semaphore: Semaphore) -> tuple[Hold, ...]:
     """Who holds a semaphore, as far as that is known: others may too, if it was there before ipcviz
     looked.
     """
@@ -258,4 +258,4 @@ def holders(semaphore: Semaphore) -> tuple[Hold, ...]:
 def waited_on(state: State, key: str) -> tuple[Hold, ...]:
     """Who holds the semaphore of that key, as far as that is known."""
     found = state.semaphores.get(key)
-    return holders(found) if found is not None else ()
+    return list_semaphore_holders(found) if found is not None else ()

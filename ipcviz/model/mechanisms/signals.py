@@ -27,7 +27,7 @@ replace = msgspec.structs.replace
 
 Dispositions = Map[int, Handling]
 
-MASKED: Final = where(lambda call: call.has("mask") and call.waits in ("ready", "signal"))
+MASKED: Final = where(lambda call: call.has_argument("mask") and call.waits in ("ready", "signal"))
 """Calls that wait under a signal mask of their own."""
 
 ALL: Final = (1 << 64) - 1
@@ -41,7 +41,7 @@ From here on signals queue (signal(7)).
 """
 
 
-def reaches(state: State, thread: Thread, signo: int) -> bool:
+def can_reach(state: State, thread: Thread, signo: int) -> bool:
     """Whether a signal would do anything to a thread now: it is neither blocked nor ignored."""
     process = state.processes.get(thread.pid)
     how = process.handling.get(signo) if process is not None else None
@@ -60,7 +60,9 @@ def let_in_handlers(state: State, thread: Thread) -> set[int]:
         if process is not None
         else set()
     )
-    return {signo for signo in caught.difference(LIBRARY_SIGNALS) if reaches(state, thread, signo)}
+    return {
+        signo for signo in caught.difference(LIBRARY_SIGNALS) if can_reach(state, thread, signo)
+    }
 
 
 def apply_sent(draft: Draft, sender: int, effect: Sent, began: float) -> None:
@@ -196,7 +198,7 @@ def _note_arrival(draft: Draft, event: SignalDelivered) -> None:
             found = replace(record, delivered=event.t, lost=False)
             draft.sent = (*draft.sent[:index], found, *draft.sent[index + 1 :])
             break
-    _expired(draft, event)
+    _expire_timer(draft, event)
 
 
 def apply_delivery(draft: Draft, event: SignalDelivered) -> None:
@@ -232,7 +234,7 @@ def apply_delivery(draft: Draft, event: SignalDelivered) -> None:
     draft.note_change(SignalPart(event.pid, event.signo))
 
 
-def _expired(draft: Draft, event: SignalDelivered) -> None:
+def _expire_timer(draft: Draft, event: SignalDelivered) -> None:
     """A signal that a timer sent: the timer goes on, or is over."""
     key = (event.pid, POSIX + event.timer if event.timer >= 0 else event.signo)
     timer = draft.timers.get(key)
@@ -277,10 +279,10 @@ def borrow_mask(event: Waiting, thread: Thread) -> Thread:
 
     `own_mask` of its arguments is the thread's at the entry; None if nobody looked then.
     """
-    mask = event.number("mask")
+    mask = event.get_number("mask")
     if event.call not in MASKED or mask is None:
         return thread
-    return replace(thread, blocked=mask & ALL & ~UNBLOCKABLE, own_mask=event.number("own_mask"))
+    return replace(thread, blocked=mask & ALL & ~UNBLOCKABLE, own_mask=event.get_number("own_mask"))
 
 
 def restore_own_mask(thread: Thread) -> Thread:

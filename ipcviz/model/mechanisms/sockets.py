@@ -16,7 +16,14 @@ from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
 from ipcviz.events.arguments import Arguments, text_in
 from ipcviz.events.calls import COUNTS_MESSAGES, where
 from ipcviz.events.kinds import SOCKETS
-from ipcviz.model.addresses import ANYWHERE, PREFIX, listens, name_of, plain, takes_datagrams
+from ipcviz.model.addresses import (
+    ANYWHERE,
+    PREFIX,
+    is_listening,
+    name_of,
+    takes_datagrams,
+    unmap_address,
+)
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import CHANNEL_WRITES
 from ipcviz.model.mechanisms import datagrams
@@ -81,7 +88,10 @@ def bound_to(state: StateFields, kind: str, address: str) -> Object | None:
         return None
     names = [address]
     if prefix != "unix":
-        names = [plain(address), *(f"{any_}:{address.rpartition(':')[2]}" for any_ in ANYWHERE)]
+        names = [
+            unmap_address(address),
+            *(f"{any_}:{address.rpartition(':')[2]}" for any_ in ANYWHERE),
+        ]
     keys = (state.bound.get(f"{prefix} {name}", "") for name in names)
     return next((state.objects[key] for key in keys if key in state.objects), None)
 
@@ -94,7 +104,7 @@ def target_of(state: StateFields, thing: Object, args: Arguments) -> Object | No
     return state.objects.get(thing.info.peer) if thing.info.peer else None
 
 
-def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | None:
+def find_awaited_socket(state: State, call: CallInProgress, *, writes: bool) -> Object | None:
     """The socket whose holders could end a wait in a call on another one; None if that is not
     known.
     """
@@ -102,7 +112,7 @@ def awaited(state: State, call: CallInProgress, *, writes: bool) -> Object | Non
     if thing is None or thing.info.kind not in SOCKETS:
         return None
     if call.name == "connect":
-        return bound_to(state, thing.info.kind, call.text("address"))
+        return bound_to(state, thing.info.kind, call.get_text("address"))
     if writes:
         return target_of(state, thing, call.args)
     peer = state.objects.get(thing.info.peer) if thing.info.peer else None
@@ -134,7 +144,7 @@ def apply_sent(draft: Draft, event: Call, count: int) -> None:
         draft.store_object(replace(draft.objects[event.object], sent_to=target.info.key))
 
 
-def backlogs(state: State) -> dict[str, str]:
+def list_backlogs(state: State) -> dict[str, str]:
     """Key of the listening UNIX socket that each waits to be accepted by which is connected and was
     not yet.
     """
@@ -154,7 +164,7 @@ def leads_to(state: State, thing: Object, waiting: dict[str, str]) -> Object | N
     Args:
         state: The moment.
         thing: A socket.
-        waiting: `backlogs(state)`.
+        waiting: `list_backlogs(state)`.
     """
     info = thing.info
     if takes_datagrams(info):
@@ -163,11 +173,11 @@ def leads_to(state: State, thing: Object, waiting: dict[str, str]) -> Object | N
         return state.objects.get(waiting[info.key])
     if info.kind == "tcp socket" and info.remote and not info.peer:
         found = bound_to(state, info.kind, info.remote)
-        return found if found is not None and listens(found.info) else None
+        return found if found is not None and is_listening(found.info) else None
     return None
 
 
-def under_way_words(state: State, thing: Object) -> str:
+def describe_under_way(state: State, thing: Object) -> str:
     """The descriptors that wait in a socket: `3 descriptors on their way: P1, passwd, P2`; empty if
     none do.
     """
@@ -198,14 +208,16 @@ def others_of(state: State, name: str, args: Arguments, key: str) -> tuple[str, 
     if other is None and thing.info.kind == "unix socket" and not takes_datagrams(thing.info):
         # It may wait to be accepted: of those who listen only a look at their queues tells, and the
         # last one is older.
-        if thing.info.peer or key in backlogs(state):
+        if thing.info.peer or key in list_backlogs(state):
             return ()
         found = (
             state.objects[k]
             for n, k in state.bound.items()
             if n.startswith("unix ") and k in state.objects
         )
-        return tuple(islice((one.info.key for one in found if listens(one.info)), MOST_LISTENERS))
+        return tuple(
+            islice((one.info.key for one in found if is_listening(one.info)), MOST_LISTENERS)
+        )
     return (other.info.key,) if other is not None else ()
 
 
@@ -214,7 +226,11 @@ def awaited_by(state: State, thread: Thread) -> Object | None:
     or not known.
     """
     call = thread.waiting
-    return awaited(state, call, writes=call.name in CHANNEL_WRITES) if call is not None else None
+    return (
+        find_awaited_socket(state, call, writes=call.name in CHANNEL_WRITES)
+        if call is not None
+        else None
+    )
 
 
 def listener_at(state: State, info: ObjectInfo) -> Object | None:
@@ -222,7 +238,7 @@ def listener_at(state: State, info: ObjectInfo) -> Object | None:
     address.
     """
     found = bound_to(state, info.kind, info.local)
-    return found if found is not None and listens(found.info) else None
+    return found if found is not None and is_listening(found.info) else None
 
 
 # Descriptors under way (SCM_RIGHTS).

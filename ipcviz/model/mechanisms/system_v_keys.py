@@ -21,7 +21,7 @@ def number_of(key: int | str) -> int:
     return key & _FAILED
 
 
-def key_words(key: int | str) -> str:
+def describe_key(key: int | str) -> str:
     """`the key 0x5e5e`; `no key (IPC_PRIVATE)`, of which each call makes another object."""
     number = number_of(key)
     return f"the key {number:#x}" if number else "no key (IPC_PRIVATE)"

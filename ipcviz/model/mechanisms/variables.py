@@ -43,7 +43,7 @@ def find_lost_updates(variable: Variable, event: Accessed) -> tuple[Access, ...]
 def apply_found(draft: Draft, event: VariableFound) -> None:
     """A process has the variable in its memory."""
     known = draft.variables.get(event.variable.key) or Variable(event.variable)
-    _put(
+    _store_variable(
         draft,
         replace(
             known,
@@ -63,12 +63,12 @@ def apply_access(draft: Draft, event: Accessed) -> None:
     if event.op in ("load", "access"):
         access = Access(event.n, event.pid, event.tid, event.after, known.version)
         loads = known.loads.set(event.tid, access)
-        _put(draft, replace(known, value=event.after, loads=loads, last_load=access))
+        _store_variable(draft, replace(known, value=event.after, loads=loads, last_load=access))
         return
     version = known.version + 1
     loses = bool(find_lost_updates(known, event))
     access = Access(event.n, event.pid, event.tid, event.after, version)
-    _put(
+    _store_variable(
         draft,
         replace(
             known,
@@ -139,6 +139,6 @@ def forget_end(draft: Draft, pid: int, tids: tuple[int, ...]) -> None:
             draft.variables = draft.variables.set(key, replace(known, loads=loads))
 
 
-def _put(draft: Draft, variable: Variable) -> None:
+def _store_variable(draft: Draft, variable: Variable) -> None:
     draft.variables = draft.variables.set(variable.info.key, variable)
     draft.note_change(VariablePart(variable.info.key))

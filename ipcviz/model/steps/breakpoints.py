@@ -7,7 +7,7 @@ from typing import Final
 from ipcviz.events import Accessed, Breakpoint, Call, Event, Sample, SemaphoreOp, Waiting
 from ipcviz.events.calls import READS
 from ipcviz.events.signals import signal_name
-from ipcviz.model.query import blocked_readers, blocked_writers, waiters
+from ipcviz.model.query import blocked_readers, blocked_writers, list_waiters
 from ipcviz.model.state import State
 
 _ABOUT_ANY: Final = ("", "sample")
@@ -23,10 +23,10 @@ def find_reached(
         event: The event.
         state: The state after it.
     """
-    return next((point for point in breakpoints if _reaches(point, event, state)), None)
+    return next((point for point in breakpoints if _is_reached(point, event, state)), None)
 
 
-def _reaches(point: Breakpoint, event: Event, state: State) -> bool:
+def _is_reached(point: Breakpoint, event: Event, state: State) -> bool:
     if point.event and event.__struct_config__.tag != point.event:
         return False
     if point.pid and getattr(event, "pid", 0) != point.pid:
@@ -78,7 +78,9 @@ def _is_so(condition: str, key: str, event: Event, state: State) -> bool:
     if condition == "zero":
         return semaphore is not None and semaphore.value == 0
     if condition == "blocked":
-        return isinstance(event, Waiting) or bool(semaphore is not None and waiters(state, key))
+        return isinstance(event, Waiting) or bool(
+            semaphore is not None and list_waiters(state, key)
+        )
     if thing is None:
         return False
     level = thing.level

@@ -214,7 +214,7 @@ def name_object(state: State, key: str, names: GivenNames = NO_NAMES) -> str:
     return names.labels.get(key, "") or (found.label if found else "")
 
 
-def breakpoint_words(point: Breakpoint, state: State, names: GivenNames = NO_NAMES) -> str:
+def format_breakpoint(point: Breakpoint, state: State, names: GivenNames = NO_NAMES) -> str:
     """A breakpoint as a schedule has it: `call=write on=P1`."""
     who = stepping.name_thread(state, point.pid, names.roles) if point.pid else ""
     found = {
@@ -248,18 +248,18 @@ class Recorder:
     def record_event(self, event: Event, before: State, names: GivenNames = NO_NAMES) -> None:
         """Take an event, with the state before it."""
         if isinstance(event, Stepped):
-            self._stepped(event.tid, before, names)
+            self._record_step(event.tid, before, names)
         elif isinstance(event, Poised):
-            self._came_first(event)
-            self._came_to_access(event, before, names)
+            self._record_early_signal(event)
+            self._record_access(event, before, names)
         elif isinstance(event, Settled):
             self._made = None
         elif isinstance(event, Call) and not before.stepping and not self.lines:
             self._ran = True
         elif isinstance(event, Released) and not (self.lines and self.lines[-1].startswith("run")):
-            self._add("run")
+            self._add_line("run")
         elif isinstance(event, Held):
-            self._held(event)
+            self._record_held(event)
 
     def record_signal(
         self, state: State, pid: int, signo: int, names: GivenNames = NO_NAMES
@@ -267,39 +267,39 @@ class Recorder:
         """The viewer sent a signal."""
         who = stepping.name_thread(state, pid, names.roles)
         if who:
-            self._add(f"signal {signal_name(signo)} to {who}")
+            self._add_line(f"signal {signal_name(signo)} to {who}")
 
     def record_run(self, until: str = "") -> None:
         """The viewer let everything run, until a breakpoint that is given as `KEY=VALUE` words."""
-        self._add(f"run until {until}" if until else "run")
+        self._add_line(f"run until {until}" if until else "run")
 
     def format_schedule(self, title: str = "") -> str:
         """The schedule so far, as a file."""
         head = [f"# {title}", ""] if title else []
         return "\n".join([*head, *self.lines, ""])
 
-    def _add(self, line: str) -> None:
+    def _add_line(self, line: str) -> None:
         self.lines.append(f"# {line}" if self._ran else line)
 
-    def _held(self, event: Held) -> None:
+    def _record_held(self, event: Held) -> None:
         by_hand = not event.reason and bool(self.lines) and self.lines[-1].startswith("run")
         if by_hand or (self._ran and not self.lines):
             self._ran = True
-            self._add("It was held by hand here, and what follows depends on that moment:")
+            self._add_line("It was held by hand here, and what follows depends on that moment:")
 
-    def _stepped(self, tid: int, before: State, names: GivenNames) -> None:
+    def _record_step(self, tid: int, before: State, names: GivenNames) -> None:
         thread = before.threads.get(tid)
         who = stepping.name_thread(before, tid, names.roles)
         if thread is None or thread.poised is None or not who:
             return
         line = f"{who} {stepping.name_operation(thread.poised)}"
         label = name_object(before, name_target(thread.poised), names)
-        self._add(f"{line:<28} # {label}" if label else line)
+        self._add_line(f"{line:<28} # {label}" if label else line)
         self._made = (tid, who) if thread.poised.at == "entry" else None
         own_code = stepping.name_operation(thread.poised) in ("run", "start", "return")
         self._running = (tid, who) if own_code else (0, "")
 
-    def _came_to_access(self, poised: Poised, before: State, names: GivenNames) -> None:
+    def _record_access(self, poised: Poised, before: State, names: GivenNames) -> None:
         """A step from the thread's own code led to a load or a store: the line says to which."""
         tid, who = self._running
         if poised.at == "access" and poised.tid == tid and self.lines and not self._ran:
@@ -308,7 +308,7 @@ class Recorder:
         if poised.tid == tid:
             self._running = (0, "")
 
-    def _came_first(self, poised: Poised) -> None:
+    def _record_early_signal(self, poised: Poised) -> None:
         """A signal came before the call: it has to be pending at this step the next time, too."""
         made, self._made = self._made, None
         if made is not None and poised.tid == made[0] and poised.at == "signal" and not self._ran:

@@ -107,12 +107,12 @@ class Scheduler:
 
     def peek_move(self, state: State, names: GivenNames = NO_NAMES) -> Move:
         """What comes next in a state that is at rest; the schedule stays where it is."""
-        return decide(self.schedule, state, (self.place, self._steps), names, self._last)
+        return decide_move(self.schedule, state, (self.place, self._steps), names, self._last)
 
-    def take_move(self, state: State, names: GivenNames = NO_NAMES) -> Move:
+    def pop_move(self, state: State, names: GivenNames = NO_NAMES) -> Move:
         """What comes next in a state that is at rest; the caller sends its command."""
         move = self.peek_move(state, names)
-        self._follow(move)
+        self._follow_move(move)
         return move
 
     def note_let_go(self, tid: int) -> None:
@@ -125,11 +125,11 @@ class Scheduler:
             return
         move = self.peek_move(state, names)
         if move.tid == tid:
-            self._follow(move)
+            self._follow_move(move)
         elif not move.done:
             self.left = "The schedule was left by hand: all take turns."
 
-    def _follow(self, move: Move) -> None:
+    def _follow_move(self, move: Move) -> None:
         if move.departed:
             self.left = move.departed
             return
@@ -138,7 +138,7 @@ class Scheduler:
         self._last = move.tid or self._last
 
 
-def decide(
+def decide_move(
     schedule: Schedule,
     state: State,
     at: tuple[int, int] = (0, 0),
@@ -157,14 +157,14 @@ def decide(
     place, steps = at
     while place < len(schedule.lines):
         line = schedule.lines[place]
-        move = _decide(line, place, steps, state, names, last)
+        move = _decide_line(line, place, steps, state, names, last)
         if move is not None:
             return msgspec.structs.replace(move, line=place)
         place, steps = place + 1, 0
     return Move(place=place, line=place, done=True)
 
 
-def _decide(
+def _decide_line(
     line: Line, place: int, steps: int, state: State, names: GivenNames, last: int
 ) -> Move | None:
     """What a line wants; None if there is nothing left to do for it."""

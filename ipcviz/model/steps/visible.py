@@ -75,7 +75,7 @@ class ShortWaits:
         self._places.clear()
         self.repeated = 0
 
-    def passes(self, number: int, pc: int) -> bool:
+    def count_wait(self, number: int, pc: int) -> bool:
         """Count a short wait that is about to be made: a call's number and place.
 
         Whether it is no turn of its own.
@@ -99,7 +99,7 @@ def is_visible(state: State, pid: int, name: str, args: Arguments, tid: int = 0)
         tid: The thread; by default the leader.
     """
     if name == "rt_sigprocmask":
-        return _sigprocmask(state, tid or pid, args)
+        return _is_sigprocmask_visible(state, tid or pid, args)
     if name in _ALWAYS:
         return True
     if name in _BY_OBJECT:
@@ -130,17 +130,17 @@ def _visible_path(state: State, pid: int, path: str, args: Arguments) -> bool:
     return not (is_noise(path) or flag_in(args, "O_DIRECTORY") or _is_script(state, pid, path))
 
 
-def _fcntl(state: State, pid: int, args: Arguments) -> bool:
+def _is_fcntl_visible(state: State, pid: int, args: Arguments) -> bool:
     return ("lock" in args or args.get("cmd") not in ("F_SETFD", 2)) and _visible_fd(
         state, pid, args.get("fd")
     )
 
 
-def _sigaction(state: State, pid: int, args: Arguments) -> bool:
+def _is_sigaction_visible(state: State, pid: int, args: Arguments) -> bool:
     return text_in(args, "new").startswith("catch") and args.get("signal") not in _OF_LIBC
 
 
-def _sigprocmask(state: State, tid: int, args: Arguments) -> bool:
+def _is_sigprocmask_visible(state: State, tid: int, args: Arguments) -> bool:
     """Whether a mask changes by a few signals: libc blocks nearly all of them around fork and the
     like.
     """
@@ -152,14 +152,14 @@ def _sigprocmask(state: State, tid: int, args: Arguments) -> bool:
     return 0 < (changed & ~_LIBC_BITS).bit_count() <= _MOST_SIGNALS
 
 
-def _mmap(state: State, pid: int, args: Arguments) -> bool:
+def _is_mmap_visible(state: State, pid: int, args: Arguments) -> bool:
     if "MAP_SHARED" not in text_in(args, "flags"):
         return False
     fd = number_in(args, "fd")
     return fd is None or fd < 0 or _visible_fd(state, pid, fd)
 
 
-def _range(state: State, pid: int, args: Arguments) -> bool:
+def _is_range_visible(state: State, pid: int, args: Arguments) -> bool:
     try:
         address, length = (int(str(args.get(name, 0)), 0) for name in ("address", "length"))
     except ValueError:
@@ -169,10 +169,10 @@ def _range(state: State, pid: int, args: Arguments) -> bool:
 
 
 _CONDITIONAL: Final = {
-    "fcntl": _fcntl,
-    "rt_sigaction": _sigaction,
-    "mmap": _mmap,
-    "munmap": _range,
-    "mprotect": _range,
-    "mremap": _range,
+    "fcntl": _is_fcntl_visible,
+    "rt_sigaction": _is_sigaction_visible,
+    "mmap": _is_mmap_visible,
+    "munmap": _is_range_visible,
+    "mprotect": _is_range_visible,
+    "mremap": _is_range_visible,
 }

@@ -104,7 +104,7 @@ def is_stopped(state: State, pid: int) -> bool:
     )
 
 
-def halted(
+def list_halting_processes(
     state: State, tids: Iterable[int], wait_of: Callable[[int], Wait | None]
 ) -> dict[int, frozenset[int]]:
     """Stopped processes that keep others from going on, by pid, and which ones each of them

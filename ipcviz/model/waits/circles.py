@@ -60,7 +60,7 @@ def long_asleep(state: State, thread: Thread, since: float, now: float) -> bool:
     return process.full or (process.sample is not None and now - process.stirred >= LONG_SECONDS)
 
 
-def circle(
+def find_circle(
     state: State,
     tid: int,
     held: Mapping[str, tuple[Holder, ...]] | None = None,
@@ -70,15 +70,15 @@ def circle(
     there is none.
 
     It begins with the thread, except where others that this one waits for too make a shorter one.
-    For the arguments see `circles`.
+    For the arguments see `list_circles`.
     """
     graph = _Graph(state, (tid,), held, now, only=True)
-    tied = graph.tied(tid) if tid in graph.wakers else set()
-    found = _circle(state, graph, tied) if tied else None
+    tied = graph.list_tied_threads(tid) if tid in graph.wakers else set()
+    found = _build_circle(state, graph, tied) if tied else None
     return found.beginning_with(tid) if found is not None and tid in found.tids else found
 
 
-def circles(
+def list_circles(
     state: State, held: Mapping[str, tuple[Holder, ...]] | None = None, now: float | None = None
 ) -> tuple[Circle, ...]:
     """All circles, each beginning with its smallest thread; of those that share threads, the
@@ -86,7 +86,7 @@ def circles(
 
     Args:
         state: The lookup.
-        held: The result of `query.holders(state)`, if the caller has it already.
+        held: The result of `query.list_holders(state)`, if the caller has it already.
         now: The lookup, in session seconds; that of the last event if it is not given.
     """
     waiting = sorted(tid for tid, thread in state.threads.items() if thread.waiting is not None)
@@ -94,9 +94,9 @@ def circles(
     found = []
     done: set[int] = set()
     for tid in sorted(graph.wakers):
-        tied = graph.tied(tid, done) if tid not in done else set()
+        tied = graph.list_tied_threads(tid, done) if tid not in done else set()
         if tied:
-            found.append(_circle(state, graph, tied))
+            found.append(_build_circle(state, graph, tied))
         done |= tied or {tid}
     return tuple(found)
 
@@ -117,8 +117,8 @@ class _Graph:
     Args:
         state: The lookup.
         tids: Where to begin.
-        held: See `circles`.
-        now: See `circles`.
+        held: See `list_circles`.
+        now: See `list_circles`.
         only: Nothing is wanted unless it is about all of `tids`.
 
     Attributes:
@@ -180,7 +180,7 @@ class _Graph:
             for group in self._of.pop(free.pop(), ()):
                 free.extend(tid for tid in group.waiting if self.wakers.pop(tid, None) is not None)
 
-    def around(self, tid: int, without: Collection[int] = ()) -> tuple[int, ...]:
+    def find_way_around(self, tid: int, without: Collection[int] = ()) -> tuple[int, ...]:
         """The shortest way from a thread through others back to it; itself alone if there is none;
         empty if neither.
 
@@ -208,11 +208,11 @@ class _Graph:
             layer = following
         return (tid,) if tid in self._group[tid].having else ()
 
-    def tied(self, tid: int, without: Collection[int] = ()) -> set[int]:
+    def list_tied_threads(self, tid: int, without: Collection[int] = ()) -> set[int]:
         """The threads that can't go on before a thread does, and it not before them; empty if it is
         in no circle.
         """
-        if not self.around(tid, without):
+        if not self.find_way_around(tid, without):
             return set()
         behind, todo, seen = {tid}, [tid], set()
         while todo:
@@ -224,9 +224,9 @@ class _Graph:
                     ]
                     behind.update(more)
                     todo.extend(more)
-        return behind & self.reached(tid)
+        return behind & self.list_reached_threads(tid)
 
-    def reached(self, tid: int) -> set[int]:
+    def list_reached_threads(self, tid: int) -> set[int]:
         """All whose waits a thread's wait hangs on, itself among them."""
         found, todo, seen = {tid}, [tid], set()
         while todo:
@@ -243,15 +243,15 @@ def _is_known(state: State, thread: Thread, wakers: Wakers, now: float) -> bool:
     return wakers.at_once or long_asleep(state, thread, wakers.since, now)
 
 
-def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
+def _build_circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     """The one to be told of threads that hang on each other, with the doubts of all waits that it
     hangs on.
     """
-    path = graph.around(min(tied, key=lambda tid: (tid in graph.parents, tid)))
+    path = graph.find_way_around(min(tied, key=lambda tid: (tid in graph.parents, tid)))
     if any(graph.wakers[tid].any_of for tid in path):
         # No thread waits for a certain other one: all of them together wait for one of themselves.
         path = tuple(sorted(tid for tid in tied if graph.wakers[tid].any_of))
-    every = graph.reached(path[0])
+    every = graph.list_reached_threads(path[0])
     doubts = dict.fromkeys(
         doubted
         for tid in sorted(every)
@@ -261,7 +261,7 @@ def _circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     pids = {state.threads[tid].pid for tid in every}
     if any(armed_timers(state, pid) for pid in pids):
         doubts[Doubted(Doubt.TIMER)] = None
-    if any(_may_be_told_of_a_child(state, pid, every) for pid in pids):
+    if any(_can_child_wake(state, pid, every) for pid in pids):
         doubts[Doubted(Doubt.CHILD)] = None
     if len(path) == 1 and let_in_handlers(state, state.threads[path[0]]):
         # As who writes to its own pipe in a handler, and waits at the other end.
@@ -279,7 +279,7 @@ _FIRST: Final = (Doubted(Doubt.SAMPLED), Doubted(Doubt.TIMEOUT))
 """The doubts that are told first."""
 
 
-def _may_be_told_of_a_child(state: State, pid: int, stuck: set[int]) -> bool:
+def _can_child_wake(state: State, pid: int, stuck: set[int]) -> bool:
     """Whether a process catches SIGCHLD, and has a child that goes on."""
     handling = state.processes[pid].handling.get(SIGCHLD)
     if handling is None or handling.action != "catch":

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from ipcviz.events.kinds import KINDS
-from ipcviz.model.mechanisms.signals import let_in_handlers, reaches
+from ipcviz.model.mechanisms.signals import can_reach, let_in_handlers
 from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.state import OpenFile, State, Thread, Value
 from ipcviz.model.waits.limits import has_limit
@@ -93,14 +93,16 @@ def find_wakers(state: State, thread: Thread) -> tuple[PossibleChange, ...]:
         found.append(PossibleChange("limit"))
     timers = armed_timers(state, thread.pid)
     found += [
-        PossibleChange("timer", signo) for signo in sorted(timers) if reaches(state, thread, signo)
+        PossibleChange("timer", signo)
+        for signo in sorted(timers)
+        if can_reach(state, thread, signo)
     ]
     caught = let_in_handlers(state, thread)
     if caught - timers:
         found.append(PossibleChange("handler", min(caught) if len(caught) == 1 else 0))
     parent = state.processes.get(process.parent)
     orphaned = parent is not None and parent.fate != "alive"
-    if process.death_signal and not orphaned and reaches(state, thread, process.death_signal):
+    if process.death_signal and not orphaned and can_reach(state, thread, process.death_signal):
         found.append(PossibleChange("parent", process.death_signal))
     if process.ring:
         found.append(PossibleChange("ring"))

@@ -37,7 +37,7 @@ def rests_in_pool(wait: Wait) -> bool:
     return not futex.object and not futex.owner and futex.kind in _RESTING
 
 
-def telling_wait(process: Process, waits: Sequence[Wait]) -> Wait | None:
+def find_leading_wait(process: Process, waits: Sequence[Wait]) -> Wait | None:
     """The wait that says what a process waits for; None if it has none.
 
     Args:
@@ -46,7 +46,7 @@ def telling_wait(process: Process, waits: Sequence[Wait]) -> Wait | None:
     """
     if not waits:
         return None
-    leader = _followed(process, waits)
+    leader = _follow_joins(process, waits)
     # Whoever waits for the end of another thread does what that one does.
     busy = [wait for wait in waits if wait.why is not Why.JOIN and not rests_in_pool(wait)]
     blocked = [wait for wait in busy if wait.blocked]
@@ -59,7 +59,7 @@ def telling_wait(process: Process, waits: Sequence[Wait]) -> Wait | None:
     return next((wait for wait in busy if wait.why in _SERVING), busy[0] if busy else leader)
 
 
-def _followed(process: Process, waits: Sequence[Wait]) -> Wait:
+def _follow_joins(process: Process, waits: Sequence[Wait]) -> Wait:
     """The leader's wait; where it waits for the end of another of its threads, as Java's does, that
     one's.
     """

@@ -30,8 +30,8 @@ class Lookup:
 
     Args:
         state: The lookup.
-        held: The result of `query.holders(state)`; without it, few descriptors are looked through
-            instead.
+        held: The result of `query.list_holders(state)`; without it, few descriptors are looked
+            through instead.
     """
 
     def __init__(self, state: State, held: Mapping[str, tuple[Holder, ...]] | None = None) -> None:

@@ -11,10 +11,10 @@ from typing import Final, Literal
 from ipcviz.events import Outsider
 from ipcviz.events.calls import FOR_READY, LOCKS, READS, WRITES
 from ipcviz.events.kinds import PIPES, SOCKETS
-from ipcviz.model.addresses import listens, takes_datagrams
-from ipcviz.model.mechanisms.locks import blocking, lock_holders, wanted
+from ipcviz.model.addresses import is_listening, takes_datagrams
+from ipcviz.model.mechanisms.locks import find_wanted_lock, list_blocking_locks, lock_holders
 from ipcviz.model.mechanisms.notifiers import watched_things
-from ipcviz.model.mechanisms.sockets import backlogs, leads_to
+from ipcviz.model.mechanisms.sockets import leads_to, list_backlogs
 from ipcviz.model.state import CallInProgress, Object, State, Thread, Value
 
 Side = Literal["r", "w", "both", "lock"]
@@ -98,7 +98,7 @@ def _of_ready(state: State, thing: Object, events: str) -> tuple[Want, ...]:
     if thing.info.kind in PIPES:
         # Without a letter only the end of the file, or of its readers, is waited for.
         return (Want(thing.info.key, "r" if "w" in events else "w"),)
-    if thing.info.kind in SOCKETS and not listens(thing.info) and _leads_outside(state, thing):
+    if thing.info.kind in SOCKETS and not is_listening(thing.info) and _leads_outside(state, thing):
         return (Want(thing.info.key, "both"),)
     return ()
 
@@ -108,8 +108,8 @@ def _leads_outside(state: State, thing: Object) -> bool:
     info = thing.info
     if (
         takes_datagrams(info)
-        or listens(info)
-        or leads_to(state, thing, backlogs(state)) is not None
+        or is_listening(info)
+        or leads_to(state, thing, list_backlogs(state)) is not None
     ):
         return False
     return info.peer not in state.ends and bool(
@@ -122,9 +122,9 @@ def _is_locked_outside(state: State, thread: Thread, call: CallInProgress) -> bo
     way.
     """
     number = call.fd
-    row = state.descriptor(thread.pid, number) if number is not None else None
-    wish = wanted(call.args, thread.pid, row.ofd if row is not None else 0)
-    found = blocking(state, call.object, wish) if wish is not None else ()
+    row = state.find_descriptor(thread.pid, number) if number is not None else None
+    wish = find_wanted_lock(call.args, thread.pid, row.ofd if row is not None else 0)
+    found = list_blocking_locks(state, call.object, wish) if wish is not None else ()
     return not found or not all(
         any(is_watched(state, pid) for pid in lock_holders(state, one)) for one in found
     )

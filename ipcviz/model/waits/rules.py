@@ -1,7 +1,7 @@
 """Why a thread waits, and who could end that: the one registry of rules, by mechanism. Pure.
 
 Whoever asks about a wait asks here: the picture, the panels, chains, circles, stories. A rule is
-two functions. `explain` says why, from the thread, its call and the object that it is on.
+two functions. `explain_waiting` says why, from the thread, its call and the object that it is on.
 `find_wakers` says who could end it, and each doubt that those are all; it is asked only where
 somebody wants to know, since it can take a look at all descriptors.
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ipcviz.events.calls import CALLS, READS, WRITES, SystemCall, Waits
 from ipcviz.events.kinds import PIPES, SOCKETS, having
 from ipcviz.events.signals import bit_of
-from ipcviz.model.addresses import listens, takes_datagrams
+from ipcviz.model.addresses import is_listening, takes_datagrams
 from ipcviz.model.mechanisms import locks, notifiers, queues, sockets, system_v
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE, waited_on
 from ipcviz.model.state import CallInProgress, Hold, Object, State, Thread
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 
 class Reason(NamedTuple):
-    """Why a thread waits, as a rule's `explain` tells it.
+    """Why a thread waits, as a rule's `explain_waiting` tells it.
 
     Attributes:
         why: Why.
@@ -115,13 +115,14 @@ def wait_of(
     Args:
         state: The lookup.
         tid: The thread.
-        held: The result of `query.holders(state)`; without it the wait is told without its wakers.
+        held: The result of `query.list_holders(state)`; without it the wait is told without its
+            wakers.
     """
     thread = state.threads.get(tid)
     if thread is None or thread.waiting is None:
         return None
     if held is None:
-        return explain(state, thread, thread.waiting)
+        return explain_waiting(state, thread, thread.waiting)
     return find_wait(Lookup(state, held), tid)
 
 
@@ -133,13 +134,15 @@ def find_wait(lookup: Lookup, tid: int) -> Wait | None:
     call = thread.waiting
     rule = _rule_of(lookup.state, thread, call)
     reason = rule.explain(lookup.state, thread, call, lookup.state.objects.get(call.object))
-    return _made(lookup.state, thread, call, reason, rule.find_wakers(lookup, thread, call, reason))
+    return _make_wait(
+        lookup.state, thread, call, reason, rule.find_wakers(lookup, thread, call, reason)
+    )
 
 
-def explain(state: State, thread: Thread, call: CallInProgress) -> Wait:
+def explain_waiting(state: State, thread: Thread, call: CallInProgress) -> Wait:
     """Why a thread waits in a call, without who could end that."""
     rule = _rule_of(state, thread, call)
-    return _made(
+    return _make_wait(
         state, thread, call, rule.explain(state, thread, call, state.objects.get(call.object))
     )
 
@@ -202,7 +205,7 @@ def _find_with_doubts(
     )
 
 
-def _made(
+def _make_wait(
     state: State,
     thread: Thread,
     call: CallInProgress,
@@ -243,7 +246,7 @@ def _mechanism_of(state: State, thread: Thread, call: CallInProgress) -> Mechani
     return found
 
 
-def _nobody(lookup: Lookup, thread: Thread, call: CallInProgress, reason: Reason) -> Wakers:
+def _find_nobody(lookup: Lookup, thread: Thread, call: CallInProgress, reason: Reason) -> Wakers:
     """Nobody is known: anybody could, or nobody at all."""
     return _UNKNOWN
 
@@ -254,7 +257,7 @@ _UNKNOWN: Final = Wakers(doubts=(Doubted(Doubt.NOBODY_KNOWN),))
 # Bytes and room: pipes, FIFOs, sockets, queues, eventfds.
 
 
-def _writes(call: CallInProgress) -> bool:
+def _is_writing(call: CallInProgress) -> bool:
     return call.name in WRITES or call.name in queues.SENDS
 
 
@@ -262,7 +265,7 @@ def _explain_pipe(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
     key = call.object if thing is not None else ""
-    if _writes(call):
+    if _is_writing(call):
         return Reason(Why.FULL, Buffer("r", key))
     return Reason(Why.EMPTY, Buffer("w", key))
 
@@ -270,8 +273,8 @@ def _explain_pipe(
 def _explain_socket(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
-    writes = _writes(call)
-    other = sockets.awaited(state, call, writes=writes)
+    writes = _is_writing(call)
+    other = sockets.find_awaited_socket(state, call, writes=writes)
     key = other.info.key if other is not None else ""
     return Reason(Why.FULL if writes else Why.EMPTY, Buffer("r" if writes else "w", key))
 
@@ -307,7 +310,7 @@ def _find_other_end(lookup: Lookup, thread: Thread, call: CallInProgress, reason
     named = thing.info.kind in _BY_NAME
     if made and not named and not doubts and _is_proved(state, thread, call, thing, source):
         return Wakers(known, at_once=True)
-    if _contradicts(thing, call):
+    if _is_about_to_wake(thing, call):
         doubts.append(Doubted(Doubt.LEVEL, key))
     doubts.append(Doubted(_doubt_of(named=named, made=made), thing.info.key))
     if thing.info.kind == "pipe":
@@ -331,7 +334,7 @@ def _is_proved(
 
     What is told of another's call can be older than what it did.
     """
-    writes = _writes(call)
+    writes = _is_writing(call)
     if not state.processes[thread.pid].full or thing.info.kind == "eventfd":
         return False
     if takes_datagrams(source.info) or (not writes and call.name not in READS):
@@ -342,14 +345,14 @@ def _is_proved(
     return not source.shut and source.exact and thing.exact and source.bytes_in == thing.bytes_out
 
 
-def _contradicts(thing: Object, call: CallInProgress) -> bool:
+def _is_about_to_wake(thing: Object, call: CallInProgress) -> bool:
     """Whether the last sample of an object found what a call on it waits for, so that it is about
     to be woken.
     """
     level = thing.level
     if level is None:
         return False
-    if _writes(call):
+    if _is_writing(call):
         return level.writable is True and thing.info.kind not in SOCKETS
     return level.queued > 0 and level.unit != "connections" and thing.info.kind != "eventfd"
 
@@ -362,7 +365,7 @@ def _not_accepted(state: State, thing: Object) -> Object | None:
         return None
     if thing.info.peer in state.objects:
         return None
-    return sockets.leads_to(state, thing, sockets.backlogs(state))
+    return sockets.leads_to(state, thing, sockets.list_backlogs(state))
 
 
 def _explain_queue(
@@ -370,8 +373,8 @@ def _explain_queue(
 ) -> Reason:
     """System V (msgop(2)): a message of a type is wanted, or room for one."""
     if call.name == "msgsnd":
-        return Reason(Why.FULL, WantedMessage(size=call.number("count")))
-    wish = WantedMessage(call.number("type"), call.has_flag("MSG_EXCEPT"))
+        return Reason(Why.FULL, WantedMessage(size=call.get_number("count")))
+    wish = WantedMessage(call.get_number("type"), call.has_flag("MSG_EXCEPT"))
     if wish.type is None or wish.type == 0:
         return Reason(Why.EMPTY, wish)
     level = thing.level if thing is not None else None
@@ -382,7 +385,7 @@ def _explain_queue(
 def _find_users(lookup: Lookup, thread: Thread, call: CallInProgress, reason: Reason) -> Wakers:
     """Of a System V queue: who has used it, and their descendants, who may know its number."""
     state, key = lookup.state, call.object
-    users = queues.uses(state, key)
+    users = queues.list_users(state, key)
     thing = state.objects.get(key)
     others = set(users) - {thread.pid}
     if thing is None or not others:
@@ -454,7 +457,7 @@ def _find_having(lookup: Lookup, thread: Thread, call: CallInProgress, reason: R
 def _explain_connect(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
-    address = call.text("address")
+    address = call.get_text("address")
     target = sockets.bound_to(state, thing.info.kind, address) if thing is not None else None
     if target is None:
         return Reason(Why.ANSWER, Connecting(address))
@@ -503,7 +506,7 @@ def _explain_set(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
     taken = _find_taken(state, thread)
-    operations = system_v.parse_operations(call.text("ops"))
+    operations = system_v.parse_operations(call.get_text("ops"))
     return Reason(
         Why.SEMAPHORE, SemaphoreTaken(taken.owners, operations), semaphore=thread.semaphore
     )
@@ -557,7 +560,7 @@ def _explain_futex(
     futex = call.futex
     if futex is None:
         return Reason(Why.FUTEX)
-    facts = Asleep(futex, call.number("value"))
+    facts = Asleep(futex, call.get_number("value"))
     if futex.kind == "rwlock":
         which = "pthread_rwlock_rdlock" if futex.asks == "read" else "pthread_rwlock_wrlock"
         return Reason(Why.RWLOCK, facts, which)
@@ -592,9 +595,9 @@ def _explain_lock(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
     """Locks on files (flock(2), fcntl_locking(2))."""
-    row = state.descriptor(thread.pid, call.fd) if call.fd is not None else None
-    wish = locks.wanted(call.args, thread.pid, row.ofd if row is not None else 0)
-    found = locks.blocking(state, call.object, wish) if wish is not None else ()
+    row = state.find_descriptor(thread.pid, call.fd) if call.fd is not None else None
+    wish = locks.find_wanted_lock(call.args, thread.pid, row.ofd if row is not None else 0)
+    found = locks.list_blocking_locks(state, call.object, wish) if wish is not None else ()
     owners = {pid for lock in found for pid in locks.lock_holders(state, lock)}
     if outsiders_of(state, call.object, "lock"):
         # Whom the kernel names took it, and may have ended since: those have it.
@@ -632,7 +635,7 @@ def _explain_child(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
     """A call of wait4 or waitid (wait(2))."""
-    number = call.number("pid") if "pid" in call.args else -1
+    number = call.get_number("pid") if "pid" in call.args else -1
     found = [p for p in state.processes.values() if p.parent == thread.pid and p.fate == "alive"]
     if number is not None:
         which = call.args.get("which")
@@ -643,13 +646,13 @@ def _explain_child(
             group = abs(number) or (own.pgrp if own is not None else 0)
             found = [p for p in found if p.pgrp == group]
         elif which == _P_PIDFD:
-            pid = _behind(state, thread.pid, number)
+            pid = _find_pidfd_process(state, thread.pid, number)
             found = [p for p in found if p.pid == pid] if pid else found
     ordered = sorted(found, key=lambda p: (p.born, p.pid))
     return Reason(Why.CHILD, Children(tuple(p.pid for p in ordered)))
 
 
-def _behind(state: State, pid: int, fd: int) -> int:
+def _find_pidfd_process(state: State, pid: int, fd: int) -> int:
     """The process that a pidfd is of; 0 if that is not known."""
     thing = state.object_at(pid, fd)
     return max(thing.notifier.pid, 0) if thing is not None and thing.notifier is not None else 0
@@ -657,7 +660,7 @@ def _behind(state: State, pid: int, fd: int) -> int:
 
 def _find_children(lookup: Lookup, thread: Thread, call: CallInProgress, reason: Reason) -> Wakers:
     pids = reason.facts.pids if isinstance(reason.facts, Children) else ()
-    number = call.number("pid")
+    number = call.get_number("pid")
     one = number is not None and number > 0 and call.args.get("which") in (None, _P_PID)
     doubts = () if one or not lookup.attached else (Doubted(Doubt.ADOPTED),)
     return Wakers(wakers_of(pids), doubts, at_once=True)
@@ -699,10 +702,10 @@ def _explain_signal(
     blocked.
     """
     if call.name == "rt_sigtimedwait":
-        asked = call.number("set")
+        asked = call.get_number("set")
         return Reason(Why.SIGNAL, WantedSignals(asked & _ALL if asked is not None else None))
     process = state.processes.get(thread.pid)
-    asked = call.number("mask")
+    asked = call.get_number("mask")
     mask = asked & _ALL if asked is not None else thread.blocked
     handling = process.handling if process is not None else {}
     caught = sum(bit_of(signo) for signo, how in handling.items() if how.action == "catch")
@@ -767,7 +770,7 @@ _SEVERAL: Final = Wakers(doubts=(Doubted(Doubt.ANY_OF_SEVERAL),))
 def _could_ready(lookup: Lookup, thing: Object, events: str) -> set[int]:
     """The processes that could make a descriptor ready; empty if that is not known, or anybody."""
     state, kind = lookup.state, thing.info.kind
-    if listens(thing.info):
+    if is_listening(thing.info):
         return set()
     if kind in PIPES:
         # Without a letter only the end of the file, or of its readers, is waited for.
@@ -796,13 +799,13 @@ RULES: Final[Mapping[Mechanism, Rule]] = {
     Mechanism.SOCKET: Rule(_explain_socket, _find_other_end),
     Mechanism.QUEUE: Rule(_explain_queue, _find_users),
     Mechanism.EVENTFD: Rule(_explain_pipe, _find_other_end),
-    Mechanism.TIMERFD: Rule(_explain_as(Why.TIMER), _nobody, is_open=True),
-    Mechanism.SIGNALFD: Rule(_explain_signalfd, _nobody, is_open=True),
-    Mechanism.INOTIFY: Rule(_explain_as(Why.CHANGE), _nobody, is_open=True),
-    Mechanism.TERMINAL: Rule(_explain_as(Why.INPUT), _nobody, is_open=True),
-    Mechanism.DISK: Rule(_explain_as(Why.DISK), _nobody, is_open=True),
+    Mechanism.TIMERFD: Rule(_explain_as(Why.TIMER), _find_nobody, is_open=True),
+    Mechanism.SIGNALFD: Rule(_explain_signalfd, _find_nobody, is_open=True),
+    Mechanism.INOTIFY: Rule(_explain_as(Why.CHANGE), _find_nobody, is_open=True),
+    Mechanism.TERMINAL: Rule(_explain_as(Why.INPUT), _find_nobody, is_open=True),
+    Mechanism.DISK: Rule(_explain_as(Why.DISK), _find_nobody, is_open=True),
     Mechanism.OPEN: Rule(_explain_open, _find_openers, is_open=True),
-    Mechanism.ACCEPT: Rule(_explain_as(Why.CONNECTION), _nobody, is_open=True),
+    Mechanism.ACCEPT: Rule(_explain_as(Why.CONNECTION), _find_nobody, is_open=True),
     Mechanism.CONNECT: Rule(_explain_connect, _find_listeners, is_open=True),
     Mechanism.SEMAPHORE: Rule(_explain_semaphore, _find_posters),
     Mechanism.SEMAPHORE_SET: Rule(_explain_set, _find_posters),
@@ -843,7 +846,7 @@ def _mechanism_by(call: SystemCall) -> Mechanism | None:
     if call.family == "birth":
         return Mechanism.VFORK
     # A POSIX queue is behind a descriptor, and has ends as a pipe has.
-    behind = call.on == "queue" and call.has("fd")
+    behind = call.on == "queue" and call.has_argument("fd")
     return _BY_WAITS.get(call.waits) if not behind else None
 
 

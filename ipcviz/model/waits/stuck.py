@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipcviz.model.query import holders, living
+from ipcviz.model.query import list_holders, list_living
 from ipcviz.model.state import State
 from ipcviz.model.waits.lookup import Lookup
 from ipcviz.model.waits.rules import find_wait
@@ -15,9 +15,9 @@ def all_wait(state: State) -> tuple[Wait, ...] | None:
     """
     if any(timer.armed for timer in state.timers.values()):
         return None
-    lookup = Lookup(state, holders(state))
+    lookup = Lookup(state, list_holders(state))
     found = []
-    for process in living(state):
+    for process in list_living(state):
         for tid in sorted(process.threads):
             wait = find_wait(lookup, tid)
             if wait is None or wait.limited or state.threads[tid].poised is not None:

@@ -282,7 +282,7 @@ class WatchedDescriptor(Value, frozen=True):
     Attributes:
         key: The object; empty if it is not known any more.
         fd: The descriptor.
-        events: Letters as `ipcviz.model.mechanisms.notifiers.letters` has them.
+        events: Letters as `ipcviz.model.mechanisms.notifiers.format_events` has them.
     """
 
     key: str

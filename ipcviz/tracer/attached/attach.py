@@ -21,7 +21,7 @@ class AttachError(LaunchError):
     """A process can't be watched; the message is a sentence for the viewer."""
 
 
-def check(
+def check_processes(
     pids: Iterable[int], *, trace: bool = False, spare: Collection[int] = ()
 ) -> tuple[str, ...]:
     """See whether processes can be watched.
@@ -63,8 +63,8 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
             " yet to wait for it: name a process that lives."
         )
     if procfs.read_fd_numbers(living) is None:
-        raise AttachError(_hidden(pid, name, status))
-    refused = _refusal(living)
+        raise AttachError(_explain_hidden(pid, name, status))
+    refused = _find_refusal(living)
     lacks = procfs.read_capabilities(pid) & ~procfs.read_capabilities(os.getpid()) if refused else 0
     if lacks and os.geteuid() == 0:
         raise AttachError(
@@ -72,7 +72,7 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
             " this container."
         )
     if refused:
-        raise AttachError(ptrace.explain(OSError(refused, os.strerror(refused)), name))
+        raise AttachError(ptrace.explain_refusal(OSError(refused, os.strerror(refused)), name))
     if trace and status.tracer:
         tracer = f"{procfs.read_comm(status.tracer) or 'process'}[{status.tracer}]"
         raise AttachError(
@@ -81,7 +81,7 @@ def _check_one(pid: int, *, trace: bool, spare: Collection[int]) -> str:
     return name
 
 
-def _hidden(pid: int, name: str, status: procfs.Status) -> str:
+def _explain_hidden(pid: int, name: str, status: procfs.Status) -> str:
     """Why a process's descriptors can't be read."""
     if procfs.is_ending(pid):
         return f"{name} is gone."
@@ -98,7 +98,7 @@ def _hidden(pid: int, name: str, status: procfs.Status) -> str:
     )
 
 
-def _refusal(pid: int) -> int:
+def _find_refusal(pid: int) -> int:
     """The error number with which the kernel refuses what needs the rights of ptrace(2) to attach;
     0 if it does not.
     """
@@ -115,7 +115,7 @@ def _refusal(pid: int) -> int:
     return 0
 
 
-def family(pids: Iterable[int], spare: Collection[int] = ()) -> tuple[int, ...]:
+def list_family(pids: Iterable[int], spare: Collection[int] = ()) -> tuple[int, ...]:
     """Processes and all their living descendants, parents before children, without those to spare
     and theirs.
     """

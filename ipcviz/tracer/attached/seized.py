@@ -98,14 +98,16 @@ class SeizedEngine(Engine):
         while True:
             # What a seized process forks is traced from its birth, and its fork's stop tells of it.
             pids = (
-                attach.family(self._config.pids, spare) if self._config.tree else self._config.pids
+                attach.list_family(self._config.pids, spare)
+                if self._config.tree
+                else self._config.pids
             )
             new = [pid for pid in pids if pid not in seen]
             if not new:
                 break
             seen.update(new)
             for pid in new:
-                self._seize(pid)
+                self._seize_process(pid)
         if not self._context.processes:
             names = ", ".join(map(str, self._config.pids))
             raise AttachError(f"The process {names} ended before it could be watched.")
@@ -116,12 +118,12 @@ class SeizedEngine(Engine):
         Raises AttachError if that can't be.
         """
         spare = frozenset((*self._config.spare, os.getpid()))
-        attach.check((pid,), trace=True, spare=spare)
-        for one in attach.family((pid,), spare) if self._config.tree else (pid,):
+        attach.check_processes((pid,), trace=True, spare=spare)
+        for one in attach.list_family((pid,), spare) if self._config.tree else (pid,):
             if one not in self._context.processes:
-                self._seize(one)
+                self._seize_process(one)
 
-    def _seize(self, pid: int) -> None:
+    def _seize_process(self, pid: int) -> None:
         process = self._context.new_process(pid)
         process.full, process.why_sampled = False, WHY
         tried: set[int] = set()
@@ -129,7 +131,7 @@ class SeizedEngine(Engine):
             tried.update(new)
             for tid in new:
                 try:
-                    ptrace.seize(tid, ATTACH_OPTIONS)
+                    ptrace.seize_thread(tid, ATTACH_OPTIONS)
                 except OSError as error:
                     if error.errno == errno.ESRCH:
                         continue
@@ -145,16 +147,16 @@ class SeizedEngine(Engine):
                         # A child of one that was seized before: its maker's stop tells of it.
                         return
                     continue
-                self._adopt(process, tid)
+                self._adopt_thread(process, tid)
         if not process.tasks:
             return
         if pid not in process.tasks:
             # The leader has ended and its threads have not: they are known by its id all the same.
-            self._adopt(process, pid)
-        self._context.numbers.found(pid, process.tasks)
+            self._adopt_thread(process, pid)
+        self._context.numbers.add_attached(pid, process.tasks)
         process.foreign = not elf.is_native(f"/proc/{pid}/exe", self._context.arch.elf_machine)
         look = procfs.read_stat(pid)
-        self._tables.introduce(pid, "attached", look.ppid if look is not None else 0)
+        self._tables.introduce_process(pid, "attached", look.ppid if look is not None else 0)
         self.sampler.process_now(pid)
         process.catching = not process.foreign
 
@@ -170,19 +172,19 @@ class SeizedEngine(Engine):
             return (
                 f"{name} is traced already by {tracer}: end that first, or attach without --trace."
             )
-        return ptrace.explain(error, name)
+        return ptrace.explain_refusal(error, name)
 
     def sample(self) -> None:
         """Look at everything once; the tables too of those whose calls are not all traced."""
         self.sampler.new_listing()
         partly = [pid for pid, process in self._context.processes.items() if not process.full]
         if partly:
-            self._tables.look(partly)
+            self._tables.update_tables(partly)
         super().sample()
         self._patience = LOOKS
         for process in list(self._context.processes.values()):
             if process.catching:
-                self._catch(process)
+                self._catch_threads(process)
 
     # Going on.
 
@@ -202,11 +204,11 @@ class SeizedEngine(Engine):
                 task.asked &= event == ptrace.EVENT_STOP and os.WSTOPSIG(status) == ptrace.SIGTRAP
             else:
                 if task.asked and task.within:
-                    self._came_out(task)
-                self._count(task)
+                    self._handle_asked_stop(task)
+                self._count_lost_time(task)
         super().handle_stop(tid, status)
 
-    def _count(self, task: Task) -> None:
+    def _count_lost_time(self, task: Task) -> None:
         """At a stop at a call: see whether a thread loses too much of its time to these; if so,
         spare its process.
 
@@ -235,43 +237,43 @@ class SeizedEngine(Engine):
         ) = 0.0, 0, used, now
         if many and lost > MOST_LOST * span and (process.full or process.catching):
             self.sampler.process_now(process.pid)
-            self._context.say_coverage(
+            self._context.set_coverage(
                 process, full=False, reason="its stops cost it more than a quarter of its time"
             )
 
-    def _resume(self, task: Task, signo: int) -> None:
+    def _resume_thread(self, task: Task, signo: int) -> None:
         """Let a thread go on: to its next call, or above the budget to its next signal, fork, exec
         or end.
         """
         if not self._leaving:
-            super()._resume(task, signo)
+            super()._resume_thread(task, signo)
             # Also on its way to the return of a call: another stop would come in between, and cut
             # it short.
             task.catching.caught = task.stops
             return
-        task.stops = self._continued(task) is not None or (task.asked and task.within)
-        ptrace.resume(task.tid, ptrace.SYSCALL if task.stops else ptrace.CONT, signo)
+        task.stops = self._find_continued(task) is not None or (task.asked and task.within)
+        ptrace.resume_thread(task.tid, ptrace.SYSCALL if task.stops else ptrace.CONT, signo)
 
     def _trace_again(self, process: TracedProcess) -> None:
         process.catching = not process.foreign
 
-    def _catch(self, process: TracedProcess) -> None:
+    def _catch_threads(self, process: TracedProcess) -> None:
         """Bring threads that don't stop at their calls yet to a stop, where that is not felt."""
         left = [task for task in process.tasks.values() if not task.catching.caught]
         for task in left:
             task.catching.looks += 1
             if not task.asked and (
-                self._may_interrupt(task) or (self._ran(task) and self._comes_out(task))
+                self._may_interrupt(task) or (self._has_run(task) and self._comes_out(task))
             ):
-                task.asked = ptrace.interrupt(task.tid)
+                task.asked = ptrace.interrupt_thread(task.tid)
         if not left:
-            self._tables.read(process.pid)
+            self._tables.read_table(process.pid)
             self.sampler.process_now(process.pid)
-            self._context.say_coverage(
+            self._context.set_coverage(
                 process, full=True, reason="all of its threads stop at calls"
             )
 
-    def _ran(self, task: Task) -> bool:
+    def _has_run(self, task: Task) -> bool:
         """Whether a thread has run since the last look, so that it may come out of its call again
         soon.
         """
@@ -316,28 +318,28 @@ class SeizedEngine(Engine):
 
     def _handle_event_stop(self, task: Task, signo: int) -> Outcome:
         if signo == ptrace.SIGTRAP and task.asked:
-            self._came_out(task)
+            self._handle_asked_stop(task)
         if signo != ptrace.SIGTRAP:
             task.stops = False  # it listens for SIGCONT
         return super()._handle_event_stop(task, signo)
 
-    def _came_out(self, task: Task) -> None:
+    def _handle_asked_stop(self, task: Task) -> None:
         """A thread that was asked to stop does so, maybe at the return of a call that was cut short
         by that.
         """
         task.asked = False
-        continued = self._continued(task) if self._cutting else None
+        continued = self._find_continued(task) if self._cutting else None
         if continued is not None:
             task.entered, task.interrupted = None, None
-            self._calls.mending.cut(task, continued)
+            self._calls.mending.cut_call(task, continued)
             return
-        self._goes_on_inside(task)
+        self._recover_call(task)
         # It ran when it was asked, and may have begun to sleep in another call just then: let it
         # make that again.
         if self._signals.undo_stop(task):
             task.entered = None
 
-    def _goes_on_inside(self, task: Task) -> None:
+    def _recover_call(self, task: Task) -> None:
         """Know the call that a thread was asked out of and makes again: some show as
         restart_syscall from then on.
         """
@@ -355,9 +357,9 @@ class SeizedEngine(Engine):
         entered = Entered(name=name, number=number, raw=raw, args=args, began=began, object=key)
         task.interrupted = (entered, code)
 
-    def _executed(self, task: Task, former: int) -> Outcome:
-        self._tables.forget(task.process.pid)
-        return super()._executed(task, former)
+    def _handle_execve(self, task: Task, former: int) -> Outcome:
+        self._tables.forget_process(task.process.pid)
+        return super()._handle_execve(task, former)
 
     # The end.
 
@@ -382,9 +384,9 @@ class SeizedEngine(Engine):
                 return
             self._cutting = waited > LETTING_GO_SECONDS
             for task in left:
-                patient = self._continued(task) is not None or waited < COMING_SECONDS
+                patient = self._find_continued(task) is not None or waited < COMING_SECONDS
                 if not task.asked and (self._cutting or not patient):
-                    task.asked = ptrace.interrupt(task.tid)
+                    task.asked = ptrace.interrupt_thread(task.tid)
             time.sleep(0.001)
 
     def _would_feel(self, task: Task) -> bool:
@@ -398,16 +400,16 @@ class SeizedEngine(Engine):
             task.asked
             or task.ended
             or (task.stops and not task.within)
-            or self._continued(task) is not None
+            or self._find_continued(task) is not None
         )
 
     @staticmethod
-    def _continued(task: Task) -> Entered | None:
+    def _find_continued(task: Task) -> Entered | None:
         """The call that a thread makes by its legs, if it is inside one."""
         entered = task.entered or (task.interrupted[0] if task.interrupted is not None else None)
         return entered if entered is not None and (entered.carried or entered.legs) else None
 
-    def finish(self) -> None:
+    def emit_finished(self) -> None:
         """The last event: nothing is watched any more."""
         self.sampler.notice_reaped()
         self._context.emit(Finished(code=0, detached=len(self._context.processes)))

@@ -70,18 +70,18 @@ class Watcher:
         Raises AttachError if the last one went away.
         """
         pids = (
-            attach.family(self._config.pids, self._spare)
+            attach.list_family(self._config.pids, self._spare)
             if self._config.tree
             else self._config.pids
         )
         self._others = set(procfs.list_processes()) - set(pids)
         for pid in pids:
-            self._take_in(pid, first=True)
+            self._add_process(pid, first=True)
         if not self._context.processes:
             names = ", ".join(map(str, self._config.pids))
             raise AttachError(f"The process {names} ended before it could be watched.")
 
-    def _take_in(self, pid: int, *, first: bool = False) -> None:
+    def _add_process(self, pid: int, *, first: bool = False) -> None:
         stat = procfs.read_stat(pid)
         tids = procfs.find_threads(pid, stat)
         if stat is None or not tids:
@@ -100,7 +100,7 @@ class Watcher:
         self._context.processes[pid] = process
         self._programs[pid] = (stat.starttime, procfs.read_exe(pid))
         how: How = "attached" if first or stat.ppid not in self._context.processes else "fork"
-        self._tables.introduce(pid, how, stat.ppid, stat.name, living, links)
+        self._tables.introduce_process(pid, how, stat.ppid, stat.name, living, links)
 
     def _cannot_see(self, pid: int, stat: procfs.Stat) -> None:
         """A descendant of another user, or one that hides itself: that it is there can be said, and
@@ -117,16 +117,16 @@ class Watcher:
 
         Raises AttachError if that can't be.
         """
-        attach.check((pid,), spare=self._spare)
-        for one in attach.family((pid,), self._spare) if self._config.tree else (pid,):
+        attach.check_processes((pid,), spare=self._spare)
+        for one in attach.list_family((pid,), self._spare) if self._config.tree else (pid,):
             if one not in self._context.processes:
                 self._others.discard(one)
-                self._take_in(one, first=one == pid)
+                self._add_process(one, first=one == pid)
 
     def _is_foreign(self, pid: int) -> bool:
         return not elf.is_native(f"/proc/{pid}/exe", self._context.arch.elf_machine)
 
-    def alive(self) -> bool:
+    def is_watching(self) -> bool:
         """Whether anything is still watched."""
         return bool(self._context.processes)
 
@@ -144,32 +144,32 @@ class Watcher:
     def sample(self) -> None:
         """Look at everything once."""
         self.sampler.new_listing()
-        self._look_for_ends()
+        self._check_processes()
         if self._config.tree:
-            self._look_for_children()
+            self._add_children()
         if self._context.processes:
-            self._tables.look(self._context.processes)
+            self._tables.update_tables(self._context.processes)
             self.sampler.sample()
-            self._outsiders.look()
+            self._outsiders.continue_search()
 
-    def _look_for_ends(self) -> None:
+    def _check_processes(self) -> None:
         for pid, process in list(self._context.processes.items()):
             stat = procfs.read_stat(pid)
             started, program = self._programs[pid]
             if stat is None or stat.starttime != started:
-                self._ended(pid, None)
+                self._end_process(pid, None)
                 continue
             tids = procfs.find_threads(pid, stat)
             if stat.state in "ZX" and len(tids) <= 1:
-                self._ended(pid, stat)
+                self._end_process(pid, stat)
                 continue
-            self._look_at_threads(process, tids)
+            self._update_threads(process, tids)
             now = procfs.read_exe(pid)
             if now is not None and now != program:
                 self._programs[pid] = (started, now)
-                self._executed(process, now)
+                self._handle_execve(process, now)
 
-    def _look_at_threads(self, process: TracedProcess, tids: tuple[int, ...]) -> None:
+    def _update_threads(self, process: TracedProcess, tids: tuple[int, ...]) -> None:
         pid = process.pid
         for tid in process.tasks.keys() - set(tids):
             if tid != pid:
@@ -181,24 +181,24 @@ class Watcher:
                 name = procfs.read_comm(pid, tid) or ""
                 self._context.emit(ThreadCreated(pid=pid, tid=tid, name=name))
 
-    def _executed(self, process: TracedProcess, path: str) -> None:
+    def _handle_execve(self, process: TracedProcess, path: str) -> None:
         pid = process.pid
         process.foreign = self._is_foreign(pid)
         for task in process.tasks.values():
             task.sampled_call = ()
         self.sampler.forget_memory(pid)
-        self._tables.forget(pid)
+        self._tables.forget_process(pid)
         argv = tuple(procfs.read_cmdline(pid) or ())
         self._context.emit(
             Executed(pid=pid, path=path, argv=argv, name=procfs.read_comm(pid) or "")
         )
-        self._tables.read(pid)
+        self._tables.read_table(pid)
         self._tables.read_maps(pid)
 
-    def _ended(self, pid: int, zombie: procfs.Stat | None) -> None:
+    def _end_process(self, pid: int, zombie: procfs.Stat | None) -> None:
         del self._context.processes[pid], self._programs[pid]
-        self._tables.forget(pid)
-        self.sampler.ended(pid)
+        self._tables.forget_process(pid)
+        self.sampler.end_process(pid)
         if zombie is None:
             orphans = orphans_of(self._context, pid)
             self._context.emit(Exited(pid=pid, unknown=True, orphans=orphans))
@@ -211,7 +211,7 @@ class Watcher:
         orphans = orphans_of(self._context, pid)
         self._context.emit(Exited(pid=pid, code=code, signo=signo, core=core, orphans=orphans))
 
-    def _look_for_children(self) -> None:
+    def _add_children(self) -> None:
         """New processes whose parent is watched; of those known already only now and then, since
         ids are given anew.
         """
@@ -226,11 +226,11 @@ class Watcher:
             for pid, stat in sorted(new.items()):
                 if pid not in watched and stat.ppid in watched and pid not in self._spare:
                     del new[pid]
-                    self._take_in(pid)
+                    self._add_process(pid)
                     found |= pid in watched
         self._others = there - watched.keys()
 
-    def finish(self) -> None:
+    def emit_finished(self) -> None:
         """The last event: nothing is watched any more."""
         self.sampler.notice_reaped()
         self._context.emit(Finished(code=0, detached=len(self._context.processes)))

@@ -17,7 +17,11 @@ from ipcviz.kernel.futexes import LOCK_PI, LOCK_PI2, WAIT, WAIT_BITSET
 
 def _find_argument(*types: str) -> dict[str, int]:
     """Which argument of each call is of one of these types, by the call's name."""
-    return {name: call.index(*types) for name, call in CALLS.items() if call.index(*types) >= 0}
+    return {
+        name: call.find_argument(*types)
+        for name, call in CALLS.items()
+        if call.find_argument(*types) >= 0
+    }
 
 
 _MILLISECONDS: Final = _find_argument("milliseconds")
@@ -49,7 +53,7 @@ _OF_NAMESPACE: Final = frozenset({time.CLOCK_MONOTONIC, time.CLOCK_BOOTTIME})
 _TIMEVAL: Final = struct.Struct("=qq")
 
 
-def length(tid: int, name: str, raw: tuple[int, ...]) -> float | None:
+def find_limit(tid: int, name: str, raw: tuple[int, ...]) -> float | None:
     """How many seconds a call waits at most from its beginning; None if its arguments set no such
     limit.
     """
@@ -68,7 +72,7 @@ Moment = tuple[int, float]
 """A clock, and a time of it in seconds."""
 
 
-def moment(tid: int, name: str, raw: tuple[int, ...]) -> Moment | None:
+def find_moment(tid: int, name: str, raw: tuple[int, ...]) -> Moment | None:
     """The moment at which a call ends by itself; None if its arguments name none."""
     clock, address = time.CLOCK_REALTIME, 0
     if name == "futex" and raw[1] & _COMMAND in (WAIT_BITSET, LOCK_PI, LOCK_PI2):
@@ -83,7 +87,7 @@ def moment(tid: int, name: str, raw: tuple[int, ...]) -> Moment | None:
     return (clock, at) if at is not None else None
 
 
-def left(pid: int, until: Moment | None) -> float | None:
+def find_time_left(pid: int, until: Moment | None) -> float | None:
     """In how many seconds a moment comes that a process has named; None if there is none, or if
     that is not known.
     """
@@ -99,13 +103,13 @@ def is_short(pid: int, tid: int, name: str, raw: tuple[int, ...], most: float) -
     """Whether a call that is about to be made waits for `most` seconds at most, by what its
     arguments say.
     """
-    seconds = length(tid, name, raw)
+    seconds = find_limit(tid, name, raw)
     if seconds is None:
-        seconds = left(pid, moment(tid, name, raw))
+        seconds = find_time_left(pid, find_moment(tid, name, raw))
     return seconds is not None and seconds <= most
 
 
-def of_socket(pid: int, fd: object, name: str) -> float | None:
+def find_socket_limit(pid: int, fd: object, name: str) -> float | None:
     """How many seconds a call on a socket waits at most (SO_RCVTIMEO, SO_SNDTIMEO of socket(7));
     None if for ever.
 
@@ -135,7 +139,7 @@ def of_socket(pid: int, fd: object, name: str) -> float | None:
 
 def read_length(tid: int, address: int, unit: float) -> float | None:
     """A struct timespec or timeval of a thread's memory in seconds; None if there is none."""
-    data = memory.read(tid, address, _TIMEVAL.size) if address else None
+    data = memory.read_bytes(tid, address, _TIMEVAL.size) if address else None
     if data is None or len(data) < _TIMEVAL.size:
         return None
     seconds, parts = _TIMEVAL.unpack(data)

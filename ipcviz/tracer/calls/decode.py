@@ -18,8 +18,8 @@ from ipcviz.kernel.futexes import WAITERS as FUTEX_WAITERS
 from ipcviz.kernel.futexes import is_wait
 from ipcviz.kernel.notifiers import CLOCKS, epoll_events, inotify_events
 from ipcviz.tracer.calls import decode_ipc
-from ipcviz.tracer.calls.flags import Word, choice, flags
-from ipcviz.tracer.calls.messages import SOL_SOCKET, read_address, told_by_option
+from ipcviz.tracer.calls.flags import Word, make_choice_decoder, make_flag_decoder
+from ipcviz.tracer.calls.messages import SOL_SOCKET, decode_option, read_address
 from ipcviz.tracer.calls.table import BIRTHS_AND_ENDS, KNOWN, LOCK_COMMANDS
 
 _WORDS: Final = 8
@@ -57,25 +57,25 @@ def open_flags(value: int) -> str:
     return "|".join([_ACCESS[value & 3], *names])
 
 
-def _signed(value: int, bits: int) -> int:
+def _to_signed(value: int, bits: int) -> int:
     value &= (1 << bits) - 1
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
-def _int(value: int) -> Word:
+def _decode_int(value: int) -> Word:
     value &= 0xFFFFFFFF
     return value - 0x100000000 if value > 0x7FFFFFFF else value
 
 
-def _long(value: int) -> Word:
-    return value if value < 1 << 63 else _signed(value, 64)
+def _decode_long(value: int) -> Word:
+    return value if value < 1 << 63 else _to_signed(value, 64)
 
 
-def _hex(value: int) -> Word:
+def _decode_hex(value: int) -> Word:
     return hex(value) if value else 0
 
 
-def _mode(value: int) -> Word:
+def _decode_mode(value: int) -> Word:
     kinds = {
         0o010000: "S_IFIFO",
         0o100000: "S_IFREG",
@@ -87,20 +87,20 @@ def _mode(value: int) -> Word:
     return f"{kind}|{value & 0o7777:04o}" if kind else f"{value & 0o7777:04o}"
 
 
-def _signal(value: int) -> Word:
-    number = _signed(value, 32)
+def _decode_signal(value: int) -> Word:
+    number = _to_signed(value, 32)
     return signal_name(number) if number > 0 else number
 
 
-def _at(value: int) -> Word:
-    number = _signed(value, 32)
+def _decode_at(value: int) -> Word:
+    number = _to_signed(value, 32)
     return "AT_FDCWD" if number == -100 else number
 
 
 _SOCKET_TYPES: Final = {1: "SOCK_STREAM", 2: "SOCK_DGRAM", 3: "SOCK_RAW", 5: "SOCK_SEQPACKET"}
 
 
-def _socket_type(value: int) -> Word:
+def _decode_socket_type(value: int) -> Word:
     names = [str(_SOCKET_TYPES[value & 0xF])] if value & 0xF in _SOCKET_TYPES else []
     if value & os.O_NONBLOCK:
         names.append("SOCK_NONBLOCK")
@@ -128,7 +128,7 @@ _FUTEX: Final = (
 )
 
 
-def _futex(value: int) -> Word:
+def _decode_futex(value: int) -> Word:
     op = value & 0x7F
     name = f"FUTEX_{_FUTEX[op]}" if op < len(_FUTEX) else hex(op)
     if value & 0x80:
@@ -140,27 +140,27 @@ def _futex(value: int) -> Word:
 
 PLAIN: Final[dict[str, Callable[[int], Word]]] = {
     **decode_ipc.PLAIN,
-    "int": _int,
-    "long": _long,
-    "hex": _hex,
-    "milliseconds": _int,
-    "timespec": _hex,
-    "timespec_left": _hex,
-    "timeval_left": _hex,
-    "moment": _hex,
-    "fd": _int,
-    "pid": _int,
-    "signal": _signal,
-    "at": _at,
-    "mode": _mode,
+    "int": _decode_int,
+    "long": _decode_long,
+    "hex": _decode_hex,
+    "milliseconds": _decode_int,
+    "timespec": _decode_hex,
+    "timespec_left": _decode_hex,
+    "timeval_left": _decode_hex,
+    "moment": _decode_hex,
+    "fd": _decode_int,
+    "pid": _decode_int,
+    "signal": _decode_signal,
+    "at": _decode_at,
+    "mode": _decode_mode,
     "open_flags": open_flags,
-    "socket_type": _socket_type,
-    "futex_op": _futex,
-    "buf": _hex,
-    "iov": _hex,
-    "msg": _hex,
-    "pollfds": _hex,
-    "fcntl_command": choice(
+    "socket_type": _decode_socket_type,
+    "futex_op": _decode_futex,
+    "buf": _decode_hex,
+    "iov": _decode_hex,
+    "msg": _decode_hex,
+    "pollfds": _decode_hex,
+    "fcntl_command": make_choice_decoder(
         {
             0: "F_DUPFD",
             1: "F_GETFD",
@@ -178,7 +178,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             1033: "F_ADD_SEALS",
         }
     ),
-    "ioctl_request": choice(
+    "ioctl_request": make_choice_decoder(
         {
             0x5421: "FIONBIO",
             0x5451: "FIOCLEX",
@@ -189,10 +189,14 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             0x5422: "TIOCNOTTY",
         }
     ),
-    "socket_domain": choice({1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK"}),
-    "shutdown_how": choice({0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}),
-    "close_range_flags": flags(((2, "CLOSE_RANGE_UNSHARE"), (4, "CLOSE_RANGE_CLOEXEC"))),
-    "wait_options": flags(
+    "socket_domain": make_choice_decoder(
+        {1: "AF_UNIX", 2: "AF_INET", 10: "AF_INET6", 16: "AF_NETLINK"}
+    ),
+    "shutdown_how": make_choice_decoder({0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}),
+    "close_range_flags": make_flag_decoder(
+        ((2, "CLOSE_RANGE_UNSHARE"), (4, "CLOSE_RANGE_CLOEXEC"))
+    ),
+    "wait_options": make_flag_decoder(
         (
             (1, "WNOHANG"),
             (2, "WUNTRACED"),
@@ -203,10 +207,12 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (0x80000000, "__WCLONE"),
         )
     ),
-    "mask_how": choice({0: "SIG_BLOCK", 1: "SIG_UNBLOCK", 2: "SIG_SETMASK"}),
-    "itimer": choice({0: "ITIMER_REAL", 1: "ITIMER_VIRTUAL", 2: "ITIMER_PROF"}),
-    "flock_operation": flags(((4, "LOCK_NB"), (1, "LOCK_SH"), (2, "LOCK_EX"), (8, "LOCK_UN"))),
-    "message_flags": flags(
+    "mask_how": make_choice_decoder({0: "SIG_BLOCK", 1: "SIG_UNBLOCK", 2: "SIG_SETMASK"}),
+    "itimer": make_choice_decoder({0: "ITIMER_REAL", 1: "ITIMER_VIRTUAL", 2: "ITIMER_PROF"}),
+    "flock_operation": make_flag_decoder(
+        ((4, "LOCK_NB"), (1, "LOCK_SH"), (2, "LOCK_EX"), (8, "LOCK_UN"))
+    ),
+    "message_flags": make_flag_decoder(
         (
             (1, "MSG_OOB"),
             (2, "MSG_PEEK"),
@@ -223,22 +229,26 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
         )
     ),
     "inotify_mask": lambda value: "|".join(inotify_events(value)) or "0",
-    "eventfd_flags": flags(
+    "eventfd_flags": make_flag_decoder(
         ((1, "EFD_SEMAPHORE"), (os.O_NONBLOCK, "EFD_NONBLOCK"), (os.O_CLOEXEC, "EFD_CLOEXEC"))
     ),
-    "clock": choice(dict(CLOCKS)),
-    "timer_flags": flags(((1, "TIMER_ABSTIME"),)),
-    "rename_flags": flags(
+    "clock": make_choice_decoder(dict(CLOCKS)),
+    "timer_flags": make_flag_decoder(((1, "TIMER_ABSTIME"),)),
+    "rename_flags": make_flag_decoder(
         ((1, "RENAME_NOREPLACE"), (2, "RENAME_EXCHANGE"), (4, "RENAME_WHITEOUT"))
     ),
     # linux/ptrace.h
-    "ptrace_request": choice({0: "PTRACE_TRACEME", 16: "PTRACE_ATTACH", 0x4206: "PTRACE_SEIZE"}),
-    "prctl_option": choice(
+    "ptrace_request": make_choice_decoder(
+        {0: "PTRACE_TRACEME", 16: "PTRACE_ATTACH", 0x4206: "PTRACE_SEIZE"}
+    ),
+    "prctl_option": make_choice_decoder(
         {1: "PR_SET_PDEATHSIG", 22: "PR_SET_SECCOMP", 36: "PR_SET_CHILD_SUBREAPER"}
     ),
-    "seccomp_operation": choice({0: "SECCOMP_SET_MODE_STRICT", 1: "SECCOMP_SET_MODE_FILTER"}),
+    "seccomp_operation": make_choice_decoder(
+        {0: "SECCOMP_SET_MODE_STRICT", 1: "SECCOMP_SET_MODE_FILTER"}
+    ),
     # linux/sched.h
-    "clone_flags": flags(
+    "clone_flags": make_flag_decoder(
         (
             (0x00020000, "CLONE_NEWNS"),
             (0x02000000, "CLONE_NEWCGROUP"),
@@ -253,22 +263,22 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (0x00040000, "CLONE_SYSVSEM"),
         )
     ),
-    "epoll_op": choice({1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}),
+    "epoll_op": make_choice_decoder({1: "EPOLL_CTL_ADD", 2: "EPOLL_CTL_DEL", 3: "EPOLL_CTL_MOD"}),
 }
 
 
-def _path(tid: int, value: int) -> Word:
+def _decode_path(tid: int, value: int) -> Word:
     if not value:
         return "NULL"
     text = memory.read_string(tid, value, 4096)
     return "[unreadable]" if text is None else os.fsdecode(text)
 
 
-def _sigset(tid: int, value: int) -> Word:
+def _decode_sigset(tid: int, value: int) -> Word:
     return read_mask(tid, value) or 0
 
 
-def _call_mask(tid: int, value: int) -> Word:
+def _decode_call_mask(tid: int, value: int) -> Word:
     """The mask of ppoll and epoll_pwait; a text if none is given: an empty mask is one, and lets
     all signals in.
     """
@@ -278,67 +288,67 @@ def _call_mask(tid: int, value: int) -> Word:
     return "[unreadable]" if value else "NULL"
 
 
-def _pselect_mask(tid: int, value: int) -> Word:
+def _decode_pselect_mask(tid: int, value: int) -> Word:
     """What pselect6's last argument points to: a pointer to the mask, and its size (select(2))."""
-    return _call_mask(tid, (memory.read_u64(tid, value) or 0) if value else 0)
+    return _decode_call_mask(tid, (memory.read_u64(tid, value) or 0) if value else 0)
 
 
 def read_mask(tid: int, address: int) -> int | None:
     """A kernel sigset_t (64 bits); None if the address is null or unreadable."""
-    raw = memory.read(tid, address, 8) if address else None
+    raw = memory.read_bytes(tid, address, 8) if address else None
     return int.from_bytes(raw, "little") if raw is not None and len(raw) == 8 else None
 
 
-def _sockaddr(tid: int, value: int, length: int) -> Word:
-    return read_address(tid, value, length) or _hex(value)
+def _decode_sockaddr(tid: int, value: int, length: int) -> Word:
+    return read_address(tid, value, length) or _decode_hex(value)
 
 
-def _itimerval(tid: int, value: int) -> Word:
-    return _times(read_itimer(tid, value, 1e6)) or _hex(value)
+def _decode_itimerval(tid: int, value: int) -> Word:
+    return _format_times(read_itimer(tid, value, 1e6)) or _decode_hex(value)
 
 
-def _itimerspec(tid: int, value: int) -> Word:
-    return _times(read_itimer(tid, value, 1e9)) or _hex(value)
+def _decode_itimerspec(tid: int, value: int) -> Word:
+    return _format_times(read_itimer(tid, value, 1e9)) or _decode_hex(value)
 
 
-def _times(times: tuple[float, float] | None) -> str:
+def _format_times(times: tuple[float, float] | None) -> str:
     """`1.5 s`, or `1.5 s, then every 2 s`."""
     if times is None:
         return ""
     return f"{times[1]:g} s" + (f", then every {times[0]:g} s" if times[0] else "")
 
 
-def _epoll_event(tid: int, value: int) -> Word:
+def _decode_epoll_event(tid: int, value: int) -> Word:
     """The events of a struct epoll_event, its first field (epoll_ctl(2))."""
-    raw = memory.read(tid, value, 4) if value else None
+    raw = memory.read_bytes(tid, value, 4) if value else None
     return (
         "|".join(epoll_events(int.from_bytes(raw, "little"))) or "0"
         if raw and len(raw) == 4
-        else _hex(value)
+        else _decode_hex(value)
     )
 
 
 def read_itimer(tid: int, address: int, fraction: float) -> tuple[float, float] | None:
     """(interval, value) in seconds of a struct itimerval (fraction 1e6) or itimerspec (1e9)."""
-    raw = memory.read(tid, address, 32) if address else None
+    raw = memory.read_bytes(tid, address, 32) if address else None
     if raw is None or len(raw) < 32:
         return None
     a, b, c, d = struct.unpack("=qqqq", raw)
     return a + b / fraction, c + d / fraction
 
 
-def _msgbuf(tid: int, value: int) -> Word:
-    raw = memory.read(tid, value, 8) if value else None
+def _decode_msgbuf(tid: int, value: int) -> Word:
+    raw = memory.read_bytes(tid, value, 8) if value else None
     return (
         f"type {int.from_bytes(raw, 'little', signed=True)}"
         if raw and len(raw) == 8
-        else _hex(value)
+        else _decode_hex(value)
     )
 
 
-def _sigaction(tid: int, value: int) -> Word:
+def _decode_sigaction(tid: int, value: int) -> Word:
     found = read_sigaction(tid, value)
-    return found[0] if found else _hex(value)
+    return found[0] if found else _decode_hex(value)
 
 
 # asm-generic/signal-defs.h
@@ -361,7 +371,7 @@ def read_sigaction(tid: int, address: int) -> tuple[_Action, tuple[str, ...], in
     """(action, flags, mask) of a kernel struct sigaction: handler, flags, restorer, mask (x86-64
     and aarch64).
     """
-    raw = memory.read(tid, address, 32) if address else None
+    raw = memory.read_bytes(tid, address, 32) if address else None
     if raw is None or len(raw) < 32:
         return None
     handler, flags, _, mask = struct.unpack("=QQQQ", raw)
@@ -382,11 +392,11 @@ def read_disposition(tid: int, signo: int, address: int) -> Disposition | None:
     return Disposition(signo=signo, action=action, flags=flags, mask=mask)
 
 
-def _lock(tid: int, address: int) -> dict[str, Word]:
+def _decode_lock(tid: int, address: int) -> dict[str, Word]:
     """A struct flock (fcntl_locking(2)) of 64-bit machines: type, from where, start, length (0: to
     the end).
     """
-    raw = memory.read(tid, address, 24)
+    raw = memory.read_bytes(tid, address, 24)
     if raw is None or len(raw) < 24:
         return {}
     kind, whence, start, length = struct.unpack_from("=hh4xqq", raw)
@@ -398,35 +408,35 @@ def _lock(tid: int, address: int) -> dict[str, Word]:
     }
 
 
-def _argv(tid: int, address: int) -> Word:
+def _decode_argv(tid: int, address: int) -> Word:
     """A vector of strings as a command line: the first few, shortened."""
-    raw = memory.read(tid, address, 8 * _WORDS) or b""
+    raw = memory.read_bytes(tid, address, 8 * _WORDS) or b""
     words: list[str] = []
     for at in range(0, len(raw) // 8 * 8, 8):
         place = int.from_bytes(raw[at : at + 8], "little")
         if not place:
             return shlex.join(words)
         words.append(os.fsdecode(memory.read_string(tid, place, _WORD_BYTES) or b""))
-    return shlex.join(words) + " ..." if words else _hex(address)
+    return shlex.join(words) + " ..." if words else _decode_hex(address)
 
 
 FROM_MEMORY: Final[dict[str, Callable[[int, int], Word]]] = {
-    "path": _path,
-    "sigset": _sigset,
-    "call_mask": _call_mask,
-    "pselect_mask": _pselect_mask,
-    "itimerval": _itimerval,
-    "itimerspec": _itimerspec,
-    "epoll_event": _epoll_event,
-    "sembuf": lambda tid, value: decode_ipc.operations(tid, value, 1),
-    "msgbuf": _msgbuf,
-    "sigaction": _sigaction,
-    "argv": _argv,
+    "path": _decode_path,
+    "sigset": _decode_sigset,
+    "call_mask": _decode_call_mask,
+    "pselect_mask": _decode_pselect_mask,
+    "itimerval": _decode_itimerval,
+    "itimerspec": _decode_itimerspec,
+    "epoll_event": _decode_epoll_event,
+    "sembuf": lambda tid, value: decode_ipc.decode_operations(tid, value, 1),
+    "msgbuf": _decode_msgbuf,
+    "sigaction": _decode_sigaction,
+    "argv": _decode_argv,
 }
 
 
 _ALL_PLAIN: Final = {
-    name: tuple((argument, PLAIN.get(kind, _hex)) for argument, kind in signature.arguments)
+    name: tuple((argument, PLAIN.get(kind, _decode_hex)) for argument, kind in signature.arguments)
     for name, signature in KNOWN.items()
     if name not in decode_ipc.FURTHER
     and all(
@@ -449,7 +459,7 @@ _ADDRESSES: Final = {
 
 
 @cache
-def _decoders(
+def _list_decoders(
     name: str,
 ) -> tuple[tuple[str, Callable[[int], Word], Callable[[int, int], Word] | None], ...]:
     """Of each argument of a call its name, how to decode it by itself, and how to decode what it
@@ -457,20 +467,20 @@ def _decoders(
     """
     signature = KNOWN.get(name) or BIRTHS_AND_ENDS[name]
     return tuple(
-        (argument, PLAIN.get(kind, _hex), FROM_MEMORY.get(kind))
+        (argument, PLAIN.get(kind, _decode_hex), FROM_MEMORY.get(kind))
         for argument, kind in signature.arguments
     )
 
 
-def taken(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
-    """What a call that took a message says of it: `taken` is its type (msgrcv) or its priority
-    (mq_timedreceive).
+def decode_results(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
+    """What a call that took a message says of it: `decode_results` is its type (msgrcv) or its
+    priority (mq_timedreceive).
 
     Of getsockopt, `told` is the pending error (SO_ERROR) or who the other end is (SO_PEERCRED).
     Of a wait for a robust mutex, `died` is the thread that has ended while it held it.
     """
     if name == "msgrcv":
-        found = memory.read(tid, raw[1], 8)
+        found = memory.read_bytes(tid, raw[1], 8)
         return (
             {"taken": int.from_bytes(found, "little", signed=True)}
             if found and len(found) == 8
@@ -479,13 +489,13 @@ def taken(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
     if name == "futex" and raw[2] & FUTEX_WAITERS and is_wait(raw[1]):
         # The kernel marks the word of a robust mutex whose owner ends, and wakes one that waits for
         # it.
-        found = memory.read(tid, raw[0], 4)
+        found = memory.read_bytes(tid, raw[0], 4)
         died = found and len(found) == 4 and int.from_bytes(found, "little") & FUTEX_OWNER_DIED
         return {"died": raw[2] & FUTEX_TID_MASK} if died else {}
     if name == "getsockopt" and raw[1] & 0xFFFFFFFF == SOL_SOCKET:
-        return told_by_option(tid, raw)
+        return decode_option(tid, raw)
     if name == "mq_timedreceive" and raw[3]:
-        found = memory.read(tid, raw[3], 4)
+        found = memory.read_bytes(tid, raw[3], 4)
         return {"taken": int.from_bytes(found, "little")} if found and len(found) == 4 else {}
     return {}
 
@@ -502,9 +512,9 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
         # The most frequent calls of all.
         fd, buf, count = raw[:3]
         return {
-            "fd": fd if fd < 1 << 31 else _int(fd),
+            "fd": fd if fd < 1 << 31 else _decode_int(fd),
             "buf": hex(buf) if buf else 0,
-            "count": count if count < 1 << 63 else _signed(count, 64),
+            "count": count if count < 1 << 63 else _to_signed(count, 64),
         }
     decoders = _ALL_PLAIN.get(name)
     if decoders is not None and (name != "sendto" or not raw[4]):
@@ -513,13 +523,13 @@ def decode_arguments(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Wor
             for (argument, decode), value in zip(decoders, raw, strict=False)
         }
     args: dict[str, Word] = {}
-    for (argument, plain, reads), value in zip(_decoders(name), raw, strict=False):
+    for (argument, plain, reads), value in zip(_list_decoders(name), raw, strict=False):
         args[argument] = plain(value) if reads is None or not tid else reads(tid, value)
     if tid and name in _ADDRESSES:
         argument, at = _ADDRESSES[name]
-        args[argument] = _sockaddr(tid, raw[at], raw[at + 1])
+        args[argument] = _decode_sockaddr(tid, raw[at], raw[at + 1])
     if tid and name == "fcntl" and raw[1] in LOCK_COMMANDS:
-        args.update(_lock(tid, raw[2]))
+        args.update(_decode_lock(tid, raw[2]))
     elif tid and name in decode_ipc.FURTHER:
         args.update(decode_ipc.FURTHER[name](tid, raw))
     return args

@@ -15,7 +15,7 @@ from typing import Final
 from ipcviz.events.calls import CHANGES_SEMAPHORES
 from ipcviz.events.signals import signal_name
 from ipcviz.kernel import memory, procfs, semaphores
-from ipcviz.tracer.calls.flags import Word, choice, flags, with_mode
+from ipcviz.tracer.calls.flags import Word, make_choice_decoder, make_flag_decoder, with_mode
 from ipcviz.tracer.calls.table import F_ADD_SEALS
 
 IPC_NOWAIT: Final = 0o4000
@@ -33,7 +33,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (0o10000, "SHM_NORESERVE"),
         )
     ),
-    "attach_flags": flags(
+    "attach_flags": make_flag_decoder(
         (
             (0o10000, "SHM_RDONLY"),
             (0o20000, "SHM_RND"),
@@ -41,7 +41,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (0o100000, "SHM_EXEC"),
         )
     ),
-    "queue_flags": flags(
+    "queue_flags": make_flag_decoder(
         (
             (IPC_NOWAIT, "IPC_NOWAIT"),
             (0o10000, "MSG_NOERROR"),
@@ -49,7 +49,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (0o40000, "MSG_COPY"),
         )
     ),
-    "ipc_command": choice(
+    "ipc_command": make_choice_decoder(
         {
             0: "IPC_RMID",
             1: "IPC_SET",
@@ -64,10 +64,10 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             SETALL: "SETALL",
         }
     ),
-    "protection": flags(
+    "protection": make_flag_decoder(
         ((1, "PROT_READ"), (2, "PROT_WRITE"), (4, "PROT_EXEC"), (8, "PROT_SEM")), "PROT_NONE"
     ),
-    "map_flags": flags(
+    "map_flags": make_flag_decoder(
         (
             (3, "MAP_SHARED_VALIDATE"),
             (1, "MAP_SHARED"),
@@ -85,9 +85,11 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (0x100000, "MAP_FIXED_NOREPLACE"),
         )
     ),
-    "remap_flags": flags(((1, "MREMAP_MAYMOVE"), (2, "MREMAP_FIXED"), (4, "MREMAP_DONTUNMAP"))),
-    "msync_flags": flags(((1, "MS_ASYNC"), (2, "MS_INVALIDATE"), (4, "MS_SYNC"))),
-    "advice": choice(
+    "remap_flags": make_flag_decoder(
+        ((1, "MREMAP_MAYMOVE"), (2, "MREMAP_FIXED"), (4, "MREMAP_DONTUNMAP"))
+    ),
+    "msync_flags": make_flag_decoder(((1, "MS_ASYNC"), (2, "MS_INVALIDATE"), (4, "MS_SYNC"))),
+    "advice": make_choice_decoder(
         {
             3: "MADV_WILLNEED",
             4: "MADV_DONTNEED",
@@ -103,7 +105,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             24: "MADV_DONTNEED_LOCKED",
         }
     ),
-    "memfd_flags": flags(
+    "memfd_flags": make_flag_decoder(
         (
             (1, "MFD_CLOEXEC"),
             (2, "MFD_ALLOW_SEALING"),
@@ -112,7 +114,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (16, "MFD_EXEC"),
         )
     ),
-    "seals": flags(
+    "seals": make_flag_decoder(
         (
             (1, "F_SEAL_SEAL"),
             (2, "F_SEAL_SHRINK"),
@@ -122,7 +124,7 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (32, "F_SEAL_EXEC"),
         )
     ),
-    "fallocate_mode": flags(
+    "fallocate_mode": make_flag_decoder(
         (
             (1, "FALLOC_FL_KEEP_SIZE"),
             (2, "FALLOC_FL_PUNCH_HOLE"),
@@ -131,7 +133,9 @@ PLAIN: Final[dict[str, Callable[[int], Word]]] = {
             (32, "FALLOC_FL_INSERT_RANGE"),
         )
     ),
-    "whence": choice({0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END", 3: "SEEK_DATA", 4: "SEEK_HOLE"}),
+    "whence": make_choice_decoder(
+        {0: "SEEK_SET", 1: "SEEK_CUR", 2: "SEEK_END", 3: "SEEK_DATA", 4: "SEEK_HOLE"}
+    ),
 }
 
 _SEMBUF: Final = struct.Struct("=Hhh")
@@ -139,14 +143,18 @@ _MSG_QBYTES: Final = 88
 """Offset of msg_qbytes in struct msqid64_ds of 64-bit machines (asm-generic/msgbuf.h)."""
 _MOST: Final = 16
 """Operations of one semop, and values of one SETALL, that are told."""
-_OPERATION_FLAGS: Final = flags(((0o10000, "SEM_UNDO"), (IPC_NOWAIT, "IPC_NOWAIT")))
+_OPERATION_FLAGS: Final = make_flag_decoder(((0o10000, "SEM_UNDO"), (IPC_NOWAIT, "IPC_NOWAIT")))
 
 
-def operations(tid: int, address: int, count: int) -> Word:
+def decode_operations(tid: int, address: int, count: int) -> Word:
     """An array of struct sembuf (semop(2)) as text: `[0] -1 SEM_UNDO, [2] +1`, with an ellipsis if
     there are more.
     """
-    raw = memory.read(tid, address, _SEMBUF.size * min(count, _MOST)) if address and count else None
+    raw = (
+        memory.read_bytes(tid, address, _SEMBUF.size * min(count, _MOST))
+        if address and count
+        else None
+    )
     if not raw or len(raw) < _SEMBUF.size:
         return hex(address)
     words = []
@@ -156,19 +164,19 @@ def operations(tid: int, address: int, count: int) -> Word:
     return ", ".join(words) + (", ..." if count > _MOST else "")
 
 
-def _values(tid: int, semid: int, address: int) -> str:
+def _decode_values(tid: int, semid: int, address: int) -> str:
     """What SETALL sets, as far as the set's size is known: `1, 0, 4`."""
     one = semaphores.sysv_sets().get(semid) if procfs.same_namespace(tid, "ipc") else None
-    raw = memory.read(tid, address, 2 * min(one.size, _MOST)) if one is not None else None
+    raw = memory.read_bytes(tid, address, 2 * min(one.size, _MOST)) if one is not None else None
     words = [str(value) for (value,) in struct.iter_unpack("=H", raw or b"")]
     return ", ".join(words) + (", ..." if one is not None and one.size > _MOST else "")
 
 
-def _notified(tid: int, address: int) -> str:
+def _decode_notification(tid: int, address: int) -> str:
     """How a struct sigevent of mq_notify(2) tells: by a signal's name, `thread` (libc's own way),
     or `nothing`.
     """
-    raw = memory.read(tid, address, 16) if address else None
+    raw = memory.read_bytes(tid, address, 16) if address else None
     if raw is None or len(raw) < 16:
         return ""
     _, signo, how = struct.unpack("=Qii", raw)
@@ -181,14 +189,14 @@ def _notified(tid: int, address: int) -> str:
 
 
 def _operations_of(tid: int, raw: tuple[int, ...]) -> dict[str, Word]:
-    return {"ops": operations(tid, raw[1], raw[2])}
+    return {"ops": decode_operations(tid, raw[1], raw[2])}
 
 
 def _values_of(tid: int, raw: tuple[int, ...]) -> dict[str, Word]:
     """What semctl sets a semaphore to, or all of a set."""
     command = raw[2] & 0xFF
     if command == SETALL:
-        return {"values": _values(tid, raw[0] & 0xFFFFFFFF, raw[3])}
+        return {"values": _decode_values(tid, raw[0] & 0xFFFFFFFF, raw[3])}
     return {"value": raw[3] & 0xFFFFFFFF} if PLAIN["ipc_command"](command) == "SETVAL" else {}
 
 
@@ -201,7 +209,7 @@ def _limit_of(tid: int, raw: tuple[int, ...]) -> dict[str, Word]:
 
 
 def _how_notified(tid: int, raw: tuple[int, ...]) -> dict[str, Word]:
-    how = _notified(tid, raw[1])
+    how = _decode_notification(tid, raw[1])
     return {"how": how} if how else {}
 
 

@@ -128,16 +128,16 @@ class Effects:
         self._is_shared = is_shared
         self._length_at = length_at
 
-    def of(self, call: Returned) -> tuple[AnyEffect, ...]:
+    def read_effects(self, call: Returned) -> tuple[AnyEffect, ...]:
         """The effects of a call, in the order in which they happened."""
         reader = _READERS.get(call.name)
         if reader is not None:
             return tuple(reader(self, call))
         if call.name in calls.NEW_DESCRIPTOR:
-            return tuple(self._new(call, call.result))
+            return tuple(self._read_opened(call, call.result))
         return ()
 
-    def of_addressed(
+    def read_addressed(
         self, pid: int, tid: int, name: str, raw: tuple[int, ...], args: dict[str, Word]
     ) -> tuple[AnyEffect, ...]:
         """The effects of a sendto or recvfrom with an address: a socket that is not bound is so
@@ -147,25 +147,27 @@ class Effects:
             args.update(facts_of(tid, name, raw))
             return ()
         unbound = self._is_unbound(self._object_of(pid, _number_in(args, "fd")))
-        return tuple(self._identified(Returned(pid, tid, name, raw, args, 0))) if unbound else ()
+        return (
+            tuple(self._read_identified(Returned(pid, tid, name, raw, args, 0))) if unbound else ()
+        )
 
-    def _listener(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_listener(self, call: Returned) -> Iterator[AnyEffect]:
         """seccomp(2), which returns a descriptor only if it is asked for one."""
         if call.raw[1] & calls.SECCOMP_FILTER_FLAG_NEW_LISTENER:
-            yield from self._new(call, call.result)
+            yield from self._read_opened(call, call.result)
 
-    def _new(
+    def _read_opened(
         self, call: Returned, fd: int, under_way: list[tuple[int, str]] | None = None
     ) -> Iterator[AnyEffect]:
         """A new open file description behind `fd`; perhaps one that is known, if there is a list of
         those under way.
         """
         entry = descriptors.read_entry(
-            call.pid, fd, self._next_ofd(), calls.opening(call.name, call.raw)
+            call.pid, fd, self._next_ofd(), calls.find_open_flags(call.name, call.raw)
         )
         if entry is None:
             entry = TableEntry(
-                fd=fd, ofd=self._next_ofd(), object=_unreadable(call.pid, fd), mode="rw"
+                fd=fd, ofd=self._next_ofd(), object=_build_unreadable(call.pid, fd), mode="rw"
             )
         thing, known = entry.object, 0
         if under_way is not None:
@@ -181,74 +183,74 @@ class Effects:
             cloexec=entry.cloexec,
         )
 
-    def _borrowed(self, call: Returned) -> Iterator[AnyEffect]:
-        yield from self._new(call, call.result, [])
+    def _read_borrowed(self, call: Returned) -> Iterator[AnyEffect]:
+        yield from self._read_opened(call, call.result, [])
 
-    def _pair(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_pair(self, call: Returned) -> Iterator[AnyEffect]:
         index = 3 if call.name == "socketpair" else 0
-        raw = memory.read(call.tid, call.raw[index], 8)
+        raw = memory.read_bytes(call.tid, call.raw[index], 8)
         if raw is None or len(raw) < 8:
             return
         for fd in struct.unpack("=ii", raw):
-            yield from self._new(call, fd)
+            yield from self._read_opened(call, fd)
 
-    def _close(self, call: Returned) -> Iterator[AnyEffect]:
-        yield Closed(fd=_number(call, "fd"))
+    def _read_close(self, call: Returned) -> Iterator[AnyEffect]:
+        yield Closed(fd=_get_number(call, "fd"))
 
-    def _close_range(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_close_range(self, call: Returned) -> Iterator[AnyEffect]:
         first, last, flags = call.raw[0] & 0xFFFFFFFF, call.raw[1] & 0xFFFFFFFF, call.raw[2]
         for fd in self._table_numbers(call.pid):
             if first <= fd <= last:
                 yield CloseOnExec(fd=fd, cloexec=True) if flags & 4 else Closed(fd=fd)
 
-    def _dup(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_dup(self, call: Returned) -> Iterator[AnyEffect]:
         cloexec = call.name == "dup3" and bool(call.raw[2] & os.O_CLOEXEC)
-        yield Duplicated(fd=call.result, source=_number(call, "fd"), cloexec=cloexec)
+        yield Duplicated(fd=call.result, source=_get_number(call, "fd"), cloexec=cloexec)
 
-    def _fcntl(self, call: Returned) -> Iterator[AnyEffect]:
-        fd, command, argument = _number(call, "fd"), call.raw[1], call.raw[2]
+    def _read_fcntl(self, call: Returned) -> Iterator[AnyEffect]:
+        fd, command, argument = _get_number(call, "fd"), call.raw[1], call.raw[2]
         if command in (calls.F_DUPFD, calls.F_DUPFD_CLOEXEC):
             yield Duplicated(fd=call.result, source=fd, cloexec=command == calls.F_DUPFD_CLOEXEC)
         elif command == calls.F_SETFD:
             yield CloseOnExec(fd=fd, cloexec=bool(argument & 1))
         elif command == calls.F_SETFL:
-            yield from self._status(call, fd)
+            yield from self._read_status(call, fd)
         elif command == calls.F_SETPIPE_SZ:
             yield Capacity(object=self._object_of(call.pid, fd), capacity=call.result)
 
-    def _status(self, call: Returned, fd: int) -> Iterator[AnyEffect]:
+    def _read_status(self, call: Returned, fd: int) -> Iterator[AnyEffect]:
         entry = descriptors.read_entry(call.pid, fd, 0)
         if entry is not None:
             yield StatusFlags(fd=fd, flags=entry.flags)
 
-    def _ioctl(self, call: Returned) -> Iterator[AnyEffect]:
-        fd, request = _number(call, "fd"), call.raw[1] & 0xFFFFFFFF
+    def _read_ioctl(self, call: Returned) -> Iterator[AnyEffect]:
+        fd, request = _get_number(call, "fd"), call.raw[1] & 0xFFFFFFFF
         if request == calls.FIONBIO:
-            yield from self._status(call, fd)
+            yield from self._read_status(call, fd)
         elif request in (calls.TIOCSCTTY, calls.TIOCSPGRP, calls.TIOCNOTTY):
-            yield from self._grouped(call)
+            yield from self._read_groups(call)
         elif request in (calls.FIOCLEX, calls.FIONCLEX):
             yield CloseOnExec(fd=fd, cloexec=request == calls.FIOCLEX)
 
-    def _mq_attributes(self, call: Returned) -> Iterator[AnyEffect]:
-        yield from self._status(call, _number(call, "fd"))
+    def _read_mq_attributes(self, call: Returned) -> Iterator[AnyEffect]:
+        yield from self._read_status(call, _get_number(call, "fd"))
 
-    def _signalfd(self, call: Returned) -> Iterator[AnyEffect]:
-        if _number(call, "fd") == -1:
-            yield from self._new(call, call.result)
+    def _read_signalfd(self, call: Returned) -> Iterator[AnyEffect]:
+        if _get_number(call, "fd") == -1:
+            yield from self._read_opened(call, call.result)
 
-    def _received(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_received(self, call: Returned) -> Iterator[AnyEffect]:
         """Descriptors that came by SCM_RIGHTS: only the message may have had them open any more."""
         under_way = list(self._under_way(call.object))
         for fd in (fd for message in call.messages for fd in message.descriptors):
-            yield from self._new(call, fd, under_way)
+            yield from self._read_opened(call, fd, under_way)
 
-    def _passed(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_passed(self, call: Returned) -> Iterator[AnyEffect]:
         for message in call.messages:
             if message.descriptors:
                 yield Passed(fds=message.descriptors, to=message.address)
 
-    def _new_name(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_new_name(self, call: Returned) -> Iterator[AnyEffect]:
         mode = call.args.get("mode", "")
         if isinstance(mode, str) and mode.startswith("S_IFIFO"):
             path = str(call.args["path"])
@@ -256,123 +258,126 @@ class Effects:
                 path=path, object=key_of(call.pid, path, call.args.get("dirfd", AT_FDCWD))
             )
 
-    def _bind(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_bind(self, call: Returned) -> Iterator[AnyEffect]:
         yield NameCreated(
-            path=str(call.args["address"]), object=self._object_of(call.pid, _number(call, "fd"))
+            path=str(call.args["address"]),
+            object=self._object_of(call.pid, _get_number(call, "fd")),
         )
-        yield from self._identified(call)
+        yield from self._read_identified(call)
 
-    def _identified(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_identified(self, call: Returned) -> Iterator[AnyEffect]:
         """A socket after a call that changes its state, its name or its peer."""
-        found = descriptors.read_entry(call.pid, _number(call, "fd"), 0)
+        found = descriptors.read_entry(call.pid, _get_number(call, "fd"), 0)
         if found is not None and not found.object.key.startswith("anon:"):
             yield Identified(object=found.object)
 
-    def _mmap(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_mmap(self, call: Returned) -> Iterator[AnyEffect]:
         shared = bool(call.raw[3] & calls.MAP_SHARED)
-        if not shared and not self._is_shared(self._object_of(call.pid, _number(call, "fd"))):
+        if not shared and not self._is_shared(self._object_of(call.pid, _get_number(call, "fd"))):
             if call.raw[3] & calls.MAP_FIXED:
                 yield Unmapped(start=call.result, length=_whole_pages(call.raw[1]))
             return
-        found = _mapping_at(call.pid, call.result, call.raw[1], _number(call, "fd"))
+        found = _mapping_at(call.pid, call.result, call.raw[1], _get_number(call, "fd"))
         if found is not None:
             yield found
 
-    def _munmap(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_munmap(self, call: Returned) -> Iterator[AnyEffect]:
         yield Unmapped(start=call.raw[0], length=_whole_pages(call.raw[1]))
 
-    def _mprotect(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_mprotect(self, call: Returned) -> Iterator[AnyEffect]:
         prot = "".join(
             letter if call.raw[2] & bit else "-" for bit, letter in ((1, "r"), (2, "w"), (4, "x"))
         )
         yield Protected(start=call.raw[0], length=_whole_pages(call.raw[1]), prot=prot)
 
-    def _mremap(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_mremap(self, call: Returned) -> Iterator[AnyEffect]:
         if not call.raw[3] & calls.MREMAP_DONTUNMAP:
             yield Unmapped(start=call.raw[0], length=_whole_pages(call.raw[1]))
         found = _mapping_at(call.pid, call.result)
         if found is not None:
             yield found
 
-    def _shmdt(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_shmdt(self, call: Returned) -> Iterator[AnyEffect]:
         length = self._length_at(call.pid, call.raw[0])
         if length:
             yield Unmapped(start=call.raw[0], length=length)
 
-    def _shmat(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_shmat(self, call: Returned) -> Iterator[AnyEffect]:
         found = _mapping_at(call.pid, call.result)
         if found is not None:
             yield found
 
-    def _msgget(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_msgget(self, call: Returned) -> Iterator[AnyEffect]:
         if procfs.same_namespace(call.pid, "ipc"):
             yield Uses(object=queues.identify_queue(call.result, call.raw[0] & 0xFFFFFFFF))
 
-    def _msgctl(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_msgctl(self, call: Returned) -> Iterator[AnyEffect]:
         if call.args.get("cmd") == "IPC_RMID" and procfs.same_namespace(call.pid, "ipc"):
             yield NameRemoved(
-                path=f"msg {_number(call, 'id')}", object=f"msg:{_number(call, 'id')}"
+                path=f"msg {_get_number(call, 'id')}", object=f"msg:{_get_number(call, 'id')}"
             )
 
-    def _watch(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_watch(self, call: Returned) -> Iterator[AnyEffect]:
         folder, _ = folder_of(call.pid, f"{call.args.get('path', '')}/")
         if folder:
             yield Filed(action="watched", folder=folder)
 
-    def _sigaction(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_sigaction(self, call: Returned) -> Iterator[AnyEffect]:
         found = read_disposition(call.tid, call.raw[0] & 0xFF, call.raw[1])
         if found is not None:
             yield found
 
-    def _mask(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_mask(self, call: Returned) -> Iterator[AnyEffect]:
         mask = ptrace.get_mask(call.tid)
         if mask is not None:
             yield Mask(blocked=mask)
 
-    def _kill(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_kill(self, call: Returned) -> Iterator[AnyEffect]:
         signo = call.raw[1] & 0xFFFFFFFF
         if signo and isinstance(call.args.get("pid"), int):
-            yield Sent(target=_number(call, "pid"), signo=signo, value=_queued(call, 2))
+            yield Sent(
+                target=_get_number(call, "pid"), signo=signo, value=_read_queued_value(call, 2)
+            )
 
-    def _tkill(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_tkill(self, call: Returned) -> Iterator[AnyEffect]:
         signo = call.raw[1] & 0xFFFFFFFF
-        tid = _number(call, "tid")
+        tid = _get_number(call, "tid")
         if signo and tid > 0:
             yield Sent(target=_group_of(tid), tid=tid, signo=signo)
 
-    def _tgkill(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_tgkill(self, call: Returned) -> Iterator[AnyEffect]:
         signo = call.raw[2] & 0xFFFFFFFF
         if signo and isinstance(call.args.get("pid"), int):
             yield Sent(
-                target=_number(call, "pid"),
-                tid=_number(call, "tid"),
+                target=_get_number(call, "pid"),
+                tid=_get_number(call, "tid"),
                 signo=signo,
-                value=_queued(call, 3),
+                value=_read_queued_value(call, 3),
             )
 
-    def _pidfd_send(self, call: Returned) -> Iterator[AnyEffect]:
-        facts = procfs.read_fdinfo(call.pid, _number(call, "pidfd"))
+    def _read_pidfd_send(self, call: Returned) -> Iterator[AnyEffect]:
+        facts = procfs.read_fdinfo(call.pid, _get_number(call, "pidfd"))
         lines = facts.extra.get("Pid", ()) if facts is not None else ()
         signo, pid = call.raw[1] & 0xFFFFFFFF, int(lines[0]) if lines else -1
         if signo and pid > 0:
             target = -pid if call.raw[3] & _PIDFD_SIGNAL_PROCESS_GROUP else _group_of(pid)
             yield Sent(target=target, tid=pid if pid != target > 0 else 0, signo=signo)
 
-    def _alarm(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_alarm(self, call: Returned) -> Iterator[AnyEffect]:
         yield Timer(signo=SIGALRM, seconds=float(call.raw[0] & 0xFFFFFFFF))
 
-    def _setitimer(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_setitimer(self, call: Returned) -> Iterator[AnyEffect]:
         signo = _ITIMER_SIGNALS.get(call.raw[0] & 0xFFFFFFFF)
         times = read_itimer(call.tid, call.raw[1], 1e6)
         if signo and times is not None:
             clock = "" if signo == SIGALRM else CPU_TIME
             yield Timer(signo=signo, seconds=times[1], interval=times[0], clock=clock)
 
-    def _grouped(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_groups(self, call: Returned) -> Iterator[AnyEffect]:
         """The caller's groups as /proc has them now, or those of the process that setpgid(2)
         named.
         """
-        pid = _number(call, "pid") if call.name == "setpgid" else 0
+        pid = _get_number(call, "pid") if call.name == "setpgid" else 0
         found = procfs.read_stat(pid if pid > 0 else call.pid)
         if found is not None:
             yield Grouped(
@@ -383,18 +388,18 @@ class Effects:
                 foreground=max(found.tpgid, 0),
             )
 
-    def _prctl(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_prctl(self, call: Returned) -> Iterator[AnyEffect]:
         option = call.raw[0] & 0xFFFFFFFF
         if option == calls.PR_SET_CHILD_SUBREAPER:
             yield Subreaper(enabled=bool(call.raw[1]))
         elif option == calls.PR_SET_PDEATHSIG:
             yield DeathSignal(signo=call.raw[1] & 0xFFFFFFFF)
 
-    def _timer_create(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_timer_create(self, call: Returned) -> Iterator[AnyEffect]:
         """Struct sigevent: value, signal, how to notify. A null pointer means SIGALRM."""
-        number = memory.read(call.tid, call.raw[2], 4)
+        number = memory.read_bytes(call.tid, call.raw[2], 4)
         event = (
-            memory.read(call.tid, call.raw[1], 16)
+            memory.read_bytes(call.tid, call.raw[1], 16)
             if call.raw[1]
             else struct.pack("=Qii", 0, SIGALRM, 0)
         )
@@ -411,19 +416,19 @@ class Effects:
             change="made",
         )
 
-    def _timer_settime(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_timer_settime(self, call: Returned) -> Iterator[AnyEffect]:
         times = read_itimer(call.tid, call.raw[2], 1e9)
         if times is None:
             return
         interval, seconds = times
         number = call.raw[0] & 0xFFFFFFFF
         if call.raw[1] & _TIMER_ABSTIME and seconds:
-            left = self._left(call.pid, number, seconds)
+            left = self._find_time_left(call.pid, number, seconds)
             seconds = left if left is not None else seconds
         yield Timer(signo=0, seconds=seconds, interval=interval, id=number)
 
     @staticmethod
-    def _left(pid: int, number: int, moment: float) -> float | None:
+    def _find_time_left(pid: int, number: int, moment: float) -> float | None:
         """Seconds until a moment of a timer's clock, where that runs alike for all processes."""
         name = next((timer.clock for timer in read_timers(pid) if timer.id == number), "")
         clock = getattr(time, name, None)
@@ -433,14 +438,14 @@ class Effects:
             else None
         )
 
-    def _timer_delete(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_timer_delete(self, call: Returned) -> Iterator[AnyEffect]:
         yield Timer(signo=0, seconds=0.0, id=call.raw[0] & 0xFFFFFFFF, change="removed")
 
-    def _chdir(self, call: Returned) -> Iterator[AnyEffect]:
+    def _read_chdir(self, call: Returned) -> Iterator[AnyEffect]:
         yield WorkingDirectory(path=procfs.read_cwd(call.pid) or text_in(call.args, "path"))
 
 
-def _number(call: Returned, name: str) -> int:
+def _get_number(call: Returned, name: str) -> int:
     return _number_in(call.args, name)
 
 
@@ -449,17 +454,21 @@ def _number_in(args: dict[str, Word], name: str) -> int:
     return value if isinstance(value, int) else -1
 
 
-def _queued(call: Returned, argument: int) -> int:
+def _read_queued_value(call: Returned, argument: int) -> int:
     """The value that a signal takes with it: si_value of the siginfo_t that rt_sigqueueinfo(2) is
     given.
     """
-    found = memory.read(call.tid, call.raw[argument] + 24, 8) if "queueinfo" in call.name else None
+    found = (
+        memory.read_bytes(call.tid, call.raw[argument] + 24, 8)
+        if "queueinfo" in call.name
+        else None
+    )
     return (
         int.from_bytes(found, "little", signed=True) if found is not None and len(found) == 8 else 0
     )
 
 
-def _unreadable(pid: int, fd: int) -> ObjectInfo:
+def _build_unreadable(pid: int, fd: int) -> ObjectInfo:
     return ObjectInfo(key=f"unreadable:{pid}:{fd}", kind="unknown", path="[unreadable]")
 
 
@@ -483,7 +492,7 @@ def _mapping_at(pid: int, address: int, length: int = 0, fd: int = -1) -> Mapped
         return None
     entry = maps.entry_of(line)
     if entry.object.key.startswith("shm:"):
-        segment = queues.segments().get(entry.object.ino)
+        segment = queues.list_segments().get(entry.object.ino)
         size = segment.size if segment is not None else -1
     else:
         size = maps.object_size(pid, entry, [(pid, fd)] if fd >= 0 else ())
@@ -500,56 +509,56 @@ def _mapping_at(pid: int, address: int, length: int = 0, fd: int = -1) -> Mapped
 
 
 _READERS: Final[dict[str, Callable[[Effects, Returned], Iterator[AnyEffect]]]] = {
-    "pipe": Effects._pair,
-    "pipe2": Effects._pair,
-    "socketpair": Effects._pair,
-    "close": Effects._close,
-    "close_range": Effects._close_range,
-    "dup": Effects._dup,
-    "dup2": Effects._dup,
-    "dup3": Effects._dup,
-    "fcntl": Effects._fcntl,
-    "ioctl": Effects._ioctl,
-    "mq_getsetattr": Effects._mq_attributes,
-    "signalfd": Effects._signalfd,
-    "signalfd4": Effects._signalfd,
-    "pidfd_getfd": Effects._borrowed,
-    "seccomp": Effects._listener,
-    "recvmsg": Effects._received,
-    "recvmmsg": Effects._received,
-    "sendmsg": Effects._passed,
-    "sendmmsg": Effects._passed,
-    "mknod": Effects._new_name,
-    "mknodat": Effects._new_name,
-    "bind": Effects._bind,
-    "listen": Effects._identified,
-    "connect": Effects._identified,
-    "shutdown": Effects._identified,
-    "mmap": Effects._mmap,
-    "munmap": Effects._munmap,
-    "mprotect": Effects._mprotect,
-    "mremap": Effects._mremap,
-    "shmat": Effects._shmat,
-    "msgget": Effects._msgget,
-    "msgctl": Effects._msgctl,
-    "shmdt": Effects._shmdt,
-    "rt_sigaction": Effects._sigaction,
-    "rt_sigprocmask": Effects._mask,
-    "kill": Effects._kill,
-    "rt_sigqueueinfo": Effects._kill,
-    "tkill": Effects._tkill,
-    "pidfd_send_signal": Effects._pidfd_send,
-    "tgkill": Effects._tgkill,
-    "rt_tgsigqueueinfo": Effects._tgkill,
-    "alarm": Effects._alarm,
-    "setitimer": Effects._setitimer,
-    "timer_create": Effects._timer_create,
-    "timer_settime": Effects._timer_settime,
-    "timer_delete": Effects._timer_delete,
-    "setsid": Effects._grouped,
-    "setpgid": Effects._grouped,
-    "prctl": Effects._prctl,
-    "inotify_add_watch": Effects._watch,
-    "chdir": Effects._chdir,
-    "fchdir": Effects._chdir,
+    "pipe": Effects._read_pair,
+    "pipe2": Effects._read_pair,
+    "socketpair": Effects._read_pair,
+    "close": Effects._read_close,
+    "close_range": Effects._read_close_range,
+    "dup": Effects._read_dup,
+    "dup2": Effects._read_dup,
+    "dup3": Effects._read_dup,
+    "fcntl": Effects._read_fcntl,
+    "ioctl": Effects._read_ioctl,
+    "mq_getsetattr": Effects._read_mq_attributes,
+    "signalfd": Effects._read_signalfd,
+    "signalfd4": Effects._read_signalfd,
+    "pidfd_getfd": Effects._read_borrowed,
+    "seccomp": Effects._read_listener,
+    "recvmsg": Effects._read_received,
+    "recvmmsg": Effects._read_received,
+    "sendmsg": Effects._read_passed,
+    "sendmmsg": Effects._read_passed,
+    "mknod": Effects._read_new_name,
+    "mknodat": Effects._read_new_name,
+    "bind": Effects._read_bind,
+    "listen": Effects._read_identified,
+    "connect": Effects._read_identified,
+    "shutdown": Effects._read_identified,
+    "mmap": Effects._read_mmap,
+    "munmap": Effects._read_munmap,
+    "mprotect": Effects._read_mprotect,
+    "mremap": Effects._read_mremap,
+    "shmat": Effects._read_shmat,
+    "msgget": Effects._read_msgget,
+    "msgctl": Effects._read_msgctl,
+    "shmdt": Effects._read_shmdt,
+    "rt_sigaction": Effects._read_sigaction,
+    "rt_sigprocmask": Effects._read_mask,
+    "kill": Effects._read_kill,
+    "rt_sigqueueinfo": Effects._read_kill,
+    "tkill": Effects._read_tkill,
+    "pidfd_send_signal": Effects._read_pidfd_send,
+    "tgkill": Effects._read_tgkill,
+    "rt_tgsigqueueinfo": Effects._read_tgkill,
+    "alarm": Effects._read_alarm,
+    "setitimer": Effects._read_setitimer,
+    "timer_create": Effects._read_timer_create,
+    "timer_settime": Effects._read_timer_settime,
+    "timer_delete": Effects._read_timer_delete,
+    "setsid": Effects._read_groups,
+    "setpgid": Effects._read_groups,
+    "prctl": Effects._read_prctl,
+    "inotify_add_watch": Effects._read_watch,
+    "chdir": Effects._read_chdir,
+    "fchdir": Effects._read_chdir,
 }

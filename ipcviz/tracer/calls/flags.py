@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 Word = int | str
 
 
-def flags(table: tuple[tuple[int, str], ...], none: str = "0") -> Callable[[int], Word]:
+def make_flag_decoder(table: tuple[tuple[int, str], ...], none: str = "0") -> Callable[[int], Word]:
     """Names of the bits that are set, joined by `|`; of several names for the same bits the first
     one counts.
 
@@ -30,7 +30,7 @@ def flags(table: tuple[tuple[int, str], ...], none: str = "0") -> Callable[[int]
     return decode
 
 
-def choice(table: Mapping[int, str]) -> Callable[[int], Word]:
+def make_choice_decoder(table: Mapping[int, str]) -> Callable[[int], Word]:
     """The constant's name; a value without one stays a number."""
 
     def decode(value: int) -> Word:
@@ -43,7 +43,7 @@ def with_mode(table: tuple[tuple[int, str], ...]) -> Callable[[int], Word]:
     """Flags above the nine permission bits, which are told in octal: `IPC_CREAT|0600`
     (sysvipc(7)).
     """
-    decode = flags(table)
+    decode = make_flag_decoder(table)
 
     def with_permissions(value: int) -> Word:
         value &= 0xFFFFFFFF

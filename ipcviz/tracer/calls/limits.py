@@ -24,7 +24,7 @@ The kernel lets select and ppoll fail with EINTR only if it can't write what is 
 constants, say."""
 
 TIMED: Final = where(
-    lambda call: bool(call.expired) and call.index("milliseconds", "timespec") >= 0
+    lambda call: bool(call.expired) and call.find_argument("milliseconds", "timespec") >= 0
 )
 """Those whose arguments alone set the limit."""
 
@@ -62,7 +62,7 @@ def of_arguments(tid: int, name: str, raw: tuple[int, ...]) -> float | None:
             return None
         address = memory.read_u64(tid, raw[4] + TIMES)
         return deadlines.read_length(tid, address, 1e9) if address else None
-    return deadlines.length(tid, name, raw)
+    return deadlines.find_limit(tid, name, raw)
 
 
 def of_socket(pid: int, name: str, raw: tuple[int, ...]) -> float | None:
@@ -70,4 +70,4 @@ def of_socket(pid: int, name: str, raw: tuple[int, ...]) -> float | None:
     ever.
     """
     argument, way = OF_SOCKETS[name]
-    return deadlines.of_socket(pid, raw[argument] & 0xFFFFFFFF, way)
+    return deadlines.find_socket_limit(pid, raw[argument] & 0xFFFFFFFF, way)

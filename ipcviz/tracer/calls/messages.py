@@ -59,7 +59,7 @@ def show_address(raw: bytes) -> str:
 def read_address(tid: int, address: int, length: int) -> str:
     """The socket address at a place of a thread's memory; empty if there is none."""
     length &= 0xFFFFFFFF
-    raw = memory.read(tid, address, min(length, 128)) if address and length >= 2 else None
+    raw = memory.read_bytes(tid, address, min(length, 128)) if address and length >= 2 else None
     return show_address(raw) if raw else ""
 
 
@@ -90,22 +90,22 @@ def read_messages(
 ) -> Iterator[MessageHeader]:
     """The messages of a sendmsg, recvmsg, sendmmsg or recvmmsg that has returned."""
     if name not in COUNTS_MESSAGES:
-        header = memory.read(tid, raw[1], _HEADER)
+        header = memory.read_bytes(tid, raw[1], _HEADER)
         if header is not None and len(header) == _HEADER:
-            yield _message(tid, header, 0)
+            yield _read_message(tid, header, 0)
         return
-    block = memory.read(tid, raw[1], _SLOT * min(result, _SLOTS)) or b""
+    block = memory.read_bytes(tid, raw[1], _SLOT * min(result, _SLOTS)) or b""
     for start in range(0, len(block) // _SLOT * _SLOT, _SLOT):
         (moved,) = struct.unpack_from("=I", block, start + _HEADER)
-        yield _message(tid, block[start : start + _HEADER], moved)
+        yield _read_message(tid, block[start : start + _HEADER], moved)
 
 
-def _message(tid: int, header: bytes, moved: int) -> MessageHeader:
+def _read_message(tid: int, header: bytes, moved: int) -> MessageHeader:
     name, length = struct.unpack_from("=QI", header)
     control, room, flags = struct.unpack_from("=QQi", header, 32)
     descriptors: list[int] = []
     credentials = None
-    block = memory.read(tid, control, min(room, _CONTROL)) if control and room >= 16 else None
+    block = memory.read_bytes(tid, control, min(room, _CONTROL)) if control and room >= 16 else None
     offset = 0
     while block is not None and offset + 16 <= len(block):
         size, level, kind = struct.unpack_from("=Qii", block, offset)
@@ -122,19 +122,19 @@ def _message(tid: int, header: bytes, moved: int) -> MessageHeader:
     return MessageHeader(address, tuple(descriptors), credentials, *lost, moved)
 
 
-def credentials_words(credentials: tuple[int, int, int]) -> str:
+def describe_credentials(credentials: tuple[int, int, int]) -> str:
     """`pid 12, uid 0, gid 0`."""
     return "pid {}, uid {}, gid {}".format(*credentials)
 
 
-def told_by_option(tid: int, raw: tuple[int, ...]) -> dict[str, int | str]:
+def decode_option(tid: int, raw: tuple[int, ...]) -> dict[str, int | str]:
     """What getsockopt has told of a pending error (SO_ERROR) or of the other end's credentials
     (SO_PEERCRED).
     """
     option = raw[2] & 0xFFFFFFFF
-    value = memory.read(tid, raw[3], 12 if option == SO_PEERCRED else 4) or b""
+    value = memory.read_bytes(tid, raw[3], 12 if option == SO_PEERCRED else 4) or b""
     if option == SO_PEERCRED and len(value) == 12:
-        return {"credentials": credentials_words(struct.unpack("=iII", value))}
+        return {"credentials": describe_credentials(struct.unpack("=iII", value))}
     if option == SO_ERROR and len(value) == 4:
         number = int.from_bytes(value, "little")
         return {"told": errno.errorcode.get(number, f"errno {number}") if number else "none"}
@@ -152,14 +152,14 @@ def facts_of(
     """
     found: dict[str, int | str] = {}
     if name == "recvfrom":
-        length = memory.read(tid, raw[5], 4) if raw[4] and raw[5] else None
+        length = memory.read_bytes(tid, raw[5], 4) if raw[4] and raw[5] else None
         source = read_address(tid, raw[4], int.from_bytes(length, "little")) if length else ""
         return {"source": source} if source else {}
     for message in messages:
         if message.address:
             found.setdefault("address" if name.startswith("send") else "source", message.address)
         if message.credentials is not None:
-            found.setdefault("credentials", credentials_words(message.credentials))
+            found.setdefault("credentials", describe_credentials(message.credentials))
         if message.truncated:
             found["truncated"] = 1
         if message.cut and name.startswith("recv"):

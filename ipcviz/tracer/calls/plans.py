@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ipcviz.events.calls import BIRTHS, where
-from ipcviz.kernel.seccomp import meets
+from ipcviz.kernel.seccomp import is_condition_met
 from ipcviz.model.ledger import directions
 from ipcviz.model.mechanisms.queues import SENDS
 from ipcviz.model.mechanisms.signals import MASKED
@@ -28,28 +28,30 @@ from ipcviz.tracer.calls.table import (
     UNCOUNTED,
 )
 
-OUTGOING: Final = where(lambda call: call.flow == "puts" and call.index("buf") >= 0)
+OUTGOING: Final = where(lambda call: call.flow == "puts" and call.find_argument("buf") >= 0)
 """Calls whose second and third argument are the bytes that leave the process, and how many they
 are.
 """
 
-INCOMING: Final = where(lambda call: call.flow == "takes" and call.index("buf") >= 0)
+INCOMING: Final = where(lambda call: call.flow == "takes" and call.find_argument("buf") >= 0)
 """Calls whose second and third argument are the room for the bytes that come in, and how large it
 is.
 """
 
 OUTGOING_VECTORS: Final = where(
-    lambda call: call.flow == "puts" and call.index("iov", "msg") >= 0 and call.on != "pipe"
+    lambda call: call.flow == "puts" and call.find_argument("iov", "msg") >= 0 and call.on != "pipe"
 )
 """Calls that send what lies in several places."""
 
-INCOMING_VECTORS: Final = where(lambda call: call.flow == "takes" and call.index("iov", "msg") >= 0)
+INCOMING_VECTORS: Final = where(
+    lambda call: call.flow == "takes" and call.find_argument("iov", "msg") >= 0
+)
 """Calls that receive into several places."""
 
-QUEUE_CALLS: Final = where(lambda call: call.on == "queue" and call.has("id"))
+QUEUE_CALLS: Final = where(lambda call: call.on == "queue" and call.has_argument("id"))
 """Calls on a System V message queue, by its id."""
 
-SETS: Final = where(lambda call: call.on == "semaphores" and call.has("id"))
+SETS: Final = where(lambda call: call.on == "semaphores" and call.has_argument("id"))
 """Calls on a System V semaphore set, by its id."""
 REMOVALS: Final = where(lambda call: call.names in ("removes", "renames"))
 """Calls that take something from a name."""
@@ -163,9 +165,9 @@ def make_plan(name: str, *, from_start: bool, may_touch: bool) -> Plan:
     arguments = dict(KNOWN[name].arguments) if name in KNOWN else {}
     return Plan(
         name=name,
-        asks=tuple(_asks(name, first=from_start)),
-        details=tuple(_details(name, arguments, may_touch=may_touch)),
-        about=_about(name, arguments),
+        asks=tuple(_list_asks(name, first=from_start)),
+        details=tuple(_list_details(name, arguments, may_touch=may_touch)),
+        about=_choose_about(name, arguments),
         marker=MARKER_PATH.get(name, -1),
         sends=name in OUTGOING or name in OUTGOING_VECTORS or name in SENDS,
         removes=name in REMOVALS,
@@ -175,7 +177,7 @@ def make_plan(name: str, *, from_start: bool, may_touch: bool) -> Plan:
     )
 
 
-def _asks(name: str, *, first: bool) -> Iterator[Ask]:
+def _list_asks(name: str, *, first: bool) -> Iterator[Ask]:
     if name in MARKER_PATH:
         yield Ask.MARKER
     if name not in KNOWN:
@@ -203,7 +205,7 @@ def _asks(name: str, *, first: bool) -> Iterator[Ask]:
     yield Ask.DECODING
 
 
-def _details(name: str, arguments: Container[str], *, may_touch: bool) -> Iterator[Detail]:
+def _list_details(name: str, arguments: Container[str], *, may_touch: bool) -> Iterator[Detail]:
     if name in NUMBERED:
         yield Detail.NUMBERS
     if name in MASKED:
@@ -214,7 +216,7 @@ def _details(name: str, arguments: Container[str], *, may_touch: bool) -> Iterat
         yield Detail.FIFO
 
 
-def _about(name: str, arguments: Container[str]) -> About:
+def _choose_about(name: str, arguments: Container[str]) -> About:
     if name == "futex":
         return About.SEMAPHORE
     if name in QUEUE_CALLS:
@@ -243,12 +245,12 @@ def make_plans(names: Mapping[int, str], *, from_start: bool, may_touch: bool) -
     }
 
 
-def matters(name: str, raw: tuple[int, ...]) -> bool:
+def meets_mark(name: str, raw: tuple[int, ...]) -> bool:
     """Whether a call meets its mark's condition: in full mode it is stopped at whether it does or
     not.
     """
     conditions = CONDITIONS.get(name)
-    return conditions is None or any(meets(condition, raw) for condition in conditions)
+    return conditions is None or any(is_condition_met(condition, raw) for condition in conditions)
 
 
 def errno_name(code: int) -> str:

@@ -71,10 +71,10 @@ class File(NamedTuple):
 class ThreadFacts(Protocol):
     """What else has to be known of the thread whose call it is."""
 
-    def file(self, fd: int) -> File:
+    def read_file(self, fd: int) -> File:
         """What lies behind a descriptor."""
 
-    def words(self, address: int, count: int) -> tuple[int, ...]:
+    def read_words(self, address: int, count: int) -> tuple[int, ...]:
         """Words of 8 bytes in its memory; none if they can't be read."""
 
     def forget_error(self, fd: int) -> None:
@@ -109,17 +109,17 @@ class Rest(NamedTuple):
     legs: tuple[Leg, ...]
 
 
-def _six(*args: int) -> Raw:
+def _pad_args(*args: int) -> Raw:
     return (*args, *([0] * (6 - len(args))))
 
 
-def _pieces(look: ThreadFacts, address: int, count: int) -> list[tuple[int, int]]:
+def _read_pieces(look: ThreadFacts, address: int, count: int) -> list[tuple[int, int]]:
     """A struct iovec array's pieces: where, and how long."""
-    words = look.words(address, 2 * min(count, MOST_PIECES))
+    words = look.read_words(address, 2 * min(count, MOST_PIECES))
     return list(zip(words[::2], words[1::2], strict=False))
 
 
-def _behind(pieces: list[tuple[int, int]], done: int) -> tuple[int, int, list[tuple[int, int]]]:
+def _skip_done(pieces: list[tuple[int, int]], done: int) -> tuple[int, int, list[tuple[int, int]]]:
     """How many pieces are done after so many bytes, how far the next one is, and what is left of
     all.
     """
@@ -130,15 +130,15 @@ def _behind(pieces: list[tuple[int, int]], done: int) -> tuple[int, int, list[tu
     return len(pieces), 0, []
 
 
-def _sends(look: ThreadFacts, fd: int, flags: int = 0) -> bool:
+def _has_to_send_all(look: ThreadFacts, fd: int, flags: int = 0) -> bool:
     """Whether a call that sends moves all or waits."""
-    found = look.file(fd)
+    found = look.read_file(fd)
     return found.blocks and not flags & MSG_DONTWAIT and found.kind not in ("datagram", "other")
 
 
-def _least(look: ThreadFacts, fd: int, count: int, flags: int = 0) -> int:
+def _count_least(look: ThreadFacts, fd: int, count: int, flags: int = 0) -> int:
     """How many of `count` bytes a call that reads waits for, once the first has come."""
-    found = look.file(fd)
+    found = look.read_file(fd)
     if not found.blocks or flags & MSG_DONTWAIT:
         return 0
     if found.kind == "memory":
@@ -152,37 +152,37 @@ def _least(look: ThreadFacts, fd: int, count: int, flags: int = 0) -> int:
     return count if flags & MSG_WAITALL else min(count, found.least)
 
 
-def _write(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    if not _sends(look, raw[0]):
+def _continue_write(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    if not _has_to_send_all(look, raw[0]):
         return None
     rest = raw[2] - done
-    return Rest(done, (Leg("write", _six(raw[0], raw[1] + done, rest), rest),))
+    return Rest(done, (Leg("write", _pad_args(raw[0], raw[1] + done, rest), rest),))
 
 
-def _writev(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    if not _sends(look, raw[0]):
+def _continue_writev(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    if not _has_to_send_all(look, raw[0]):
         return None
-    pieces = _pieces(look, raw[1], raw[2])
-    index, into, rest = _behind(pieces, done)
+    pieces = _read_pieces(look, raw[1], raw[2])
+    index, into, rest = _skip_done(pieces, done)
     legs = []
     if into:
         (base, length), *rest = rest
-        legs.append(Leg("write", _six(raw[0], base, length), length))
+        legs.append(Leg("write", _pad_args(raw[0], base, length), length))
         index += 1
     if rest:
         array = raw[1] + PIECE * index
         legs.append(
             Leg(
                 "writev",
-                _six(raw[0], array, len(pieces) - index),
+                _pad_args(raw[0], array, len(pieces) - index),
                 sum(length for _, length in rest),
             )
         )
     return Rest(done, tuple(legs))
 
 
-def _sendto(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    if not _sends(look, raw[0], raw[3]):
+def _continue_sendto(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    if not _has_to_send_all(look, raw[0], raw[3]):
         return None
     rest = raw[2] - done
     return Rest(done, (Leg("sendto", (raw[0], raw[1] + done, rest, *raw[3:6]), rest),))
@@ -192,11 +192,11 @@ def _message_legs(
     look: ThreadFacts, fd: int, header: int, flags: int, done: int, into: int = 0
 ) -> tuple[Leg, ...]:
     """The rest of one message to a stream, piece by piece; its control data has gone already."""
-    words = look.words(header, 4)
+    words = look.read_words(header, 4)
     if len(words) < 4:
         return ()
     name, length = words[0], words[1] & 0xFFFFFFFF
-    _, _, rest = _behind(_pieces(look, words[2], words[3]), done)
+    _, _, rest = _skip_done(_read_pieces(look, words[2], words[3]), done)
     return tuple(
         Leg("sendto", (fd, base, size, flags, name, length), size, not into, into)
         for base, size in rest
@@ -204,91 +204,98 @@ def _message_legs(
     )
 
 
-def _sendmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    if not _sends(look, raw[0], raw[2]):
+def _continue_sendmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    if not _has_to_send_all(look, raw[0], raw[2]):
         return None
     return Rest(done, _message_legs(look, raw[0], raw[1], raw[2], done))
 
 
-def _sendmmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    found = look.file(raw[0])
+def _continue_sendmmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    found = look.read_file(raw[0])
     if not found.blocks or raw[3] & MSG_DONTWAIT or found.kind == "other":
         return None
     legs: tuple[Leg, ...] = ()
     if found.kind != "datagram":
         last = raw[1] + MESSAGE * (done - 1)
         place = last + MESSAGE_LENGTH
-        words = look.words(place, 1)
+        words = look.read_words(place, 1)
         sent = words[0] & 0xFFFFFFFF if words else 0
         legs = _message_legs(look, raw[0], last, raw[3], sent, place)
     if done < raw[2]:
         rest = raw[2] - done
-        legs = (*legs, Leg("sendmmsg", _six(raw[0], raw[1] + MESSAGE * done, rest, raw[3]), rest))
+        legs = (
+            *legs,
+            Leg("sendmmsg", _pad_args(raw[0], raw[1] + MESSAGE * done, rest, raw[3]), rest),
+        )
     return Rest(done, legs)
 
 
-def _sendfile(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    if look.file(raw[0]).kind == "pipe" or not _sends(look, raw[0]):
+def _continue_sendfile(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    if look.read_file(raw[0]).kind == "pipe" or not _has_to_send_all(look, raw[0]):
         return None  # into a pipe it moves what has room, and is done
     rest = raw[3] - done
-    return Rest(done, (Leg("sendfile", _six(*raw[:3], rest), rest),))
+    return Rest(done, (Leg("sendfile", _pad_args(*raw[:3], rest), rest),))
 
 
-def _splice(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    if look.file(raw[2]).kind == "pipe" or not _sends(look, raw[2]):
+def _continue_splice(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    if look.read_file(raw[2]).kind == "pipe" or not _has_to_send_all(look, raw[2]):
         return None
     rest = raw[4] - done
     # It would not have waited for more to come into the pipe, having moved something.
     return Rest(done, (Leg("splice", (*raw[:4], rest, raw[5] | SPLICE_F_NONBLOCK), rest),))
 
 
-def _read(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    rest = _least(look, raw[0], raw[2]) - done
-    return Rest(done, (Leg("read", _six(raw[0], raw[1] + done, rest), rest),))
+def _continue_read(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    rest = _count_least(look, raw[0], raw[2]) - done
+    return Rest(done, (Leg("read", _pad_args(raw[0], raw[1] + done, rest), rest),))
 
 
-def _readv(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    pieces = _pieces(look, raw[1], raw[2])
-    left = _least(look, raw[0], sum(length for _, length in pieces)) - done
+def _continue_readv(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    pieces = _read_pieces(look, raw[1], raw[2])
+    left = _count_least(look, raw[0], sum(length for _, length in pieces)) - done
     legs = []
-    for base, length in _behind(pieces, done)[2]:
+    for base, length in _skip_done(pieces, done)[2]:
         size = min(length, left)
         if size > 0:
-            legs.append(Leg("read", _six(raw[0], base, size), size))
+            legs.append(Leg("read", _pad_args(raw[0], base, size), size))
         left -= size
     return Rest(done, tuple(legs))
 
 
-def _recvfrom(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    least = _least(look, raw[0], raw[2], raw[3])
+def _continue_recvfrom(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    least = _count_least(look, raw[0], raw[2], raw[3])
     if raw[3] & MSG_PEEK:
         return Rest(0, (Leg("recvfrom", raw, least),)) if done < least else None
     rest = least - done
-    return Rest(done, (Leg("recvfrom", _six(raw[0], raw[1] + done, rest, raw[3]), rest),))
+    return Rest(done, (Leg("recvfrom", _pad_args(raw[0], raw[1] + done, rest, raw[3]), rest),))
 
 
-def _recvmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    words = look.words(raw[1], 6)
+def _continue_recvmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    words = look.read_words(raw[1], 6)
     if (
         len(words) < 6
         or raw[2] & MSG_PEEK
-        or (words[4] and look.file(raw[0]).kind == "unix stream")
+        or (words[4] and look.read_file(raw[0]).kind == "unix stream")
     ):
         # Descriptors may be on their way with the rest, for which only another message has room.
         return None
-    pieces = _pieces(look, words[2], words[3])
-    left = _least(look, raw[0], sum(length for _, length in pieces), raw[2]) - done
+    pieces = _read_pieces(look, words[2], words[3])
+    left = _count_least(look, raw[0], sum(length for _, length in pieces), raw[2]) - done
     legs = []
-    for base, length in _behind(pieces, done)[2]:
+    for base, length in _skip_done(pieces, done)[2]:
         size = min(length, left)
         if size > 0:
-            legs.append(Leg("recvfrom", _six(raw[0], base, size, raw[2]), size))
+            legs.append(Leg("recvfrom", _pad_args(raw[0], base, size, raw[2]), size))
         left -= size
     return Rest(done, tuple(legs))
 
 
-def _recvmmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
-    if raw[3] & MSG_DONTWAIT or (done and raw[3] & MSG_WAITFORONE) or not look.file(raw[0]).blocks:
+def _continue_recvmmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+    if (
+        raw[3] & MSG_DONTWAIT
+        or (done and raw[3] & MSG_WAITFORONE)
+        or not look.read_file(raw[0]).blocks
+    ):
         return None
     if done:
         # The kernel keeps what interrupted it as the socket's error, for the next call to return
@@ -297,7 +304,9 @@ def _recvmmsg(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     if raw[4]:
         return Rest(done, messages_one_by_one(raw, done))
     rest = raw[2] - done
-    return Rest(done, (Leg("recvmmsg", _six(raw[0], raw[1] + MESSAGE * done, rest, raw[3]), rest),))
+    return Rest(
+        done, (Leg("recvmmsg", _pad_args(raw[0], raw[1] + MESSAGE * done, rest, raw[3]), rest),)
+    )
 
 
 def messages_one_by_one(raw: Raw, done: int) -> tuple[Leg, ...]:
@@ -306,7 +315,7 @@ def messages_one_by_one(raw: Raw, done: int) -> tuple[Leg, ...]:
     """
 
     def leg(place: int, count: int, flags: int) -> Leg:
-        return Leg("recvmmsg", _six(raw[0], raw[1] + MESSAGE * place, count, flags), count)
+        return Leg("recvmmsg", _pad_args(raw[0], raw[1] + MESSAGE * place, count, flags), count)
 
     if raw[3] & MSG_WAITFORONE:
         first = leg(done, 1, raw[3])
@@ -315,12 +324,12 @@ def messages_one_by_one(raw: Raw, done: int) -> tuple[Leg, ...]:
     return tuple(leg(place, 1, raw[3]) for place in range(done, raw[2]))
 
 
-def _getrandom(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+def _continue_getrandom(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     rest = raw[1] - done
-    return Rest(done, (Leg("getrandom", _six(raw[0] + done, rest, raw[2]), rest),))
+    return Rest(done, (Leg("getrandom", _pad_args(raw[0] + done, rest, raw[2]), rest),))
 
 
-def _getevents(name: str) -> Row:
+def _make_getevents(name: str) -> Row:
     def rest(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
         least = raw[1] - done
         args = (raw[0], least, raw[2] - done, raw[3] + EVENT * done, *raw[4:6])
@@ -329,7 +338,7 @@ def _getevents(name: str) -> Row:
     return rest
 
 
-def _uring(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
+def _continue_uring(raw: Raw, done: int, look: ThreadFacts) -> Rest | None:
     if not raw[3] & IORING_ENTER_GETEVENTS or not raw[2]:
         return None
     # What was to be submitted is; how many it still waits for the kernel counts itself.
@@ -349,22 +358,22 @@ SENDS: Final = where(
 Row = Callable[[Raw, int, ThreadFacts], Rest | None]
 
 ROWS: Final[dict[str, tuple[int, Row]]] = {
-    "write": (2, _write),
-    "writev": (-1, _writev),
-    "sendto": (2, _sendto),
-    "sendmsg": (-1, _sendmsg),
-    "sendmmsg": (-1, _sendmmsg),
-    "sendfile": (3, _sendfile),
-    "splice": (4, _splice),
-    "read": (2, _read),
-    "readv": (-1, _readv),
-    "recvfrom": (2, _recvfrom),
-    "recvmsg": (-1, _recvmsg),
-    "recvmmsg": (2, _recvmmsg),
-    "getrandom": (1, _getrandom),
-    "io_getevents": (1, _getevents("io_getevents")),
-    "io_pgetevents": (1, _getevents("io_pgetevents")),
-    "io_uring_enter": (-1, _uring),
+    "write": (2, _continue_write),
+    "writev": (-1, _continue_writev),
+    "sendto": (2, _continue_sendto),
+    "sendmsg": (-1, _continue_sendmsg),
+    "sendmmsg": (-1, _continue_sendmmsg),
+    "sendfile": (3, _continue_sendfile),
+    "splice": (4, _continue_splice),
+    "read": (2, _continue_read),
+    "readv": (-1, _continue_readv),
+    "recvfrom": (2, _continue_recvfrom),
+    "recvmsg": (-1, _continue_recvmsg),
+    "recvmmsg": (2, _continue_recvmmsg),
+    "getrandom": (1, _continue_getrandom),
+    "io_getevents": (1, _make_getevents("io_getevents")),
+    "io_pgetevents": (1, _make_getevents("io_pgetevents")),
+    "io_uring_enter": (-1, _continue_uring),
 }
 """Calls that return a part if they are cut short: which argument says how much is wanted (-1 if
 none says it alone), and what makes the rest. Not among them are those that stop for nothing but

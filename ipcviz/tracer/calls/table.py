@@ -12,16 +12,16 @@ from ipcviz.events.calls import CALLS, Stops, SystemCall, having, where
 from ipcviz.kernel.seccomp import AnyBits, Condition, Masked, OneOf
 
 
-def _stopping(when: Stops) -> dict[str, SystemCall]:
+def _list_stopping(when: Stops) -> dict[str, SystemCall]:
     return {name: call for name, call in CALLS.items() if call.stops == when}
 
 
-STRUCTURAL: Final[dict[str, SystemCall]] = _stopping("always")
+STRUCTURAL: Final[dict[str, SystemCall]] = _list_stopping("always")
 """Calls that change who is connected to what, or how signals are treated: a process is stopped at
 every one.
 """
 
-DATA: Final[dict[str, SystemCall]] = _stopping("in full mode")
+DATA: Final[dict[str, SystemCall]] = _list_stopping("in full mode")
 """Calls that move data or wait for it: a process is stopped at them only while it is traced in
 full.
 """
@@ -30,14 +30,14 @@ ADDRESSED: Final = having("ranged")
 """Calls about a range of memory: of interest only where that range is shared with others."""
 
 MARKER_PATH: Final[dict[str, int]] = {
-    name: call.index("path") for name, call in _stopping("for markers").items()
+    name: call.find_argument("path") for name, call in _list_stopping("for markers").items()
 }
 """Calls that only look at a path, and which argument that is: a program may leave a marker by
 them. They are far too frequent to be structural, and are looked at only while a process is
 traced in full."""
 
 LOOKUPS: Final = {
-    name: call.index("path") for name, call in CALLS.items() if call.names == "looks at"
+    name: call.find_argument("path") for name, call in CALLS.items() if call.names == "looks at"
 }
 """All calls that look at a path, and which argument that is."""
 
@@ -188,7 +188,7 @@ NO_RETURN: Final = where(lambda call: call.returns == "elsewhere")
 """Calls whose return says nothing of its own."""
 
 
-def opening(name: str, raw: tuple[int, ...]) -> int:
+def find_open_flags(name: str, raw: tuple[int, ...]) -> int:
     """The flags that a call opens a file with; -1 if it is none of those that open by a name."""
     at = {"open": 1, "openat": 2}.get(name)
     return raw[at] & 0xFFFFFFFF if at is not None else -1

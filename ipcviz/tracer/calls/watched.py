@@ -9,7 +9,7 @@ from typing import Final
 
 from ipcviz.events.calls import where
 from ipcviz.kernel import memory
-from ipcviz.tracer.calls.deadlines import length
+from ipcviz.tracer.calls.deadlines import find_limit
 from ipcviz.tracer.calls.flags import Word
 
 _WATCHED: Final = 64
@@ -19,21 +19,23 @@ POLLPRI: Final = 2
 POLLOUT: Final = 4
 
 
-_POLLS: Final = where(lambda call: call.index("pollfds") >= 0)
-SELECTS: Final = where(lambda call: call.has("readfds"))
+_POLLS: Final = where(lambda call: call.find_argument("pollfds") >= 0)
+SELECTS: Final = where(lambda call: call.has_argument("readfds"))
 """Calls whose three sets of descriptors are bits in memory."""
 
 
-def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
-    """The descriptors that a sleeping poll or select watches, as `watched`: `3r 5rw 6x`; seconds at
-    most, as `limit`.
+def read_watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
+    """The descriptors that a sleeping poll or select watches, as `read_watched`: `3r 5rw 6x`;
+    seconds at most, as `limit`.
 
     They are read while it sleeps, from its memory, which the kernel has read at the entry. What an
     epoll set lists is a fact of the set.
     """
     found: list[tuple[int, int]] = []
     if name in _POLLS:
-        data = memory.read(tid, raw[0], 8 * min(raw[1], _WATCHED)) if raw[0] and raw[1] else None
+        data = (
+            memory.read_bytes(tid, raw[0], 8 * min(raw[1], _WATCHED)) if raw[0] and raw[1] else None
+        )
         found = [
             (fd, events)
             for fd, events, _ in struct.iter_unpack(
@@ -41,7 +43,9 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
             )
         ]
     elif name in SELECTS:
-        sets = [memory.read(tid, address, 128) or b"" if address else b"" for address in raw[1:4]]
+        sets = [
+            memory.read_bytes(tid, address, 128) or b"" if address else b"" for address in raw[1:4]
+        ]
         for fd in range(min(raw[0] & 0xFFFFFFFF, 1024)):
             bits = [len(one) > fd // 8 and bool(one[fd // 8] >> fd % 8 & 1) for one in sets]
             if any(bits):
@@ -52,7 +56,7 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
         for fd, events in found[:_WATCHED]
         if fd >= 0
     ]
-    seconds = length(tid, name, raw)
+    seconds = find_limit(tid, name, raw)
     limit = f"{seconds:g}" if seconds is not None else ""
     return {
         **({"watched": " ".join(shown)} if shown else {}),
@@ -60,7 +64,7 @@ def watched(tid: int, name: str, raw: tuple[int, ...]) -> dict[str, Word]:
     }
 
 
-def restarted(wchan: str, raw: tuple[int, ...]) -> str:
+def name_restarted(wchan: str, raw: tuple[int, ...]) -> str:
     """The call that a thread sleeps in as `restart_syscall` after a stop or a signal; empty if that
     is not known.
 

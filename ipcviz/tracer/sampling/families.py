@@ -29,7 +29,7 @@ class FamilyLooks:
         self._context = context
         self._turn = 0
 
-    def changed(self) -> tuple[Surroundings, ...]:
+    def read_changed(self) -> tuple[Surroundings, ...]:
         """What differs from the state's, of new processes and of one of the others."""
         processes = self._context.state.processes
         pids = [pid for pid in self._context.processes if pid in processes]
@@ -37,15 +37,15 @@ class FamilyLooks:
             return ()
         self._turn += 1
         wanted = [pid for pid in pids if processes[pid].surroundings is None][:NEW]
-        return self._read(dict.fromkeys((*wanted, pids[self._turn % len(pids)])))
+        return self._read_processes(dict.fromkeys((*wanted, pids[self._turn % len(pids)])))
 
-    def now(self, pid: int) -> None:
+    def emit_process(self, pid: int) -> None:
         """Say the same of one process at once."""
-        found = self._read({pid: None})
+        found = self._read_processes({pid: None})
         if found:
             self._context.emit(Sample(surroundings=found))
 
-    def _read(self, pids: dict[int, None]) -> tuple[Surroundings, ...]:
+    def _read_processes(self, pids: dict[int, None]) -> tuple[Surroundings, ...]:
         found = []
         for pid in pids:
             known = self._context.state.processes.get(pid)
@@ -55,13 +55,13 @@ class FamilyLooks:
         return tuple(found)
 
 
-def waited(context: Context, task: Task, entered: Entered, result: int) -> None:
+def emit_reaped(context: Context, task: Task, entered: Entered, result: int) -> None:
     """A call that waits for children has returned: say so if a process is gone by it."""
     pid = result
     if entered.name == "waitid":
-        raw = memory.read(task.tid, entered.raw[2], 16) if entered.raw[2] else None
+        raw = memory.read_bytes(task.tid, entered.raw[2], 16) if entered.raw[2] else None
         pid = int.from_bytes(raw[12:16], "little") if raw is not None and len(raw) == 16 else 0
-    pid = context.numbers.ours(task.process.pid, pid)
+    pid = context.numbers.translate_number(task.process.pid, pid)
     dead = context.state.processes.get(pid)
     if dead is not None and dead.fate == "zombie" and procfs.read_stat(pid) is None:
         context.emit(Reaped(pid=pid, by=task.process.pid))

@@ -35,30 +35,37 @@ class FutexLooks:
         self._context = context
         self._asleep: dict[int, tuple[int, tuple[int, ...]]] = {}
 
-    def of(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
+    def read_futex(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
         """What a thread of a process waits for, by the call's argument registers; None if it does
         not wait.
         """
-        found = self._read(pid, tid, raw)
+        found = self._read_futex(pid, tid, raw)
         if found is not None:
             self._asleep[tid] = (pid, raw)
         return found
 
-    def _read(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
+    def _read_futex(self, pid: int, tid: int, raw: tuple[int, ...]) -> Futex | None:
         """The futex with our numbers of threads; in memory are those of the process's own PID
         namespace.
         """
-        inner = self._context.numbers.inner(pid)
+        inner = self._context.numbers.is_nested(pid)
         status = procfs.read_status(pid, tid) if inner else None
         own = status.nspid[-1] if status is not None and status.nspid else tid
-        found = futexes.read(
-            pid, own, raw, lambda place: lambda owner: self._fate(pid, place, owner), _libc(pid)
+        found = futexes.read_futex(
+            pid,
+            own,
+            raw,
+            lambda place: lambda owner: self._find_fate(pid, place, owner),
+            _find_libc(pid),
         )
         if found is None:
             return None
         if inner:
-            owner, former = self._ours(pid, found.owner), self._ours(pid, found.former)
-            holder = self._ours(pid, found.holder)
+            owner, former = (
+                self._translate_number(pid, found.owner),
+                self._translate_number(pid, found.former),
+            )
+            holder = self._translate_number(pid, found.holder)
             found = msgspec.structs.replace(found, owner=owner, former=former, holder=holder)
         return self._with_origin(pid, own, raw[0], found)
 
@@ -87,17 +94,17 @@ class FutexLooks:
             return found
         return msgspec.structs.replace(found, copied=next(reversed(process.left_behind.values())))
 
-    def _ours(self, pid: int, number: int) -> int:
+    def _translate_number(self, pid: int, number: int) -> int:
         """The thread that a process knows by a number; 0 if that is not known."""
-        if self._context.numbers.inner(pid):
-            return self._context.numbers.ours(pid, number)
+        if self._context.numbers.is_nested(pid):
+            return self._context.numbers.translate_number(pid, number)
         return number if procfs.same_namespace(pid, "pid") else 0
 
-    def changed(self) -> tuple[Futex, ...]:
+    def read_changed(self) -> tuple[Futex, ...]:
         """The futexes that threads still sleep on and that have another owner by now."""
-        return tuple(self._changed()) if self._asleep else ()
+        return tuple(self._iterate_changed()) if self._asleep else ()
 
-    def _changed(self) -> Iterator[Futex]:
+    def _iterate_changed(self) -> Iterator[Futex]:
         threads = self._context.state.threads
         looked: set[str] = set()
         for tid, (pid, raw) in list(self._asleep.items()):
@@ -111,22 +118,22 @@ class FutexLooks:
             if known.kind not in HELD or known.key in looked or len(looked) >= _MOST:
                 continue
             looked.add(known.key)
-            now = self._read(pid, tid, raw)
+            now = self._read_futex(pid, tid, raw)
             if (
                 now is not None
                 and now.key == known.key
                 and now.kind == known.kind
-                and _holding(now) != _holding(known)
+                and _list_holding(now) != _list_holding(known)
             ):
                 yield now
 
-    def _fate(self, pid: int, place: Futex, owner: int) -> Fate:
+    def _find_fate(self, pid: int, place: Futex, owner: int) -> Fate:
         """What became of the thread with an id that lies in the memory of a process.
 
         It has to live, and to be of a process that has this memory, to own what is there; or to be
         no more.
         """
-        owner = self._ours(pid, owner) if 0 < owner < MOST_IDS else 0
+        owner = self._translate_number(pid, owner) if 0 < owner < MOST_IDS else 0
         if not owner:
             return "other"
         process = self._context.processes.get(pid)
@@ -148,9 +155,9 @@ class FutexLooks:
         return "lives" if shared else "other"
 
 
-def _libc(pid: int) -> libc.Libc:
+def _find_libc(pid: int) -> libc.Libc:
     return libc.of_program(f"/proc/{pid}/exe")
 
 
-def _holding(futex: Futex) -> tuple[int, ...]:
+def _list_holding(futex: Futex) -> tuple[int, ...]:
     return futex.owner, futex.former, futex.readers, futex.arrived

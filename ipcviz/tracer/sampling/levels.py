@@ -41,13 +41,13 @@ class Heads:
         self.turn: frozenset[str] = frozenset()
         """Keys of the sockets that are to be looked at in this sample."""
 
-    def next(self) -> None:
+    def begin_sample(self) -> None:
         """A new sample begins."""
         self.turn = frozenset(islice(self._row, HEADS))
         for key in self.turn:
             del self._row[key]
 
-    def same(self, old: Level | None, level: Level) -> bool:
+    def is_unchanged(self, old: Level | None, level: Level) -> bool:
         """Whether a listed level tells nothing new; otherwise its bytes are to be looked at, if it
         has some.
 

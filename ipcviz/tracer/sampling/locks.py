@@ -10,7 +10,7 @@ from ipcviz.events import AnyEffect, Closed, Duplicated, FileLock, Locks, Object
 from ipcviz.events.kinds import having
 from ipcviz.kernel import locks, procfs
 from ipcviz.model.mechanisms.locks import lock_holders
-from ipcviz.model.query import Holder, holders
+from ipcviz.model.query import Holder, list_holders
 from ipcviz.model.state import State
 from ipcviz.tracer.calls.table import LOCK_COMMANDS
 from ipcviz.tracer.context import Context
@@ -46,7 +46,7 @@ class LockLooks:
         self._next = 0.0
         self._looked = False
 
-    def changed(self, held: dict[str, tuple[Holder, ...]]) -> tuple[ObjectLocks, ...]:
+    def read_changed(self, held: dict[str, tuple[Holder, ...]]) -> tuple[ObjectLocks, ...]:
         """The files whose locks are not what the state has, out of all that are open or had locks.
 
         Nothing between two readings. What watched processes do to locks is read at once at their
@@ -60,7 +60,7 @@ class LockLooks:
             return ()
         if began < self._next and self._context.policy.from_start and not self._context.holding:
             return ()
-        every = self._read(state, {*state.locks, *held})
+        every = self._read_locks(state, {*state.locks, *held})
         ended = time.monotonic()
         self._next = ended + (ended - began) / WAITING_SHARE
         marks = {(lock.dev, lock.ino) for lock in every}
@@ -68,27 +68,27 @@ class LockLooks:
             return ()
         found = []
         for key in {*state.locks, *held}:
-            place = _place(state, key)
+            place = _find_place(state, key)
             if place is not None and (key in state.locks or place in marks):
-                now = self._look(state, key, every, held.get(key, ()))
+                now = self._select_locks(state, key, every, held.get(key, ()))
                 if now != state.locks.get(key, ()):
                     found.append(ObjectLocks(object=key, locks=now))
         return tuple(sorted(found, key=lambda one: one.object))
 
-    def now(self, keys: Iterable[str]) -> tuple[ObjectLocks, ...]:
+    def read_changed_on(self, keys: Iterable[str]) -> tuple[ObjectLocks, ...]:
         """The same for some files alone."""
         state = self._context.state
         keys = tuple(keys)
-        held = holders(state)
-        every = self._read(state, keys)
+        held = list_holders(state)
+        every = self._read_locks(state, keys)
         found = []
         for key in keys:
-            now = self._look(state, key, every, held.get(key, ()))
+            now = self._select_locks(state, key, every, held.get(key, ()))
             if now != state.locks.get(key, ()):
                 found.append(ObjectLocks(object=key, locks=now))
         return tuple(found)
 
-    def effects(
+    def read_effects(
         self, pid: int, name: str, raw: tuple[int, ...], key: str, made: Iterable[AnyEffect]
     ) -> list[Locks]:
         """What a call that has just returned, whose thread is stopped, did to locks.
@@ -113,27 +113,30 @@ class LockLooks:
                     if thing is not None and thing.info.key in state.locks:
                         keys.add(thing.info.key)
         return (
-            [Locks(object=one.object, locks=one.locks) for one in self.now(sorted(keys))]
+            [
+                Locks(object=one.object, locks=one.locks)
+                for one in self.read_changed_on(sorted(keys))
+            ]
             if keys
             else []
         )
 
-    def _read(self, state: State, keys: Iterable[str]) -> tuple[locks.Lock, ...]:
+    def _read_locks(self, state: State, keys: Iterable[str]) -> tuple[locks.Lock, ...]:
         """The locks on some objects, those that are files."""
-        places = {place for key in keys if (place := _place(state, key)) is not None}
+        places = {place for key in keys if (place := _find_place(state, key)) is not None}
         raw = locks.read_raw() if places else b""
         self._costly = len(raw) > COSTLY
         return locks.parse_locks(raw, places, MOST + 1)
 
-    def _look(
+    def _select_locks(
         self, state: State, key: str, every: tuple[locks.Lock, ...], rows: tuple[Holder, ...]
     ) -> tuple[FileLock, ...]:
         """The locks on one file, not more than so many; said once of each that has more."""
-        place = _place(state, key)
+        place = _find_place(state, key)
         found = tuple(lock for lock in every if (lock.dev, lock.ino) == place)
         if len(found) <= MOST:
             self._too_many.discard(key)
-            return self._on(state, key, found, rows)
+            return self._match_holders(state, key, found, rows)
         if key not in self._too_many:
             self._too_many.add(key)
             message = (
@@ -141,10 +144,10 @@ class LockLooks:
                 " without the descriptors that have them."
             )
             self._context.emit(Trouble(message=message))
-        return self._on(state, key, found[:MOST], ())
+        return self._match_holders(state, key, found[:MOST], ())
 
     @staticmethod
-    def _on(
+    def _match_holders(
         state: State, key: str, every: tuple[locks.Lock, ...], rows: tuple[Holder, ...]
     ) -> tuple[FileLock, ...]:
         thing = state.objects.get(key)
@@ -162,12 +165,12 @@ class LockLooks:
         ]
         # While it closes them, the kernel still shows those locks, but nobody's descriptor has them
         # any more.
-        going = {_what(lock) for lock in ending}
-        left = (lock for lock in now if lock.ofd or lock.waits or _what(lock) not in going)
+        going = {_identify_lock(lock) for lock in ending}
+        left = (lock for lock in now if lock.ofd or lock.waits or _identify_lock(lock) not in going)
         return (*ending, *left)
 
 
-def _place(state: State, key: str) -> tuple[int, int] | None:
+def _find_place(state: State, key: str) -> tuple[int, int] | None:
     """Device and inode of an object that can have locks; None of others."""
     thing = state.objects.get(key)
     return (
@@ -177,5 +180,5 @@ def _place(state: State, key: str) -> tuple[int, int] | None:
     )
 
 
-def _what(lock: FileLock) -> tuple[str, int, int, int]:
+def _identify_lock(lock: FileLock) -> tuple[str, int, int, int]:
     return lock.kind, lock.pid, lock.start, lock.end

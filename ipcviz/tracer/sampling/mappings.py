@@ -9,7 +9,7 @@ from ipcviz.events import Fault, MapEntry
 from ipcviz.kernel import maps, ptrace, queues
 from ipcviz.model.query import mapping_at
 from ipcviz.model.state import State
-from ipcviz.tracer.calls.plans import matters as meets_mark
+from ipcviz.tracer.calls.plans import meets_mark as meets_mark
 from ipcviz.tracer.calls.table import ADDRESSED, MAP_ANONYMOUS, MAP_DENYWRITE, MAP_FIXED
 from ipcviz.tracer.context import Context
 
@@ -30,11 +30,11 @@ class Mappings:
         self._context = context
         self._private: dict[str, set[int]] = {}
 
-    def entries(self, pid: int, lines: Iterable[maps.MapLine]) -> tuple[MapEntry, ...]:
+    def list_entries(self, pid: int, lines: Iterable[maps.MapLine]) -> tuple[MapEntry, ...]:
         """A process's mappings that matter, from its /proc/PID/maps."""
         lines = tuple(lines)
         private = tuple(maps.private_entries(lines))
-        self.forget(pid)
+        self.forget_process(pid)
         for entry in private:
             if "w" in entry.prot:
                 self._private.setdefault(entry.object.key, set()).add(pid)
@@ -59,25 +59,25 @@ class Mappings:
             )
         )
 
-    def forget(self, pid: int) -> None:
+    def forget_process(self, pid: int) -> None:
         """A process's mappings are gone, or are about to be read anew."""
         for key, pids in list(self._private.items()):
             pids.discard(pid)
             if not pids:
                 del self._private[key]
 
-    def matters(self, pid: int, raw: tuple[int, ...]) -> bool:
+    def is_mapped(self, pid: int, raw: tuple[int, ...]) -> bool:
         """Whether a call about a range of memory (its first two arguments) concerns a mapping that
         is known.
         """
         return mapping_at(self._context.state, pid, raw[0], max(raw[1], 1)) is not None
 
-    def wants(self, pid: int, name: str, raw: tuple[int, ...]) -> bool:
+    def is_wanted(self, pid: int, name: str, raw: tuple[int, ...]) -> bool:
         """Whether a known call, some uses of which matter, is one of those that are looked at."""
         if name in ADDRESSED:
-            return self.matters(pid, raw)
+            return self.is_mapped(pid, raw)
         if meets_mark(name, raw) or (
-            name == "mmap" and raw[3] & MAP_FIXED and self.matters(pid, raw)
+            name == "mmap" and raw[3] & MAP_FIXED and self.is_mapped(pid, raw)
         ):
             return True
         # A private mapping of a file that others see: looked at where its process is stopped
@@ -117,21 +117,23 @@ def size_of(state: State, pid: int, entry: MapEntry) -> int:
     """Bytes of a mapped object; -1 if they can't be found out."""
     key = entry.object.key
     if key.startswith("shm:"):
-        segment = queues.segments().get(entry.object.ino)
+        segment = queues.list_segments().get(entry.object.ino)
         return segment.size if segment is not None else -1
     if entry.object.kind == "character device" or not entry.object.ino:
         return -1
     return maps.object_size(pid, entry, descriptors_of(state, key))
 
 
-def look_at_fault(context: Context, pid: int, tid: int, address: int) -> Fault | None:
+def examine_fault(context: Context, pid: int, tid: int, address: int) -> Fault | None:
     """What lies at a fault address; None if the process's mappings can't be read."""
     lines = maps.read_maps(pid)
     if not lines:
         return None
     line = maps.line_at(lines, address)
     registers = ptrace.get_registers(tid, context.arch)
-    stack = _overflown(lines, address, registers[context.arch.sp]) if registers is not None else 0
+    stack = (
+        _find_overflow(lines, address, registers[context.arch.sp]) if registers is not None else 0
+    )
     if line is None:
         return Fault(stack=stack)
     entry = maps.entry_of(line)
@@ -141,7 +143,7 @@ def look_at_fault(context: Context, pid: int, tid: int, address: int) -> Fault |
     )
 
 
-def _overflown(lines: Iterable[maps.MapLine], address: int, pointer: int) -> int:
+def _find_overflow(lines: Iterable[maps.MapLine], address: int, pointer: int) -> int:
     """Size of the stack that a thread has run over: 0 if an access was not such a thing.
 
     The first thread's has nothing below it, where it could not grow any more; those of others have

@@ -18,7 +18,7 @@ from ipcviz.events import MemorySample, PagesSample
 from ipcviz.events.kinds import MEMORY
 from ipcviz.kernel import memory, pagemap, queues
 from ipcviz.kernel.memory import PAGE_SIZE
-from ipcviz.model.query import Mapper, mappers
+from ipcviz.model.query import Mapper, list_mappers
 from ipcviz.model.state import State
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.mappings import size_of
@@ -67,7 +67,7 @@ class MemoryLooks:
         self._may_walk = True
         self._turn = 0
 
-    def look(
+    def read_changed(
         self, state: State, peek: tuple[str, int] = ("", 0), only: int = 0
     ) -> tuple[tuple[PagesSample, ...], tuple[MemorySample, ...]]:
         """Look at what is mapped.
@@ -80,7 +80,7 @@ class MemoryLooks:
         Returns:
             What changed since the last look.
         """
-        found = mappers(state)
+        found = list_mappers(state)
         keys = sorted(
             key for key, rows in found.items() if rows[0].entry.object.kind != "character device"
         )
@@ -92,26 +92,26 @@ class MemoryLooks:
             ]
         else:
             keys = [*keys[self._turn :], *keys[: self._turn]]
-            self._forget(found)
+            self._forget_gone(found)
         if not keys:
             return (), ()
         self._round += 1
         self._may_walk = True
-        segments = queues.segments() if any(key.startswith("shm:") for key in keys) else {}
+        segments = queues.list_segments() if any(key.startswith("shm:") for key in keys) else {}
         deadline = time.monotonic() + SECONDS
         pages: list[PagesSample] = []
         contents: list[MemorySample] = []
         done = 0
         for key in keys:
             done += 1
-            rows = self._due(
+            rows = self._choose_due(
                 [
                     row
                     for row in found[key]
                     if row.pid in self._context.processes and only in (0, row.pid)
                 ]
             )
-            states = {row: states for row in rows if (states := self._states(row)) is not None}
+            states = {row: states for row in rows if (states := self._read_states(row)) is not None}
             pages.extend(self._changed_pages(states))
             first = rows[0] if rows else None
             if first is not None:
@@ -123,21 +123,21 @@ class MemoryLooks:
                     removed=segment is not None and segment.removed,
                 )
                 want = min(max(WINDOW, peek[1]), WINDOW_MOST) if peek[0] == key else WINDOW
-                contents.extend(self._contents(facts, states, want))
+                contents.extend(self._read_contents(facts, states, want))
             if time.monotonic() > deadline and not only:
                 break
         if not only:
             self._turn = (self._turn + done) % len(keys)
         return tuple(pages), tuple(contents)
 
-    def _due(self, rows: list[Mapper]) -> list[Mapper]:
+    def _choose_due(self, rows: list[Mapper]) -> list[Mapper]:
         """The mappings whose turn it is."""
         if len(rows) <= MOST_ROWS:
             return rows
         begin = self._round * MOST_ROWS % len(rows)
         return (rows + rows)[begin : begin + MOST_ROWS]
 
-    def _forget(self, found: dict[str, tuple[Mapper, ...]]) -> None:
+    def _forget_gone(self, found: dict[str, tuple[Mapper, ...]]) -> None:
         """Drop what was known of mappings that are no more: one that comes to the same place is
         another.
         """
@@ -158,7 +158,7 @@ class MemoryLooks:
     # Pages.
 
     @staticmethod
-    def _states(row: Mapper) -> str | None:
+    def _read_states(row: Mapper) -> str | None:
         return pagemap.read_pages(
             row.pid, row.entry.start, min(row.entry.length // PAGE_SIZE, MOST_PAGES)
         )
@@ -175,7 +175,7 @@ class MemoryLooks:
                 pages=letters,
                 total=row.entry.length // PAGE_SIZE,
             )
-            use = self._used(row.pid).get(row.entry.start)
+            use = self._read_use(row.pid).get(row.entry.start)
             if use is not None:
                 sample = replace(
                     sample,
@@ -189,7 +189,7 @@ class MemoryLooks:
                 self._pages[place] = sample
                 yield sample
 
-    def _used(self, pid: int) -> dict[int, pagemap.MappingUse]:
+    def _read_use(self, pid: int) -> dict[int, pagemap.MappingUse]:
         at, known = self._use.get(pid, (0.0, {}))
         now = time.monotonic()
         if self._may_walk and now - at >= (STALE_SECONDS if pid in self._stale else USE_SECONDS):
@@ -203,7 +203,7 @@ class MemoryLooks:
 
     # Bytes.
 
-    def _contents(
+    def _read_contents(
         self, facts: MemorySample, states: dict[Mapper, str], want: int
     ) -> Iterable[MemorySample]:
         """The object's own bytes, then those of each process's private copies of its pages."""
@@ -221,12 +221,12 @@ class MemoryLooks:
                     own.setdefault(first + index, place)
                 elif letter in (pagemap.COPY, pagemap.COMMON_COPY):
                     copies.setdefault(row.pid, {}).setdefault(first + index, place)
-        found = self._changed_bytes(facts, _read(own), want, zero)
+        found = self._changed_bytes(facts, _read_pages(own), want, zero)
         if found is not None:
             yield found
         for pid, places in copies.items():
             private = MemorySample(object=facts.object, pid=pid, size=facts.size)
-            found = self._changed_bytes(private, _read(places), want, False)
+            found = self._changed_bytes(private, _read_pages(places), want, False)
             if found is not None:
                 yield found
 
@@ -246,12 +246,12 @@ class MemoryLooks:
             for page, data in now.items():
                 old = before.get(page, ZEROES if zero else data)
                 if old != data and not more:
-                    ranges, more = differences(old, data, MOST_RANGES - len(changed))
+                    ranges, more = list_differences(old, data, MOST_RANGES - len(changed))
                     changed.extend((page * PAGE_SIZE + at, length) for at, length in ranges)
         # A page that is in no page table now keeps its bytes in the object, or in the swap.
         kept = {**(before or {}), **now}
         self._images[where] = {page: kept[page] for page in sorted(kept)[:SCANNED_PAGES]}
-        offset = self._window(shown, now, changed, want)
+        offset = self._choose_window(shown, now, changed, want)
         sample = replace(
             facts,
             offset=offset,
@@ -269,7 +269,7 @@ class MemoryLooks:
         return sample
 
     @staticmethod
-    def _window(
+    def _choose_window(
         shown: MemorySample | None, now: dict[int, bytes], changed: list[tuple[int, int]], want: int
     ) -> int:
         """Where the shown bytes begin: as before, unless all that changed lies elsewhere."""
@@ -284,7 +284,7 @@ class MemoryLooks:
         return offset
 
 
-def _read(places: dict[int, tuple[int, int]]) -> dict[int, bytes]:
+def _read_pages(places: dict[int, tuple[int, int]]) -> dict[int, bytes]:
     """The bytes of some pages, by their number in the object; the lowest ones if there are many."""
     found: dict[int, bytes] = {}
     pages = sorted(places)[:SCANNED_PAGES]
@@ -298,7 +298,7 @@ def _read(places: dict[int, tuple[int, int]]) -> dict[int, bytes]:
             and places[pages[at + run]] == (pid, address + run * PAGE_SIZE)
         ):
             run += 1
-        data = memory.read(pid, address, run * PAGE_SIZE) or b""
+        data = memory.read_bytes(pid, address, run * PAGE_SIZE) or b""
         for index in range(len(data) // PAGE_SIZE):
             found[pages[at] + index] = data[index * PAGE_SIZE : (index + 1) * PAGE_SIZE]
         at += run
@@ -316,7 +316,7 @@ def _window_bytes(pages: dict[int, bytes], offset: int, want: int) -> bytes:
     return bytes(found)
 
 
-def differences(old: bytes, new: bytes, most: int) -> tuple[list[tuple[int, int]], bool]:
+def list_differences(old: bytes, new: bytes, most: int) -> tuple[list[tuple[int, int]], bool]:
     """Where two byte strings of one length differ: (offset, length) of at most `most` ranges, and
     if there are more.
 

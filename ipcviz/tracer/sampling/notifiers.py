@@ -55,22 +55,22 @@ _IN_Q_OVERFLOW: Final = 0x4000
 
 def tells_more(state: State, key: str) -> bool:
     """Whether reads of a descriptor tell more than bytes: of a signalfd or inotify."""
-    return key.startswith("anon:") and _kind(state, key) in _TELLING
+    return key.startswith("anon:") and _find_kind(state, key) in _TELLING
 
 
-def happened(tid: int, address: int, length: int) -> dict[str, Word]:
+def count_events(tid: int, address: int, length: int) -> dict[str, Word]:
     """How many events a read of an inotify descriptor gave, as `events`, and whether the queue was
     full: `lost`.
 
     That is said by an event of its own, the last one in the queue (inotify(7)).
     """
-    last = memory.read(tid, address + length - _HEAD, _HEAD) or b""
+    last = memory.read_bytes(tid, address + length - _HEAD, _HEAD) or b""
     lost: dict[str, Word] = (
         {"lost": 1} if last[:8] == struct.pack("=iI", -1, _IN_Q_OVERFLOW) else {}
     )
     if length > _READ:
         return lost
-    block = memory.read(tid, address, length) or b""
+    block = memory.read_bytes(tid, address, length) or b""
     at = count = 0
     while at + _HEAD <= len(block):
         at, count = at + _HEAD + int.from_bytes(block[at + 12 : at + 16], "little"), count + 1
@@ -91,7 +91,9 @@ class NotifierLooks:
         self._stale: set[str] = set()
         self._read_at: dict[str, float] = {}
 
-    def changed(self, held: dict[str, tuple[Holder, ...]], looked_at: str) -> tuple[Notifier, ...]:
+    def read_changed(
+        self, held: dict[str, tuple[Holder, ...]], looked_at: str
+    ) -> tuple[Notifier, ...]:
         """What differs from the state's, of those waited for, the one that the viewer looks at, and
         some in turn.
 
@@ -99,14 +101,14 @@ class NotifierLooks:
         with each sample.
         """
         state = self._context.state
-        every = [key for key in held if _kind(state, key) in NOTIFIERS]
+        every = [key for key in held if _find_kind(state, key) in NOTIFIERS]
         if not every:
             return ()
         self._turn += 1
         wanted = dict.fromkeys(
             key
             for key in self._waited_for(state)
-            if key in held and _kind(state, key) in _BY_THEMSELVES
+            if key in held and _find_kind(state, key) in _BY_THEMSELVES
         )
         stale, self._stale = self._stale, set()
         wanted.update(dict.fromkeys(key for key in stale if key in held))
@@ -116,28 +118,32 @@ class NotifierLooks:
             key = every[(self._turn * IN_TURN + index) % len(every)]
             if self._is_due(state, key):
                 wanted[key] = None
-        return self._read(state, list(wanted)[:MOST], held)
+        return self._read_notifiers(state, list(wanted)[:MOST], held)
 
     def of_wait(self, pid: int, name: str, key: str, watched: str) -> None:
         """Say the same of what a thread begins to wait for, by its call."""
         state = self._context.state
         late = key in self._stale or _has_oneshots(state, key)
-        if _kind(state, key) in NOTIFIERS and (late or self._is_due(state, key)):
+        if _find_kind(state, key) in NOTIFIERS and (late or self._is_due(state, key)):
             self._stale.discard(key)
-            self._say(self._read(state, [key], _own(state, pid, {key})))
+            self._emit_notifiers(self._read_notifiers(state, [key], _list_own(state, pid, {key})))
             state = self._context.state
-        keys = _keys(state, pid, CallInProgress(name=name, args={"watched": watched}, object=key))
+        keys = _list_awaited(
+            state, pid, CallInProgress(name=name, args={"watched": watched}, object=key)
+        )
         wanted = {
             one
             for one in keys[:MOST]
-            if _kind(state, one) in _BY_THEMSELVES
-            or (_kind(state, one) in NOTIFIERS and self._is_due(state, one))
+            if _find_kind(state, one) in _BY_THEMSELVES
+            or (_find_kind(state, one) in NOTIFIERS and self._is_due(state, one))
         }
         wanted.discard(key)
         if wanted:
-            self._say(self._read(state, sorted(wanted), _own(state, pid, wanted)))
+            self._emit_notifiers(
+                self._read_notifiers(state, sorted(wanted), _list_own(state, pid, wanted))
+            )
 
-    def after(self, pid: int, name: str, fd: int) -> None:
+    def emit_after_call(self, pid: int, name: str, fd: int) -> None:
         """Say the same of a process's descriptor, after a call that changed what is behind it."""
         state = self._context.state
         thing = state.object_at(pid, fd)
@@ -147,7 +153,7 @@ class NotifierLooks:
         if name in LATER:
             self._stale.add(key)
         else:
-            self._say(self._read(state, [key], _own(state, pid, {key})))
+            self._emit_notifiers(self._read_notifiers(state, [key], _list_own(state, pid, {key})))
 
     def _is_due(self, state: State, key: str) -> bool:
         """Whether a descriptor's list may be read again: long ones are read rarely."""
@@ -157,7 +163,7 @@ class NotifierLooks:
         every = LONG_SECONDS if thing.notifier.more else LIST_SECONDS
         return self._context.emitter.now() - self._read_at.get(key, 0.0) >= every
 
-    def _say(self, found: tuple[Notifier, ...]) -> None:
+    def _emit_notifiers(self, found: tuple[Notifier, ...]) -> None:
         if found:
             self._context.emit(Sample(notifiers=found))
 
@@ -167,7 +173,7 @@ class NotifierLooks:
         if thing is not None:
             self._paths[thing.info.key, wd] = path
 
-    def _read(
+    def _read_notifiers(
         self, state: State, keys: list[str], held: dict[str, tuple[Holder, ...]]
     ) -> tuple[Notifier, ...]:
         found = []
@@ -183,12 +189,12 @@ class NotifierLooks:
                     row.fd,
                     thing.info,
                     self._context.emitter.now(),
-                    lambda fd, dev, ino, pid=row.pid: self._place(state, pid, fd, dev, ino),  # type: ignore[misc]
-                    lambda wd, watched, key=key: self._path(state, key, wd, watched),  # type: ignore[misc]
+                    lambda fd, dev, ino, pid=row.pid: self._find_key(state, pid, fd, dev, ino),  # type: ignore[misc]
+                    lambda wd, watched, key=key: self._find_path(state, key, wd, watched),  # type: ignore[misc]
                 )
                 self._read_at[key] = self._context.emitter.now()
                 if now is not None:
-                    now = _steady(now, thing.notifier)
+                    now = _keep_expiry(now, thing.notifier)
                     if now != thing.notifier:
                         found.append(now)
                     break
@@ -197,10 +203,10 @@ class NotifierLooks:
     def _waited_for(self, state: State) -> Iterable[str]:
         for thread in state.threads.values():
             if thread.waiting is not None:
-                yield from _keys(state, thread.pid, thread.waiting)
+                yield from _list_awaited(state, thread.pid, thread.waiting)
 
     @staticmethod
-    def _place(state: State, pid: int, fd: int, dev: int, ino: int) -> str:
+    def _find_key(state: State, pid: int, fd: int, dev: int, ino: int) -> str:
         """Key of what an epoll set means by a number: it keeps the file, whatever the number refers
         to by now.
         """
@@ -213,7 +219,7 @@ class NotifierLooks:
                 return other.info.key
         return ""
 
-    def _path(self, state: State, key: str, wd: int, watched: str) -> str:
+    def _find_path(self, state: State, key: str, wd: int, watched: str) -> str:
         thing = state.objects.get(watched)
         return self._paths.get((key, wd)) or (thing.info.path if thing is not None else "")
 
@@ -230,12 +236,12 @@ def _may_be(info: ObjectInfo, dev: int, ino: int) -> bool:
     return (dev, ino) == anonymous_inode() or info.kind == "pidfd"
 
 
-def _kind(state: State, key: str) -> str:
+def _find_kind(state: State, key: str) -> str:
     thing = state.objects.get(key)
     return thing.info.kind if thing is not None else ""
 
 
-def _own(state: State, pid: int, keys: set[str]) -> dict[str, tuple[Holder, ...]]:
+def _list_own(state: State, pid: int, keys: set[str]) -> dict[str, tuple[Holder, ...]]:
     """A process's own descriptors of these objects."""
     found: dict[str, tuple[Holder, ...]] = {}
     for row, file in state.descriptions_of(pid):
@@ -246,20 +252,20 @@ def _own(state: State, pid: int, keys: set[str]) -> dict[str, tuple[Holder, ...]
     return found
 
 
-def _keys(state: State, pid: int, call: CallInProgress) -> list[str]:
+def _list_awaited(state: State, pid: int, call: CallInProgress) -> list[str]:
     """Keys of all that a call in progress waits on."""
     keys = [call.object] if call.object else []
     thing = state.objects.get(call.object)
     if thing is not None and thing.notifier is not None:
         keys.extend(entry.object for entry in thing.notifier.listed if entry.object)
-    for word in call.text("watched").split():
+    for word in call.get_text("watched").split():
         thing = state.object_at(pid, int(word.rstrip("rwx")))
         if thing is not None:
             keys.append(thing.info.key)
     return keys
 
 
-def _steady(now: Notifier, known: Notifier | None) -> Notifier:
+def _keep_expiry(now: Notifier, known: Notifier | None) -> Notifier:
     """The same, with the expiry that is known if they agree: it was worked out at another
     moment.
     """

@@ -73,7 +73,7 @@ class OutsiderLooks:
         self._before: set[str] = set()
         """Objects that were open before the session, or came unseen, by their keys."""
 
-    def look(self) -> None:
+    def continue_search(self) -> None:
         """Go on with the walk, or see whether one is due. Costs at most about `SLICE` seconds."""
         now = self._context.emitter.now()
         if self._search is not None:
@@ -81,20 +81,20 @@ class OutsiderLooks:
             done = self._search.go_on(SLICE)
             self._cost += time.thread_time() - began
             if done:
-                self._end(self._search, now)
+                self._end_search(self._search, now)
             return
         if now >= self._check_at:
             self._check_at = now + CHECK_SECONDS
-            self._check()
+            self._check_found()
         if now >= max(self._ask_at, self._rest_until):
             self._ask_at = now + ASK_SECONDS
-            due = self._due(now)
+            due = self._list_due(now)
             if due:
-                self._begin(due, now)
+                self._begin_search(due, now)
 
     # What is wanted.
 
-    def _due(self, now: float) -> set[str]:
+    def _list_due(self, now: float) -> set[str]:
         """Keys of the objects whose outsiders are to be looked for."""
         state = self._context.state
         due: set[str] = set()
@@ -144,14 +144,14 @@ class OutsiderLooks:
                 found.add(key)
         return set(sorted(found)[:MOST_WANTED])
 
-    def _begin(self, keys: set[str], now: float) -> None:
+    def _begin_search(self, keys: set[str], now: float) -> None:
         listing = Listing()
         wanted: dict[str, list[tuple[str, How]]] = defaultdict(list)
         for key in keys:
             self._walked[key] = now
             thing = self._context.state.objects.get(key)
             if thing is not None:
-                for one, how in _identities(thing.info, listing):
+                for one, how in _list_identities(thing.info, listing):
                     wanted[one].append((key, how))
         self._wanted = dict(wanted)
         if not wanted:
@@ -167,7 +167,7 @@ class OutsiderLooks:
 
     # What was found.
 
-    def _end(self, search: HolderSearch, now: float) -> None:
+    def _end_search(self, search: HolderSearch, now: float) -> None:
         self._search = None
         self._rest_until = now + max(REST_SECONDS, self._cost / SHARE)
         ends = self._context.state.ends
@@ -176,17 +176,17 @@ class OutsiderLooks:
         }
         for one in search.found:
             for key, how in self._wanted[one.key]:
-                if _matters(one, key, how, ends):
+                if _is_relevant(one, key, how, ends):
                     before = holders[key].get(one.pid)
                     # Of several descriptors the one counts by which more can be done.
                     if before is None or len(one.mode) > len(before[0].mode):
                         holders[key][one.pid] = (one, how)
-        self._say(
+        self._emit_outsiders(
             {key: tuple(found[pid] for pid in sorted(found)) for key, found in holders.items()},
             search.hidden,
         )
 
-    def _check(self) -> None:
+    def _check_found(self) -> None:
         """Look at those who were found: who has it no more, has ended or is watched now, is told to
         be none of them.
         """
@@ -207,9 +207,11 @@ class OutsiderLooks:
         for key in self._walked.keys() - ends.keys():
             del self._walked[key]
         if left:
-            self._say(left, -1)
+            self._emit_outsiders(left, -1)
 
-    def _say(self, holders: dict[str, tuple[tuple[Holding, How], ...]], hidden: int) -> None:
+    def _emit_outsiders(
+        self, holders: dict[str, tuple[tuple[Holding, How], ...]], hidden: int
+    ) -> None:
         """Say what is new; with -1 hidden processes are as many as they were."""
         told = []
         for key, found in holders.items():
@@ -232,7 +234,7 @@ class OutsiderLooks:
             self._context.emit(Outsiders(found=tuple(told)))
 
 
-def _matters(one: Holding, key: str, how: How, ends: Ends) -> bool:
+def _is_relevant(one: Holding, key: str, how: How, ends: Ends) -> bool:
     """Whether a holder could do what watched ones wait for: of a pipe or FIFO it has the end that
     none of them has.
     """
@@ -247,7 +249,7 @@ def _matters(one: Holding, key: str, how: How, ends: Ends) -> bool:
     return one.mode in (("w", "rw") if reads else ("r", "rw"))
 
 
-def _identities(info: ObjectInfo, listing: Listing) -> list[tuple[str, How]]:
+def _list_identities(info: ObjectInfo, listing: Listing) -> list[tuple[str, How]]:
     """What to look for of a watched object, as links and `DEV:INO`, and what whoever has that is to
     it.
     """

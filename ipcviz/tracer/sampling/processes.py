@@ -29,7 +29,7 @@ class RawLook(NamedTuple):
 
 
 def read_raw(pid: int, tids: Iterable[int]) -> RawLook:
-    """A look at a process and these threads of it, for `parse`."""
+    """A look at a process and these threads of it, for `parse_look`."""
 
     def read(name: str) -> bytes:
         return procfs.read_bytes(f"/proc/{pid}/{name}") or b""
@@ -47,7 +47,7 @@ def read_raw(pid: int, tids: Iterable[int]) -> RawLook:
     return RawLook(pid, stat, status, io, threads)
 
 
-def parse(look: RawLook) -> ProcessSample | None:
+def parse_look(look: RawLook) -> ProcessSample | None:
     """What a look shows; None if the process was gone."""
     pid = look.pid
     stat = procfs.parse_stat(look.stat)
@@ -67,7 +67,7 @@ def parse(look: RawLook) -> ProcessSample | None:
             threads.append(thread)
     return ProcessSample(
         pid=pid,
-        state=_state(stat, status),
+        state=_find_state(stat, status),
         tracer=status.tracer if status is not None and status.tracer != os.getpid() else 0,
         name=stat.name,
         ppid=stat.ppid,
@@ -100,11 +100,11 @@ def _thread_sample(
     if stat is None or status is None:
         return None
     return ThreadSample(
-        tid=tid, state=_state(stat, status), blocked=status.blocked, pending=status.pending
+        tid=tid, state=_find_state(stat, status), blocked=status.blocked, pending=status.pending
     )
 
 
-def _state(stat: procfs.Stat, status: procfs.Status | None) -> str:
+def _find_state(stat: procfs.Stat, status: procfs.Status | None) -> str:
     """A thread that our tracer has stopped for a moment runs, as far as the viewer is concerned."""
     if stat.state != "t":
         return stat.state

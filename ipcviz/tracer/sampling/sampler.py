@@ -29,7 +29,7 @@ from ipcviz.events.kinds import PIPES, having
 from ipcviz.kernel import buffers, procfs, queues, sockets
 from ipcviz.model.ledger.directions import is_channel
 from ipcviz.model.mechanisms.system_v import semaphore_of
-from ipcviz.model.query import Holder, holders
+from ipcviz.model.query import Holder, list_holders
 from ipcviz.model.state import State
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls import deadlines
@@ -38,7 +38,7 @@ from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.calls.limits import OF_SOCKETS, TIMED
 from ipcviz.tracer.calls.plans import QUEUE_CALLS
 from ipcviz.tracer.calls.table import KNOWN
-from ipcviz.tracer.calls.watched import restarted
+from ipcviz.tracer.calls.watched import name_restarted
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.facts import FactLooks
 from ipcviz.tracer.sampling.families import FamilyLooks
@@ -56,7 +56,7 @@ from ipcviz.tracer.sampling.locks import LockLooks
 from ipcviz.tracer.sampling.mappings import Mappings
 from ipcviz.tracer.sampling.memory import MemoryLooks
 from ipcviz.tracer.sampling.notifiers import NotifierLooks
-from ipcviz.tracer.sampling.processes import RawLook, parse, read_raw
+from ipcviz.tracer.sampling.processes import RawLook, parse_look, read_raw
 from ipcviz.tracer.sampling.semaphores import SemaphoreLooks
 from ipcviz.tracer.sampling.sleeps import Inside, describe_sleep
 from ipcviz.tracer.sampling.traced_tables import TableLooks
@@ -170,11 +170,11 @@ class Sampler:
 
     def forget_memory(self, pid: int) -> None:
         """An exec or exit: the process's mappings are gone."""
-        self.mappings.forget(pid)
+        self.mappings.forget_process(pid)
         self.semaphores.forget_memory(pid)
         self.lines.forget(pid)
 
-    def ended(self, pid: int) -> None:
+    def end_process(self, pid: int) -> None:
         """A process has ended."""
         self.forget_memory(pid)
         self._zombies.add(pid)
@@ -192,8 +192,8 @@ class Sampler:
         self._find_idle(state)
         processes = tuple(self._changed_processes(state))
         state = self._context.state
-        held = self._holders(state)
-        self._heads.next()
+        held = self._find_holders(state)
+        self._heads.begin_sample()
         due = self._may_have_changed(held)
         together = (
             listed_together(state, due, self._together)
@@ -204,13 +204,13 @@ class Sampler:
         self._together = together
         if together is None:
             self._as_listed.clear()
-        sems = tuple(self.semaphores.changed())
-        locks = self.locks.changed(held)
-        futexes = self.futexes.changed()
-        notifiers = self.notifiers.changed(held, self.peek[0])
-        surroundings = self.families.changed()
+        sems = tuple(self.semaphores.read_changed())
+        locks = self.locks.read_changed(held)
+        futexes = self.futexes.read_changed()
+        notifiers = self.notifiers.read_changed(held, self.peek[0])
+        surroundings = self.families.read_changed()
         facts = self.facts.read_changed()
-        pages, contents = self._memory.look(state, self.peek)
+        pages, contents = self._memory.read_changed(state, self.peek)
         rest = locks or futexes or notifiers or surroundings or facts or pages or contents
         if levels or processes or sems or rest:
             t = self._context.now()
@@ -229,7 +229,7 @@ class Sampler:
                     facts=facts,
                 )
             )
-            self._moving.leveled(levels, t)
+            self._moving.note_levels(levels, t)
         self.lines.read_chosen()
         if self._context.policy.from_start:
             self.tables.check_one(self._turn)
@@ -237,16 +237,16 @@ class Sampler:
 
     def process_now(self, pid: int) -> None:
         """Look at one process at once."""
-        self.say_process(self.look_at_process(pid))
+        self.emit_process(self.read_process(pid))
 
-    def look_at_process(self, pid: int) -> RawLook:
-        """A look at one process, for `say_process`."""
+    def read_process(self, pid: int) -> RawLook:
+        """A look at one process, for `emit_process`."""
         traced = self._processes.get(pid)
         return read_raw(pid, sorted(traced.tasks) if traced is not None else [pid])
 
-    def say_process(self, look: RawLook) -> None:
+    def emit_process(self, look: RawLook) -> None:
         """Say what was seen of a process, if it has changed."""
-        found = parse(look)
+        found = parse_look(look)
         if found is not None and found != self._seen.get(look.pid):
             self._seen[look.pid] = found
             self._context.emit(Sample(processes=(found,)))
@@ -254,19 +254,19 @@ class Sampler:
     def memory_now(self, pid: int) -> None:
         """Look at the shared memory of one process at once (before its exit)."""
         if pid in self._context.state.mappings and self._last_looks.spend():
-            pages, contents = self._memory.look(self._context.state, self.peek, only=pid)
+            pages, contents = self._memory.read_changed(self._context.state, self.peek, only=pid)
             if pages or contents:
                 self._context.emit(Sample(pages=pages, memory=contents))
 
     def levels_now(self, keys: Iterable[str]) -> None:
         """Look at some objects at once."""
         state = self._context.state
-        held = self._holders(state)
+        held = self._find_holders(state)
         levels = tuple(self._changed_levels(state, {key: held[key] for key in keys if key in held}))
         if levels:
             t = self._context.now()
             self._context.emit(Sample(t=t, levels=levels))
-            self._moving.leveled(levels, t)
+            self._moving.note_levels(levels, t)
 
     def sets_now(self, semid: int) -> None:
         """Look at a System V semaphore set at once, if it is one that is looked at."""
@@ -280,13 +280,13 @@ class Sampler:
 
     def locks_now(self, keys: Iterable[str]) -> None:
         """Look at the locks on some files at once."""
-        locks = self.locks.now(keys)
+        locks = self.locks.read_changed_on(keys)
         if locks:
             self._context.emit(Sample(locks=locks))
 
     # What can be passed over.
 
-    def look_again(self) -> None:
+    def request_full_sample(self) -> None:
         """Something was done to a process that sleeps (a signal was sent): the next sample passes
         nothing over.
         """
@@ -324,7 +324,7 @@ class Sampler:
         self._idle = idle
         self._counts_read.clear()
 
-    def _holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
+    def _find_holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
         """Every object's holders, worked out again only where a table or a process has changed."""
         alive = tuple(
             (pid, p.table) for pid in self._processes if (p := state.processes.get(pid)) is not None
@@ -337,12 +337,18 @@ class Sampler:
             or known[2] is not state.uses
             or known[3] != alive
         ):
-            known = self._held = (state.tables, state.open_files, state.uses, alive, holders(state))
+            known = self._held = (
+                state.tables,
+                state.open_files,
+                state.uses,
+                alive,
+                list_holders(state),
+            )
             if len(self._levels) > 2 * len(known[4]) + LEVELS_KEPT:
                 self._levels = {
                     key: level for key, level in self._levels.items() if key in known[4]
                 }
-                self._moving.keep(known[4])
+                self._moving.keep_channels(known[4])
         return known[4]
 
     def _may_have_changed(
@@ -356,7 +362,7 @@ class Sampler:
             or key == self.peek[0]
             or key in self._heads.turn
             or key not in self._levels
-            or self._moving.wants(key)
+            or self._moving.is_level_wanted(key)
             or not all(row.pid in idle for row in rows)
         }
 
@@ -374,13 +380,15 @@ class Sampler:
             level = one = None
             looked_at = key == self.peek[0] or key in self._heads.turn
             if together is not None and thing.info.kind in LISTED and not looked_at:
-                one = together.inet(thing.info.ino) if thing.info.kind == "tcp socket" else None
+                one = (
+                    together.find_inet(thing.info.ino) if thing.info.kind == "tcp socket" else None
+                )
                 if one is not None and self._as_listed.get(key) is one:
                     continue
                 level = listed_level(
                     thing.info, tuple(r for r in rows if r.pid in self._processes), together
                 )
-                if level is not None and self._heads.same(self._levels.get(key), level):
+                if level is not None and self._heads.is_unchanged(self._levels.get(key), level):
                     level, self._as_listed[key] = self._levels[key], one
             if level is None and thing.info.kind in PIPES:
                 level = pipes.get(key)
@@ -397,7 +405,7 @@ class Sampler:
             self._levels[key] = level
             self._as_listed[key] = one
             if (
-                (changed or self._moving.wants(key))
+                (changed or self._moving.is_level_wanted(key))
                 and not level.locked
                 and self._is_quiet(state, thing.info, rows)
             ):
@@ -422,9 +430,9 @@ class Sampler:
         """Whether `Level.quiet` is true of a level that has just been read."""
         if not self._context.policy.from_start or not is_channel(info):
             return False
-        others = self._holders(state).get(info.peer, ()) if info.kind == "unix socket" else ()
+        others = self._find_holders(state).get(info.peer, ()) if info.kind == "unix socket" else ()
         pids = {row.pid for row in (*rows, *others)}
-        return self._moving.quiet(info.key) and all(
+        return self._moving.is_quiet(info.key) and all(
             self._context.stops_at_all_calls(pid) for pid in pids
         )
 
@@ -472,14 +480,14 @@ class Sampler:
             traced = self._processes.get(pid)
             if traced is not None and traced.foretold > now - FORETOLD_SECONDS:
                 continue
-            found = parse(self.look_at_process(pid))
+            found = parse_look(self.read_process(pid))
             if found is None:
                 continue
             if found != self._seen.get(pid):
                 self._seen[pid] = found
                 yield found
             if traced is not None:
-                self._waits(traced, found)
+                self._check_waits(traced, found)
         took = (time.thread_time() - began) / max(len(self._due), 1)
         self._most = max(LEAST_LOOKS, int(LOOK_SECONDS / took)) if took else LEAST_LOOKS
 
@@ -497,14 +505,14 @@ class Sampler:
 
     # What threads wait in.
 
-    def _waits(self, process: TracedProcess, sample: ProcessSample) -> None:
+    def _check_waits(self, process: TracedProcess, sample: ProcessSample) -> None:
         for line in sample.threads:
             task = process.tasks.get(line.tid)
             if task is None or (task.entered is not None and process.full):
                 continue
-            self.look_at(task, line.state)
+            self.check_wait(task, line.state)
 
-    def look_at(self, task: Task, state: str) -> None:
+    def check_wait(self, task: Task, state: str) -> None:
         """Say that a thread waits, or no longer does, when its calls are not stopped at.
 
         `state` is its state letter just read.
@@ -519,7 +527,7 @@ class Sampler:
                 self._context.emit(Resumed(pid=pid, tid=tid))
             return
         numbers = call.args
-        if task.entered is None and name in TIMED and deadlines.length(tid, name, numbers):
+        if task.entered is None and name in TIMED and deadlines.find_limit(tid, name, numbers):
             self._note_sleep(task)
         if name == "restart_syscall" and task.entered is not None:
             # The kernel makes a call again under this name; which one is known from before.
@@ -529,10 +537,10 @@ class Sampler:
             # still.
             same = known.waiting.name if known is not None and known.waiting is not None else ""
             same = same if task.sampled_call[1:2] == (numbers,) else ""
-            name = same or restarted(procfs.read_wchan(pid, tid) or "", numbers) or name
+            name = same or name_restarted(procfs.read_wchan(pid, tid) or "", numbers) or name
         # When a call that has a length of time has begun is not known, but moments are what they
         # are: with another one it is another call, from the same place.
-        moment = deadlines.moment(tid, name, numbers)
+        moment = deadlines.find_moment(tid, name, numbers)
         mark = (name, numbers, moment)
         if mark == task.sampled_call and known is not None and known.waiting is not None:
             return
@@ -548,7 +556,7 @@ class Sampler:
             self._note_sleep(task)
         if known is not None and known.semaphore and known.semaphore != sleep.semaphore:
             self._context.emit(Resumed(pid=pid, tid=tid))
-        left = deadlines.left(pid, moment)
+        left = deadlines.find_time_left(pid, moment)
         t = self._context.now()
         self._context.emit(
             Waiting(

@@ -30,25 +30,25 @@ class SemaphoreLooks:
         self.system_v: set[int] = set()
         """Ids of the System V sets that observed processes have used."""
 
-    def know(self, info: SemaphoreInfo, pid: int, address: int) -> None:
+    def add_semaphore(self, info: SemaphoreInfo, pid: int, address: int) -> None:
         """A semaphore lies at this address of that process.
 
         sem_open maps it under a temporary name and links it to its own afterwards, so a later name
         is the better one.
         """
-        info = self.named(info)
+        info = self.restore_name(info)
         known, places = self._addresses.get(info.key, (info, {}))
         places[pid] = address
         self._addresses[info.key] = (info if info.name else known, places)
 
-    def named(self, info: SemaphoreInfo) -> SemaphoreInfo:
+    def restore_name(self, info: SemaphoreInfo) -> SemaphoreInfo:
         """The same under the name that it was given, if that was seen: it may have been removed at
         once.
         """
         name = self._names.get(info.object, "") if info.kind == "named" else ""
         return msgspec.structs.replace(info, name=name) if name and name != info.name else info
 
-    def linked(self, key: str, name: str) -> SemaphoreInfo | None:
+    def note_link(self, key: str, name: str) -> SemaphoreInfo | None:
         """sem_open has given the file of that key its name in /dev/shm; the semaphore, if it is
         known by now.
         """
@@ -56,28 +56,30 @@ class SemaphoreLooks:
         self._made.add(key)
         info, places = self._addresses.get(f"sem:{key}:0", (None, {}))
         if info is not None:
-            info = self.named(info)
+            info = self.restore_name(info)
             self._addresses[info.key] = (info, places)
         return info
 
-    def opened(self, pid: int, key: str) -> tuple[SemaphoreInfo, int, bool] | None:
+    def read_opened(self, pid: int, key: str) -> tuple[SemaphoreInfo, int, bool] | None:
         """The named semaphore in a file that a process has mapped: its value, and whether it was
         just made.
         """
         info, places = self._addresses.get(f"sem:{key}:0", (None, {}))
-        raw = memory.read(pid, places[pid], 16) if info is not None and pid in places else None
+        raw = (
+            memory.read_bytes(pid, places[pid], 16) if info is not None and pid in places else None
+        )
         if info is None or raw is None or len(raw) < 16:
             return None
         made = key in self._made
         self._made.discard(key)
-        return info, semaphores.decode(raw)[0], made
+        return info, semaphores.decode_semaphore(raw)[0], made
 
-    def forget(self, key: str) -> None:
+    def forget_semaphore(self, key: str) -> None:
         """A semaphore was destroyed."""
         self._addresses.pop(key, None)
         self._levels.pop(key, None)
 
-    def inherit(self, parent: int, child: int) -> None:
+    def inherit_mappings(self, parent: int, child: int) -> None:
         """A fork: the child has the parent's mappings at the same addresses."""
         for _, places in self._addresses.values():
             if parent in places:
@@ -88,18 +90,18 @@ class SemaphoreLooks:
         for _, places in self._addresses.values():
             places.pop(pid, None)
 
-    def look_for_named(self, pid: int) -> None:
+    def add_named(self, pid: int) -> None:
         """A process mapped something under /dev/shm: know the named semaphores among its
         mappings.
         """
         for info, address in semaphores.find_named(maps.read_maps(pid, shared_only=True) or []):
-            self.know(info, pid, address)
+            self.add_semaphore(info, pid, address)
 
-    def look_at_mapping(self, pid: int, address: int) -> None:
+    def add_named_at(self, pid: int, address: int) -> None:
         """A process mapped something at an address: know the named semaphore that it may be."""
         line = maps.read_line(pid, address)
         for info, start in semaphores.find_named((line,) if line is not None else ()):
-            self.know(info, pid, start)
+            self.add_semaphore(info, pid, start)
 
     def use_system_v(self, pid: int, semid: int) -> None:
         """A process uses a System V set.
@@ -115,14 +117,14 @@ class SemaphoreLooks:
         for key in [key for key in self._levels if key.startswith(f"sysv:{semid}:")]:
             del self._levels[key]
 
-    def at(self, pid: int, address: int) -> str:
+    def find_key(self, pid: int, address: int) -> str:
         """Key of the known semaphore whose futex that is: glibc's sem_t begins with it."""
         for key, (_, places) in self._addresses.items():
             if places.get(pid) == address:
                 return key
         return ""
 
-    def _name(self) -> None:
+    def _update_names(self) -> None:
         """Names as they are now: what was mapped under a temporary name has its own since."""
         if not any(info.kind == "named" for info, _ in self._addresses.values()):
             return
@@ -132,20 +134,20 @@ class SemaphoreLooks:
             if info.kind == "named" and name != info.name:
                 self._addresses[key] = (msgspec.structs.replace(info, name=name), places)
 
-    def changed(self) -> Iterable[SemaphoreLevel]:
+    def read_changed(self) -> Iterable[SemaphoreLevel]:
         """The semaphores whose value or waiters are not what they were at the last look."""
-        self._name()
+        self._update_names()
         for key, (info, places) in list(self._addresses.items()):
             for pid, address in list(places.items()):
-                raw = memory.read(pid, address, 16)
+                raw = memory.read_bytes(pid, address, 16)
                 if raw is None or len(raw) < 16:
                     continue
-                value, waiters, _ = semaphores.decode(raw)
+                value, waiters, _ = semaphores.decode_semaphore(raw)
                 level = SemaphoreLevel(info=info, value=value, waiters=waiters)
                 if key.startswith(PRIVATE) and not semaphores.is_semaphore(
                     raw, self._count_threads(pid)
                 ):
-                    self.forget(key)
+                    self.forget_semaphore(key)
                     yield msgspec.structs.replace(level, value=-1, waiters=-1)
                     break
                 if level != self._levels.get(key):
@@ -167,7 +169,7 @@ class SemaphoreLooks:
                     self._levels[level.info.key] = level
                     yield level
 
-    def blocking(self, args: Arguments) -> str:
+    def find_blocking(self, args: Arguments) -> str:
         """Key of the System V semaphore that an operation can't be done on now; empty if each could
         be.
         """

@@ -15,7 +15,7 @@ from ipcviz.kernel.names import AT_FDCWD, fifo_of
 from ipcviz.model.mechanisms.sockets import others_of
 from ipcviz.model.state import State
 from ipcviz.tracer.calls.flags import Word
-from ipcviz.tracer.calls.watched import watched
+from ipcviz.tracer.calls.watched import read_watched
 from ipcviz.tracer.sampling.futexes import FutexLooks
 from ipcviz.tracer.sampling.notifiers import NotifierLooks
 from ipcviz.tracer.sampling.semaphores import SemaphoreLooks
@@ -87,16 +87,18 @@ def describe_sleep(
         is_asleep: Whether it still sleeps in this call.
     """
     pid, tid, name = call.pid, call.tid, call.name
-    args = {**call.args, **watched(tid, name, call.raw)}
+    args = {**call.args, **read_watched(tid, name, call.raw)}
     key, semaphore = call.object, ""
     semid = number_in(args, "id")
     if name in CHANGES_SEMAPHORES and semid is not None:
         looks.semaphores.use_system_v(pid, semid)
         looks.sets_now(semid)
-        semaphore = looks.semaphores.blocking(args)
+        semaphore = looks.semaphores.find_blocking(args)
         key = semaphore or key
     elif name == "futex":
-        semaphore = call.semaphore or (looks.semaphores.at(pid, call.raw[0]) if call.raw else "")
+        semaphore = call.semaphore or (
+            looks.semaphores.find_key(pid, call.raw[0]) if call.raw else ""
+        )
         key = semaphore
     elif name in OPENS:
         key = fifo_of(pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD))
@@ -112,5 +114,5 @@ def describe_sleep(
         object=key,
         semaphore=semaphore,
         wchan=procfs.read_wchan(pid, tid) or "",
-        futex=looks.futexes.of(pid, tid, call.raw) if name == "futex" else None,
+        futex=looks.futexes.read_futex(pid, tid, call.raw) if name == "futex" else None,
     )

@@ -41,7 +41,7 @@ class TableLooks:
         if not pids:
             return
         pid = pids[turn % len(pids)]
-        self.check(pid)
+        self.check_table(pid)
         self.check_maps(pid)
 
     def check_maps(self, pid: int) -> None:
@@ -49,11 +49,11 @@ class TableLooks:
         lines = maps.read_maps(pid)
         if lines is None:
             return
-        entries = self._mappings.entries(pid, lines)
+        entries = self._mappings.list_entries(pid, lines)
         if entries != self._context.state.mappings.get(pid, ()):
             self._context.emit(Maps(pid=pid, entries=entries))
 
-    def check(self, pid: int, reason: str = "sample") -> None:
+    def check_table(self, pid: int, reason: str = "sample") -> None:
         """Where the computed table differs from /proc, say so and put the kernel's in its place."""
         process = self._context.processes.get(pid)
         numbers = procfs.read_fd_numbers(pid)
@@ -75,13 +75,13 @@ class TableLooks:
         if set(numbers) == set(computed) and reason != "launched":
             self._executing.discard(pid)
             return
-        if reason == "sample" and pid not in self._executing and executes(computed, numbers):
+        if reason == "sample" and pid not in self._executing and is_executing(computed, numbers):
             self._executing.add(pid)
             return
         self._executing.discard(pid)
         links = procfs.read_links(pid, numbers)
         entries = descriptors.read_table(
-            pid, self._context.next_ofd, self.descriptions.now(), links=links
+            pid, self._context.next_ofd, self.descriptions.list_known(), links=links
         )
         if entries is None:
             return
@@ -91,10 +91,10 @@ class TableLooks:
             else ()
         )
         self._context.emit(Table(pid=pid, entries=entries, reason=reason, differed=differed))
-        self.descriptions.said(pid)
+        self.descriptions.note_table(pid)
 
 
-def executes(computed: Mapping[int, Descriptor], numbers: Iterable[int]) -> bool:
+def is_executing(computed: Mapping[int, Descriptor], numbers: Iterable[int]) -> bool:
     """Whether a table lacks just what an execve closes: the kernel does that a moment before it
     tells of the execve.
     """
@@ -117,23 +117,25 @@ class Descriptions:
         self._rows: dict[int, Mapping[int, Descriptor]] = {}
         self._pids: dict[int, tuple[int, ...]] = {}
 
-    def now(self) -> Known:
+    def list_known(self) -> Known:
         """Those of the state as it is."""
         state = self._context.state
         if state.tables is not self._tables:
             self._tables = state.tables
-            self._follow(state)
+            self._update_tables(state)
         return self._known
 
-    def said(self, pid: int) -> None:
-        """A process's table that was just read was also said, and nothing else since `now`."""
+    def note_table(self, pid: int) -> None:
+        """A process's table that was just read was also said, and nothing else since
+        `list_known`.
+        """
         state = self._context.state
         table = state.processes[pid].table
         self._tables = state.tables
         self._rows[table] = state.tables.get(table, NO_DESCRIPTORS)
         self._pids[table] = tuple({*self._pids.get(table, ()), pid})
 
-    def _follow(self, state: State) -> None:
+    def _update_tables(self, state: State) -> None:
         """Take in the tables that have changed."""
         for table in [table for table in self._rows if table not in state.tables]:
             for pid in self._pids.pop(table):
@@ -149,11 +151,13 @@ class Descriptions:
         for table in changed:
             rows = state.tables[table]
             for pid in holders[table]:
-                for fd in self._known.table(pid).keys() - rows.keys():
-                    self._known.drop((pid, fd))
+                for fd in self._known.list_descriptions(pid).keys() - rows.keys():
+                    self._known.drop_descriptor((pid, fd))
                 for fd, row in rows.items():
                     file = state.description_of(row)
                     thing = state.object_of(file)
                     if file is not None and thing is not None:
-                        self._known.hold(row.ofd, group_of(thing.info, file.mode), (pid, fd))
+                        self._known.note_descriptor(
+                            row.ofd, group_of(thing.info, file.mode), (pid, fd)
+                        )
             self._rows[table], self._pids[table] = rows, tuple(holders[table])

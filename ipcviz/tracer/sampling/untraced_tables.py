@@ -64,7 +64,7 @@ class Tables:
             del self._run_counts[pid]
         return links
 
-    def introduce(
+    def introduce_process(
         self,
         pid: int,
         how: How,
@@ -100,13 +100,13 @@ class Tables:
                     ThreadCreated(pid=pid, tid=tid, name=procfs.read_comm(pid, tid) or "")
                 )
         if process.full != self._context.state.processes[pid].full:
-            self._context.say_coverage(process, full=process.full, reason=process.why_sampled)
+            self._context.set_coverage(process, full=process.full, reason=process.why_sampled)
         if links is None:
             self._run_counts[pid] = procfs.read_run_count(pid)
-        self.read(pid, at, links)
+        self.read_table(pid, at, links)
         self.read_maps(pid)
 
-    def forget(self, pid: int) -> None:
+    def forget_process(self, pid: int) -> None:
         """A process is gone, or runs another program."""
         self._links.pop(pid, None)
         self._run_counts.pop(pid, None)
@@ -118,12 +118,12 @@ class Tables:
         """
         self._sampler.process_now(process.pid)
         if process.counting:
-            self._context.tell_counted(process)
-            self.read(process.pid)
+            self._context.emit_counted(process)
+            self.read_table(process.pid)
             self.read_maps(process.pid)
-        self._context.say_coverage(process, full=True, reason=reason)
+        self._context.set_coverage(process, full=True, reason=reason)
 
-    def look(self, pids: Iterable[int]) -> None:
+    def update_tables(self, pids: Iterable[int]) -> None:
         """Read again what changed of these processes."""
         pids = tuple(pids)
         if not pids:
@@ -139,12 +139,12 @@ class Tables:
             idle = self._is_idle(pid)
             if idle and pid not in stale and (self._turn + pid) % IDLE_TURNS:
                 continue
-            at, links = _links(pid)
+            at, links = _read_links(pid)
             # Of one whose first thread has ended it can't be seen which descriptions are the same
             # as before.
             again = turn and at == pid and self._is_due(pid)
             if links is not None and (again or links != self._links.get(pid) or pid in stale):
-                self.read(pid, at, links)
+                self.read_table(pid, at, links)
         if self._turn % SYSTEM_V_TURNS == 1:
             self._find_sets()
 
@@ -184,27 +184,27 @@ class Tables:
                         break
         return found
 
-    def read(self, pid: int, at: int = 0, links: dict[int, str] | None = None) -> None:
+    def read_table(self, pid: int, at: int = 0, links: dict[int, str] | None = None) -> None:
         """Read a descriptor table whole, and say so if it is not what the state has; `at`, `links`:
         as just found.
         """
         state = self._context.state
         if links is None:
-            at, links = _links(pid)
+            at, links = _read_links(pid)
         if links is None:
             return
         descriptions = self._sampler.tables.descriptions
         entries = descriptors.read_table(
-            at, self._context.next_ofd, descriptions.now(), self._sampler.listing, links
+            at, self._context.next_ofd, descriptions.list_known(), self._sampler.listing, links
         )
         if entries is None:
             return
         self._links[pid] = links
         self._whole[pid] = (self._turn, self._run_counts.get(pid, b""))
-        if not _agrees(state, pid, entries):
+        if not _matches_state(state, pid, entries):
             reason = "sample" if self._context.policy.from_start else "attached"
             self._context.emit(Table(pid=pid, entries=entries, reason=reason))
-            descriptions.said(pid)
+            descriptions.note_table(pid)
 
     def read_maps(self, pid: int) -> None:
         """Read the shared mappings, and know the named semaphores among them."""
@@ -214,7 +214,7 @@ class Tables:
         if lines is None:
             return
         for info, address in semaphores.find_named(lines):
-            self._sampler.semaphores.know(info, pid, address)
+            self._sampler.semaphores.add_semaphore(info, pid, address)
         entries = tuple(maps.shared_entries(lines))
         if entries != self._context.state.mappings.get(pid, ()):
             self._context.emit(Maps(pid=pid, entries=entries))
@@ -230,7 +230,7 @@ class Tables:
                 self._sampler.semaphores.system_v.add(semid)
 
 
-def _links(pid: int) -> tuple[int, dict[int, str] | None]:
+def _read_links(pid: int) -> tuple[int, dict[int, str] | None]:
     """The links of a process's descriptors, and by whose id they can be read: its first thread may
     have ended.
     """
@@ -239,7 +239,7 @@ def _links(pid: int) -> tuple[int, dict[int, str] | None]:
     return at, links if at == pid else procfs.read_links(at)
 
 
-def _agrees(state: State, pid: int, entries: tuple[TableEntry, ...]) -> bool:
+def _matches_state(state: State, pid: int, entries: tuple[TableEntry, ...]) -> bool:
     rows = state.descriptors_of(pid)
     if len(rows) != len(entries):
         return False

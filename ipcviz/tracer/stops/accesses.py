@@ -92,11 +92,11 @@ class AccessStops:
 
     # Where variables lie.
 
-    def forget(self, pid: int) -> None:
+    def forget_process(self, pid: int) -> None:
         """A process has ended, or executed a program: what it had in its memory is gone."""
         self._watched.pop(pid, None)
 
-    def inherit(self, parent: int, child: int) -> None:
+    def inherit_variables(self, parent: int, child: int) -> None:
         """A fork: the child has what its parent has, at the same addresses."""
         known = self._watched.get(parent)
         if known is None:
@@ -110,9 +110,9 @@ class AccessStops:
                 mine.infos[place] = info
             else:
                 private = msgspec.structs.replace(info, key=variables.private_key(child, address))
-                self._announce(child, place, private, address, mine)
+                self._emit_found(child, place, private, address, mine)
 
-    def look(self, process: TracedProcess) -> None:
+    def locate_variables(self, process: TracedProcess) -> None:
         """A process has mapped memory, executed a program or stored a pointer: find what is not
         found yet, and what is no longer where it was.
         """
@@ -132,28 +132,28 @@ class AccessStops:
                     pointers[place] = at.address
                 if at.missing:
                     mine.missing.add(place)
-                    self._complain(pid, f"{spec.name} is not watched: {at.missing}.")
+                    self._emit_trouble(pid, f"{spec.name} is not watched: {at.missing}.")
                 continue
             info = at.info
             if not info.object:
                 info = msgspec.structs.replace(info, key=variables.private_key(pid, at.address))
             if mine.found.get(place) != at.address or mine.infos.get(place) != info:
-                self._announce(pid, place, info, at.address, mine)
+                self._emit_found(pid, place, info, at.address, mine)
         mine.pointers = pointers
         mine.points = self._choose_points(mine)
         for task in process.tasks.values():
             if task.steps.held is not None:
-                self.arm(task)
+                self.arm_watchpoints(task)
 
-    def _announce(
+    def _emit_found(
         self, pid: int, place: int, info: VariableInfo, address: int, mine: _Watched
     ) -> None:
         mine.found[place], mine.infos[place] = address, info
-        value = memory.read(pid, address, info.size) or b""
+        value = memory.read_bytes(pid, address, info.size) or b""
         self._values[info.key] = value
         self._context.emit(VariableFound(pid=pid, variable=info, address=address, value=value))
 
-    def _complain(self, pid: int, message: str) -> None:
+    def _emit_trouble(self, pid: int, message: str) -> None:
         """Say once what can't be watched."""
         if message not in self._told:
             self._told.add(message)
@@ -177,7 +177,7 @@ class AccessStops:
 
     # Debug registers.
 
-    def arm(self, task: Task) -> None:
+    def arm_watchpoints(self, task: Task) -> None:
         """Give a stopped thread that is about to go on the watchpoints of its process.
 
         Not one that blocks or ignores SIGTRAP: the kernel would unblock it there, and set its
@@ -204,7 +204,11 @@ class AccessStops:
     def _read_values(self, pid: int, mine: _Watched) -> None:
         """See what variables hold now: a thread that was not watched may have stored them."""
         for place, info in mine.infos.items():
-            value = memory.read(pid, mine.found[place], info.size) if place in mine.found else None
+            value = (
+                memory.read_bytes(pid, mine.found[place], info.size)
+                if place in mine.found
+                else None
+            )
             if value:
                 self._values[info.key] = value
 
@@ -244,12 +248,12 @@ class AccessStops:
         for place, address in sorted(mine.found.items()):
             here = [point for point in hit if point.address == address]
             if here and place in mine.infos:
-                found.append(self._tell(task, mine, mine.infos[place], address, here))
+                found.append(self._build_access(task, mine, mine.infos[place], address, here))
         if any(point.address in mine.pointers.values() for point in hit):
-            self.look(task.process)
+            self.locate_variables(task.process)
         return tuple(found)
 
-    def _tell(
+    def _build_access(
         self,
         task: Task,
         mine: _Watched,
@@ -258,7 +262,7 @@ class AccessStops:
         hit: Sequence[Watchpoint],
     ) -> Accessed:
         pid = task.process.pid
-        after = memory.read(pid, address, info.size) or b""
+        after = memory.read_bytes(pid, address, info.size) or b""
         before = self._values.get(info.key, b"")
         self._values[info.key] = after
         where, instruction = self._read_code(task, mine)
@@ -324,4 +328,6 @@ class AccessStops:
         length = 0 if begin is None else address + 1 - begin
         if not 0 < length <= instructions.MAX_FUNCTION:
             return None
-        return instructions.decode_last(memory.read(pid, pc - length, length) or b"", pc - length)
+        return instructions.decode_last(
+            memory.read_bytes(pid, pc - length, length) or b"", pc - length
+        )

@@ -37,7 +37,7 @@ class Made(NamedTuple):
     inner: tuple[int, ...] = ()
 
 
-def made(context: Context, task: Task, tid: int, event: int) -> Made:
+def read_birth(context: Context, task: Task, tid: int, event: int) -> Made:
     """What a thread has made, which stands at the ptrace event that tells of it.
 
     Args:
@@ -48,7 +48,11 @@ def made(context: Context, task: Task, tid: int, event: int) -> Made:
     """
     pid = task.process.pid
     told = not task.process.foreign and not task.process.nests and context.policy.from_start
-    flags = _flags(context, task.tid) if told and not context.numbers.inner(pid) else None
+    flags = (
+        _read_clone_flags(context, task.tid)
+        if told and not context.numbers.is_nested(pid)
+        else None
+    )
     if flags is not None and not flags & (CLONE_PARENT | CLONE_NEWPID):
         return Made(
             bool(flags & CLONE_THREAD), pid, bool(flags & CLONE_FILES), bool(flags & CLONE_VM)
@@ -63,7 +67,7 @@ def made(context: Context, task: Task, tid: int, event: int) -> Made:
     )
 
 
-def _flags(context: Context, tid: int) -> int | None:
+def _read_clone_flags(context: Context, tid: int) -> int | None:
     """The flags of the call that a thread is inside, one that makes processes; None if it is none
     of those known.
     """

@@ -41,7 +41,9 @@ def holds_semaphores(path: str) -> bool:
     return name.startswith(("libc.so", "libc-", "libpthread", "ld-musl", "libc.musl"))
 
 
-def insert(process: TracedProcess, tid: int, arch: Arch, path: str, start: int, offset: int) -> int:
+def insert_breakpoints(
+    process: TracedProcess, tid: int, arch: Arch, path: str, start: int, offset: int
+) -> int:
     """Set breakpoints in a program file that a stopped thread has mapped executable.
 
     Args:
@@ -76,8 +78,8 @@ def insert(process: TracedProcess, tid: int, arch: Arch, path: str, start: int, 
     ):
         if original.startswith(arch.breakpoint):
             continue
-        fits = (count + 1) * SLOT <= room and not _relative(arch, original)
-        if ptrace.poke(
+        fits = (count + 1) * SLOT <= room and not _is_relative(arch, original)
+        if ptrace.poke_memory(
             tid, address, arch.breakpoint + original[len(arch.breakpoint) : ptrace.WORD]
         ):
             process.breakpoints[address] = (original, name, scratch + count * SLOT if fits else 0)
@@ -85,7 +87,7 @@ def insert(process: TracedProcess, tid: int, arch: Arch, path: str, start: int, 
     return count
 
 
-def _relative(arch: Arch, code: bytes) -> bool:
+def _is_relative(arch: Arch, code: bytes) -> bool:
     """Whether an instruction may address memory relative to itself, and so can't be executed
     elsewhere.
     """
@@ -140,7 +142,7 @@ jump may follow.
 _JUMP: Final = struct.Struct("<Bi")
 
 
-def detour(process: TracedProcess, tid: int, arch: Arch, address: int) -> int:
+def prepare_detour(process: TracedProcess, tid: int, arch: Arch, address: int) -> int:
     """Where a thread that stands at a breakpoint can go on without being stepped: in the copy,
     which jumps back.
 
@@ -153,13 +155,15 @@ def detour(process: TracedProcess, tid: int, arch: Arch, address: int) -> int:
         return 0
     if process.copied.get(address) != length:
         back = _JUMP.pack(0xE9, address + length - (slot + length + _JUMP.size))
-        if not ptrace.poke(tid, slot, (original[:length] + back).ljust(SLOT, arch.breakpoint)):
+        if not ptrace.poke_memory(
+            tid, slot, (original[:length] + back).ljust(SLOT, arch.breakpoint)
+        ):
             return 0
         process.copied[address] = length
     return slot
 
 
-def _learn(arch: Arch, original: bytes, length: int) -> None:
+def _learn_length(arch: Arch, original: bytes, length: int) -> None:
     """An instruction was stepped over, and the thread stood so many bytes behind its begin."""
     goes_on = original[0] not in _GO_ELSEWHERE and not (
         original[0] == 0x0F and original[1] & 0xF0 == 0x80
@@ -196,7 +200,7 @@ def own_place(process: TracedProcess, pc: int) -> int:
 def remove_all(process: TracedProcess, tid: int, arch: Arch) -> None:
     """Take all breakpoints out again, through a stopped thread of the process."""
     for address, (original, _, _) in process.breakpoints.items():
-        ptrace.poke(tid, address, original[: len(arch.breakpoint)])
+        ptrace.poke_memory(tid, address, original[: len(arch.breakpoint)])
     # Other threads may have trapped already, and their stops are still to come.
     process.retired.update(process.breakpoints)
     process.breakpoints.clear()
@@ -208,7 +212,7 @@ def are_in(process: TracedProcess, tid: int, arch: Arch) -> bool:
     copied them.
     """
     return all(
-        memory.read(tid, address, len(arch.breakpoint)) == arch.breakpoint
+        memory.read_bytes(tid, address, len(arch.breakpoint)) == arch.breakpoint
         for address in process.breakpoints
     )
 
@@ -234,21 +238,21 @@ def step_over(task: Task, arch: Arch, registers: list[int], address: int, mask: 
     original, _, slot = task.process.breakpoints[address]
     tid = task.tid
     if not slot:
-        ptrace.poke(tid, address, original[: len(arch.breakpoint)])
-    elif address not in task.process.copied and ptrace.poke(tid, slot, original):
+        ptrace.poke_memory(tid, address, original[: len(arch.breakpoint)])
+    elif address not in task.process.copied and ptrace.poke_memory(tid, slot, original):
         task.process.copied[address] = 0
     registers[arch.pc] = slot or address
     ptrace.set_registers(tid, arch, registers)
     ptrace.set_mask(tid, ALL_SIGNALS)
     status = None
-    if ptrace.resume(tid, ptrace.SINGLESTEP):
-        came = ptrace.wait(tid, block=True)
+    if ptrace.resume_thread(tid, ptrace.SINGLESTEP):
+        came = ptrace.wait_for_change(tid, block=True)
         status = came[1] if came is not None else None
     stepped = status is not None and status & 0xFF == 0x7F and status >> 8 == ptrace.SIGTRAP
     now = ptrace.get_registers(tid, arch) if status is not None and status & 0xFF == 0x7F else None
     if now is not None:
         if slot and slot <= now[arch.pc] < slot + SLOT and stepped:
-            _learn(arch, original, now[arch.pc] - slot)
+            _learn_length(arch, original, now[arch.pc] - slot)
             now[arch.pc] += address - slot
             ptrace.set_registers(tid, arch, now)
         elif not stepped and now[arch.pc] == (slot or address):
@@ -257,5 +261,5 @@ def step_over(task: Task, arch: Arch, registers: list[int], address: int, mask: 
             task.step_over = address
         ptrace.set_mask(tid, mask)
     if not slot:
-        ptrace.poke(tid, address, arch.breakpoint)
+        ptrace.poke_memory(tid, address, arch.breakpoint)
     return None if stepped else status

@@ -61,12 +61,12 @@ class CallStops:
         self.exits = Exits(context, sampler, semaphores, accesses, self.mending, handle_stop)
         self.entries = Entries(context, sampler, semaphores, self.exits, self.mending, self.waits)
 
-    def forget(self, tid: int) -> None:
+    def forget_call(self, tid: int) -> None:
         """A thread is gone, or runs another program: it is inside no call."""
-        self.waits.forget(tid)
-        self.exits.fifos.ended(tid)
-        self._context.exchanges.end(tid)
-        cut = self._context.moving.cut(tid)
+        self.waits.forget_thread(tid)
+        self.exits.fifos.forget_thread(tid)
+        self._context.exchanges.end_call(tid)
+        cut = self._context.moving.end_thread(tid)
         if cut:
             self._sampler.levels_now(cut)
         task = self._context.tasks.get(tid)
@@ -93,17 +93,17 @@ class CallStops:
                 task.process.counted_errors[counted] = -info.result
             return RESUME
         if task.within:
-            return self.entries.enter(task, info)
+            return self.entries.handle_entry(task, info)
         if info.op != ptrace.SYSCALL_INFO_EXIT:
             return RESUME
-        self.waits.forget(task.tid)
+        self.waits.forget_thread(task.tid)
         if task.wait.sleeps:
             return self._leave_futex(task, info)
-        return self.exits.leave(task, info)
+        return self.exits.handle_return(task, info)
 
     def _leave_futex(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
         """A thread comes out of futex(2), in which it slept for a semaphore."""
-        outcome = self.exits.leave(task, info)
+        outcome = self.exits.handle_return(task, info)
         code = -info.result if info.is_error else 0
         error = EINTR if code in RESTART_CODES else code
         if outcome.after is None:
@@ -123,9 +123,9 @@ class CallStops:
         if info is None:
             return RESUME
         if info.data != seccomp.MARK or info.number in self._confining:
-            return self._confine(task, info)
+            return self._handle_confinement(task, info)
         if entered is None or info.number not in (entered.number, entered.making):
-            return self.entries.enter(task, info)
+            return self.entries.handle_entry(task, info)
         return RESUME
 
     def count_mark(self, task: Task) -> Outcome | None:
@@ -148,12 +148,12 @@ class CallStops:
         # The first of each kind since they were told last is let in so that it stops at its return:
         # see `handle_call`.
         looks = number not in counted and number not in self._no_return
-        self.entries.count(process, number)
+        self.entries.count_call(process, number)
         if looks:
             task.counted = number
         return LET_IN if looks else PASS_BY
 
-    def look_at_actions(self, process: TracedProcess) -> None:
+    def refresh_dispositions(self, process: TracedProcess) -> None:
         """Ask /proc what a process does with signals: it may have changed that by a call that was
         only counted.
         """
@@ -165,12 +165,12 @@ class CallStops:
         """
         info = ptrace.syscall_info(task.tid)
         if info is not None and info.data != seccomp.MARK:
-            confinement.answer(task.tid, self._context.arch, -errno.ENOSYS)
+            confinement.answer_call(task.tid, self._context.arch, -errno.ENOSYS)
 
-    def _confine(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
+    def _handle_confinement(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
         """A thread stands at a call about its confinement, or marked by its own filter."""
         try:
-            verdict = confinement.decide(self._context, task, info)
+            verdict = confinement.decide_verdict(self._context, task, info)
         except confinement.Cut as cut:
             task.entered = None
             return handle_instead(cut.status)
@@ -182,7 +182,9 @@ class CallStops:
             self.entries.note_answered(task, info)
             if verdict is Verdict.ANSWERED:
                 return RESUME
-            return self.exits.leave(task, info._replace(op=ptrace.SYSCALL_INFO_EXIT, result=0))
+            return self.exits.handle_return(
+                task, info._replace(op=ptrace.SYSCALL_INFO_EXIT, result=0)
+            )
         if task.entered is None or task.entered.number != info.number:
-            return self.entries.enter(task, info)
+            return self.entries.handle_entry(task, info)
         return RESUME

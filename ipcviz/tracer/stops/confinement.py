@@ -101,7 +101,7 @@ def is_imposed(pid: int) -> bool:
     return seccomp.read_confinement(pid, pid).no_new_privs and not ours.no_new_privs
 
 
-def decide(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
+def decide_verdict(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
     """Decide what becomes of a call at which a filter has stopped a thread: one of `CALLS`, or one
     not marked by us.
 
@@ -115,24 +115,24 @@ def decide(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
     """
     arch = context.arch
     if info.data == seccomp.FORBIDDEN and task.strict:
-        return _end(context, task, info)
+        return _end_thread(context, task, info)
     if info.data != seccomp.MARK:
         # Without a tracer such a call fails. The mark is the program's own, and of the two the
         # kernel gives its.
-        return Verdict.ANSWERED if answer(task.tid, arch, -errno.ENOSYS) else Verdict.PASSES
+        return Verdict.ANSWERED if answer_call(task.tid, arch, -errno.ENOSYS) else Verdict.PASSES
     if info.number == call_numbers(arch.table)["seccomp"]:
         operation, flags, pointer = (value & 0xFFFFFFFF for value in info.args[:3])
         if operation == SECCOMP_SET_MODE_STRICT and not flags and not info.args[2]:
-            return _strict(context, task, info)
+            return _decide_strict(context, task, info)
         return (
-            _filter(context, task)
+            _decide_filter(context, task)
             if operation == SECCOMP_SET_MODE_FILTER and pointer
             else Verdict.PASSES
         )
-    return _take_prctl(context, task, info)
+    return _decide_prctl(context, task, info)
 
 
-def answer(tid: int, arch: Arch, result: int) -> bool:
+def answer_call(tid: int, arch: Arch, result: int) -> bool:
     """At the entry of a call: let it not be made, and return this.
 
     False if that can't be done here.
@@ -145,13 +145,13 @@ def answer(tid: int, arch: Arch, result: int) -> bool:
     return ptrace.set_registers(tid, arch, registers)
 
 
-def _take_prctl(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
+def _decide_prctl(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
     option = info.args[0] & 0xFFFFFFFF
     rest = info.args[1:5]
     if option == PR_SET_SECCOMP:
         if info.args[1] == MODE_STRICT:
-            return _strict(context, task, info)
-        return _filter(context, task) if info.args[1] == MODE_FILTER else Verdict.PASSES
+            return _decide_strict(context, task, info)
+        return _decide_filter(context, task) if info.args[1] == MODE_FILTER else Verdict.PASSES
     if option == PR_SET_NO_NEW_PRIVS:
         task.no_new_privs |= rest == (1, 0, 0, 0)
         return Verdict.PASSES_UNTOLD
@@ -166,7 +166,7 @@ def _take_prctl(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdi
 
 
 def _answered_untold(context: Context, task: Task, result: int) -> Verdict:
-    done = answer(task.tid, context.arch, result)
+    done = answer_call(task.tid, context.arch, result)
     return Verdict.ANSWERED_UNTOLD if done else Verdict.PASSES_UNTOLD
 
 
@@ -176,7 +176,7 @@ def _has_own_filter(task: Task) -> bool:
     return seccomp.read_confinement(task.process.pid, task.tid).filters > ours
 
 
-def _filter(context: Context, task: Task) -> Verdict:
+def _decide_filter(context: Context, task: Task) -> Verdict:
     """A filter of the program's own: who has neither privileges nor given them up may not install
     one.
     """
@@ -184,10 +184,12 @@ def _filter(context: Context, task: Task) -> Verdict:
         return Verdict.PASSES
     if seccomp.read_confinement(task.process.pid, task.tid).is_admin:
         return Verdict.PASSES
-    return Verdict.ANSWERED if answer(task.tid, context.arch, -errno.EACCES) else Verdict.PASSES
+    return (
+        Verdict.ANSWERED if answer_call(task.tid, context.arch, -errno.EACCES) else Verdict.PASSES
+    )
 
 
-def _strict(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
+def _decide_strict(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
     """Strict mode, by a filter in its place; where the thread has one of its own, alone too, the
     kernel refuses it.
     """
@@ -220,16 +222,16 @@ def _install_strict(arch: Arch, task: Task, info: ptrace.SyscallInfo) -> bool:
     header = struct.Struct("=HxxxxxxQ")
     room = header.size + len(program)
     address = (info.sp - RED_ZONE - room) & ~0xF
-    before = memory.read(task.tid, address, room)
+    before = memory.read_bytes(task.tid, address, room)
     if before is None or len(before) < room:
         # The stack ends there: within the page of its pointer there is room, too, and all is put
         # back.
         address = info.sp & -memory.PAGE_SIZE
-        before = memory.read(task.tid, address, room)
+        before = memory.read_bytes(task.tid, address, room)
         if before is None or len(before) < room:
             return False
     written = header.pack(len(program) // 8, address + header.size) + program
-    if not ptrace.poke(task.tid, address, written):
+    if not ptrace.poke_memory(task.tid, address, written):
         return False
     try:
         results = make_calls(
@@ -242,7 +244,7 @@ def _install_strict(arch: Arch, task: Task, info: ptrace.SyscallInfo) -> bool:
             ),
         )
     finally:
-        ptrace.poke(task.tid, address, before)
+        ptrace.poke_memory(task.tid, address, before)
     return results[-1] == 0
 
 
@@ -290,8 +292,8 @@ def make_calls(tid: int, arch: Arch, calls: Sequence[tuple[int, tuple[int, ...]]
 def _run_to_return(tid: int) -> int:
     """Let a thread run until the call returns that it makes first; its result."""
     while True:
-        ptrace.resume(tid, ptrace.SYSCALL)
-        came = ptrace.wait(tid, block=True)
+        ptrace.resume_thread(tid, ptrace.SYSCALL)
+        came = ptrace.wait_for_change(tid, block=True)
         status = came[1] if came is not None else 0
         info = ptrace.syscall_info(tid) if status in (ptrace.AT_CALL, ptrace.AT_MARK) else None
         if info is None:
@@ -300,7 +302,7 @@ def _run_to_return(tid: int) -> int:
             return info.result
 
 
-def _end(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
+def _end_thread(context: Context, task: Task, info: ptrace.SyscallInfo) -> Verdict:
     """End a thread in strict mode that makes another call, as the kernel does: the thread alone, as
     by SIGKILL.
     """

@@ -12,7 +12,7 @@ from ipcviz.events.calls import FOR_CHILD, having
 from ipcviz.model.ledger.directions import is_channel
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.families import AFTER as RARE
-from ipcviz.tracer.sampling.families import waited
+from ipcviz.tracer.sampling.families import emit_reaped
 from ipcviz.tracer.sampling.notifiers import AFTER
 from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.stops.accesses import AccessStops
@@ -52,7 +52,7 @@ class Consequences:
         self._sampler = sampler
         self._semaphores = semaphores
 
-    def has(self, entered: Entered) -> bool:
+    def has_consequences(self, entered: Entered) -> bool:
         """Whether something else may be known from a call."""
         if entered.name != "close":
             return not entered.plain and entered.name not in WITHOUT
@@ -61,23 +61,25 @@ class Consequences:
         return thing is not None and thing.info.kind == "shared memory"
 
     @staticmethod
-    def needs(entered: Entered, effects: tuple[AnyEffect, ...]) -> bool:
-        """Whether the thread has to stand still at the return while `of` looks."""
+    def needs_standstill(entered: Entered, effects: tuple[AnyEffect, ...]) -> bool:
+        """Whether the thread has to stand still at the return while `handle_success` looks."""
         if entered.name not in FREE:
             return True
         return any(
             isinstance(effect, Opened) and effect.object.kind == "fifo" for effect in effects
         )
 
-    def of(self, task: Task, entered: Entered, result: int, effects: tuple[AnyEffect, ...]) -> None:
+    def handle_success(
+        self, task: Task, entered: Entered, result: int, effects: tuple[AnyEffect, ...]
+    ) -> None:
         """What else is known from a call that succeeded."""
         name = entered.name
         self._semaphores.after_call(task, entered, result, effects)
         if self._accesses.active and name in MAPS:
-            self._accesses.look(task.process)
+            self._accesses.locate_variables(task.process)
         for effect in effects:
             if isinstance(effect, Opened) and is_channel(effect.object):
-                self._context.moving.touch(effect.object.key)
+                self._context.moving.touch_channel(effect.object.key)
                 if "direct" in effect.flags:
                     self._context.moving.packets.add(effect.object.key)
                 if effect.object.kind == "fifo":
@@ -86,18 +88,18 @@ class Consequences:
         if name == "rt_sigaction" and self._semaphores.in_the_way(effects):
             self._semaphores.stand_aside(task)
         if name in FOR_CHILD and result >= 0:
-            waited(self._context, task, entered, result)
+            emit_reaped(self._context, task, entered, result)
         elif name in RARE:
             task.process.nests |= name in _NAMESPACES
-            self._sampler.families.now(task.process.pid)
+            self._sampler.families.emit_process(task.process.pid)
         elif name in AFTER:
-            self._told_of(task, entered, result)
+            self._note_notifier(task, entered, result)
 
-    def _told_of(self, task: Task, entered: Entered, result: int) -> None:
+    def _note_notifier(self, task: Task, entered: Entered, result: int) -> None:
         """A call made or changed a descriptor that tells of events."""
         number = number_in(entered.args, "fd")
         fd = number if number is not None and number >= 0 else result
         if entered.name == "inotify_add_watch":
             path = text_in(entered.args, "path")
             self._sampler.notifiers.know_path(task.process.pid, fd, result, path)
-        self._sampler.notifiers.after(task.process.pid, entered.name, fd)
+        self._sampler.notifiers.emit_after_call(task.process.pid, entered.name, fd)

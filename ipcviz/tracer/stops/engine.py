@@ -154,7 +154,7 @@ class Engine:
         self._root = pid
         process = self._context.new_process(pid)
         process.executed = False
-        task = self._adopt(process, pid)
+        task = self._adopt_thread(process, pid)
         name = self._context.config.argv[0].rpartition("/")[2]
         self._context.emit(
             Forked(
@@ -168,46 +168,46 @@ class Engine:
         if self._context.config.hold:
             self.stepping.begin(task)
 
-    def _adopt(self, process: TracedProcess, tid: int, *, fresh: bool = False) -> Task:
+    def _adopt_thread(self, process: TracedProcess, tid: int, *, fresh: bool = False) -> Task:
         task = Task(tid, process, fresh=fresh)
         process.tasks[tid] = task
         self._context.processes[process.pid] = process
         self._context.tasks[tid] = task
         return task
 
-    def alive(self) -> bool:
+    def is_watching(self) -> bool:
         """Whether anything is still traced."""
         return bool(self._context.tasks) or bool(self._early)
 
-    def knows(self, tid: int) -> bool:
+    def is_traced(self, tid: int) -> bool:
         """Whether a thread is one of those traced."""
         return tid in self._context.tasks
 
-    def unborn(self) -> tuple[int, ...]:
+    def list_unborn(self) -> tuple[int, ...]:
         """Threads that have stopped for the first time before their makers told of them."""
         return tuple(self._early)
 
     def sample(self) -> None:
         """Look at what can only be sampled, and at what was sampled so far."""
-        self._look_at_counted()
+        self._sample_counted()
         self.sampler.sample()
-        self._calls.exits.fifos.check()
+        self._calls.exits.fifos.check_opens()
         for task in list(self._context.tasks.values()):
             if task.semaphore and self.sampler.left_futex(task):
                 self._semaphores.seen_running(task)
         self._adopt_orphans()
-        self._reconsider()
-        self._outsiders.look()
+        self._reconsider_sampled()
+        self._outsiders.continue_search()
 
-    def come_to_rest(self) -> None:
+    def check_rest(self) -> None:
         """Hold everything if a breakpoint was reached; in step mode, see whether all is at rest."""
-        self.stepping.trip()
+        self.stepping.check_tripwire()
         if self.stepping.unsettled:
-            self.stepping.settle(unborn=bool(self._early))
+            self.stepping.check_settled(unborn=bool(self._early))
 
     def announce_waits(self) -> None:
         """See `Waits.announce`."""
-        self._calls.waits.announce()
+        self._calls.waits.announce_sleepers()
 
     def next_limit(self) -> float | None:
         """In how many seconds a call that was made again is to end (`Mending.next_limit`)."""
@@ -227,7 +227,7 @@ class Engine:
         """Handle one result of waitpid."""
         task = self._tasks.get(tid)
         if status & 0xFF != STOPPED:
-            self._end(tid, status)
+            self._end_thread(tid, status)
         elif task is None:
             # A child's first stop can come before its parent's fork event.
             self._early[tid] = (status, time.monotonic())
@@ -242,7 +242,7 @@ class Engine:
             elif decodes and status == AT_CALL:
                 outcome = self._calls.handle_call(task)
             else:
-                outcome = self._decide(task, status)
+                outcome = self._decide_outcome(task, status)
             self.carry_out(task, outcome)
 
     def handle_and_price(self, tid: int, status: int) -> None:
@@ -253,12 +253,12 @@ class Engine:
         if emitter.emitted > emitted:
             self._context.price.note(time.thread_time() - began)
 
-    def _decide(self, task: Task, status: int) -> Outcome:
+    def _decide_outcome(self, task: Task, status: int) -> Outcome:
         """What becomes of a thread that has stopped, not at a call of a live run: those are by far
         the most.
         """
         process, context = task.process, self._context
-        if status == AT_TRAP and process.linking and linking.trapped(task, context.arch):
+        if status == AT_TRAP and process.linking and linking.handle_trap(task, context.arch):
             return RESUME
         if context.holding:
             outcome = self.stepping.handle_stop(task, status)
@@ -280,7 +280,7 @@ class Engine:
         )
 
     @staticmethod
-    def _decodes(process: TracedProcess) -> bool:
+    def _is_decodable(process: TracedProcess) -> bool:
         """Whether a process's calls mean anything: it runs the command, on this architecture."""
         return process.executed and not process.foreign
 
@@ -299,29 +299,29 @@ class Engine:
                 after()
                 after = None
             if self._accesses.active and how in GOES_ON:
-                self._accesses.arm(task)
+                self._accesses.arm_watchpoints(task)
         if how is RESUMED:
-            self._resume(task, value)
+            self._resume_thread(task, value)
         elif how is ENTERED:
             task.stops = True
-            ptrace.resume(task.tid, ptrace.SYSCALL)
+            ptrace.resume_thread(task.tid, ptrace.SYSCALL)
         elif how is PASSED_BY:
             task.stops = False
-            ptrace.resume(task.tid, ptrace.CONT, value)
+            ptrace.resume_thread(task.tid, ptrace.CONT, value)
         elif how is LISTENING:
-            ptrace.resume(task.tid, ptrace.LISTEN)
+            ptrace.resume_thread(task.tid, ptrace.LISTEN)
         elif how is REPLACED:
             self.handle_stop(task.tid, value)
         if after is not None:
             after()
 
-    def _resume(self, task: Task, signo: int) -> None:
+    def _resume_thread(self, task: Task, signo: int) -> None:
         """Let a thread go on, to the return of its call, its next call, or its next marked call."""
         context = self._context
-        if context.tripwire.points and self.stepping.trip(task):
+        if context.tripwire.points and self.stepping.check_tripwire(task):
             return
         if task.entered is not None:
-            self._calls.entries.begin(task)
+            self._calls.entries.begin_call(task)
             traced = True
         elif task.interrupted is not None or task.semaphore or task.decided:
             traced = True
@@ -337,7 +337,7 @@ class Engine:
             )
         task.stops = traced or self._full
         # If it was killed meanwhile, its end comes by waitpid.
-        ptrace.resume(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo)
+        ptrace.resume_thread(task.tid, ptrace.SYSCALL if traced else ptrace.CONT, signo)
 
     def _stops_at_calls(self, process: TracedProcess) -> bool:
         """Whether a process's threads stop at every call."""
@@ -350,7 +350,7 @@ class Engine:
 
     # Calls that are only counted.
 
-    def _look_at_counted(self) -> None:
+    def _sample_counted(self) -> None:
         """Read the tables of processes whose calls are only counted, and say how many those
         were.
         """
@@ -358,15 +358,15 @@ class Engine:
         if not counting:
             return
         if self._context.policy.from_start:
-            self._tables.look(
+            self._tables.update_tables(
                 [process.pid for process in counting if process.executed and not process.ending]
             )
         now = time.monotonic()
         for process in counting:
             if now - process.counted_at >= COUNTED_SECONDS:
-                self._context.tell_counted(process)
+                self._context.emit_counted(process)
 
-    def _reconsider(self) -> None:
+    def _reconsider_sampled(self) -> None:
         """Trace sampled processes in full again once they have been quiet, from their next stop on.
 
         Only so many come back as the session's budgets have room for: 1,000 quiet ones can be too
@@ -411,7 +411,7 @@ class Engine:
         fresh, task.fresh = task.fresh, False
         state = self._context.state.processes.get(task.process.pid)
         if signo == ptrace.SIGTRAP:
-            if not fresh and self._decodes(task.process):
+            if not fresh and self._is_decodable(task.process):
                 self._signals.undo_stop(task)
             if state is not None and state.stopped_by:
                 self._context.emit(Continued(pid=task.process.pid))
@@ -423,37 +423,37 @@ class Engine:
 
     def _handle_event(self, task: Task, event: int) -> Outcome:
         if event == ptrace.EVENT_EXIT:
-            self._semaphores.ends(task)
-        self._calls.entries.settle(task)
+            self._semaphores.end_thread(task)
+        self._calls.entries.settle_deferred(task)
         if event in BIRTHS or event == ptrace.EVENT_EXEC:
             message = ptrace.event_message(task.tid)
             if message is None:
                 return LEAVE
             if event == ptrace.EVENT_EXEC:
-                return self._executed(task, message)
-            return self._born(task, message, event)
+                return self._handle_execve(task, message)
+            return self._handle_birth(task, message, event)
         if event == ptrace.EVENT_EXIT and task.process.executed:
-            return self._exits(task)
+            return self._handle_exit(task)
         return RESUME
 
-    def _exits(self, task: Task) -> Outcome:
+    def _handle_exit(self, task: Task) -> Outcome:
         """A thread is about to end: what its process has can be read for the last time."""
         process = task.process
-        self._calls.forget(task.tid)
+        self._calls.forget_call(task.tid)
         # /proc/PID/fd shows the leader's table, which is gone with it even if other threads go on.
         process.ending |= len(process.tasks) == 1 or task.tid == process.pid
         if len(process.tasks) == 1:
             self.sampler.memory_now(process.pid)
             if self._last_looks.spend():
-                last = self.sampler.look_at_process(process.pid)
-                return resume_then(lambda: self.sampler.say_process(last))
+                last = self.sampler.read_process(process.pid)
+                return resume_then(lambda: self.sampler.emit_process(last))
         return RESUME
 
-    def _born(self, task: Task, tid: int, event: int) -> Outcome:
+    def _handle_birth(self, task: Task, tid: int, event: int) -> Outcome:
         """A thread has made process or thread `tid`."""
         if tid in self._context.tasks:
             return RESUME
-        made = births.made(self._context, task, tid, event)
+        made = births.read_birth(self._context, task, tid, event)
         t = self._context.now()
         return resume_then(lambda: self._adopt_child(task, tid, made, BIRTHS[event], t))
 
@@ -462,10 +462,10 @@ class Engine:
     ) -> None:
         """Know what a thread has made, and handle its first stop if that has come already."""
         parent = maker.process
-        self._context.numbers.born(tid, parent.pid, made.inner)
+        self._context.numbers.add_thread(tid, parent.pid, made.inner)
         if made.thread:
             parent.alone = False
-            self._adopt(parent, tid, fresh=True).no_new_privs = maker.no_new_privs
+            self._adopt_thread(parent, tid, fresh=True).no_new_privs = maker.no_new_privs
             self._context.emit(ThreadCreated(t=t, pid=parent.pid, tid=tid, by=maker.tid))
         else:
             process = self._adopt_process(maker, tid, made)
@@ -480,11 +480,11 @@ class Engine:
                     shares_memory=made.shares_memory,
                 )
             )
-            self._accesses.inherit(parent.pid, tid)
+            self._accesses.inherit_variables(parent.pid, tid)
             if process.full and (reason := self._context.too_many_processes()):
-                self._context.say_coverage(process, full=False, reason=reason)
+                self._context.set_coverage(process, full=False, reason=reason)
             elif process.full and not parent.full:
-                self._context.say_coverage(process, full=True, reason="it has a budget of its own")
+                self._context.set_coverage(process, full=True, reason="it has a budget of its own")
         early = self._early.pop(tid, None)
         if early is not None:
             self.handle_stop(tid, early[0])
@@ -492,7 +492,7 @@ class Engine:
     def _adopt_process(self, maker: Task, tid: int, made: births.Made) -> TracedProcess:
         """Know a new process, which has what it inherits from its maker."""
         parent, process = maker.process, self._context.new_process(tid)
-        executions.born(process, parent)
+        executions.inherit_program(process, parent)
         process.shares_files = made.shares_files
         parent.shares_files |= made.shares_files
         if not self._context.policy.from_start:
@@ -504,12 +504,12 @@ class Engine:
         process.inherit_breakpoints(parent, shared=made.shares_memory)
         if not made.shares_memory:
             process.copy_memory(parent, maker.tid)
-        child = self._adopt(process, tid, fresh=True)
+        child = self._adopt_thread(process, tid, fresh=True)
         child.no_new_privs = maker.no_new_privs
-        handlers.inherit(child, maker)
+        handlers.inherit_stacks(child, maker)
         process.loader, process.linked = parent.loader, parent.linked
         process.linking = dict(parent.linking)
-        self.sampler.semaphores.inherit(parent.pid, tid)
+        self.sampler.semaphores.inherit_mappings(parent.pid, tid)
         return process
 
     def _adopt_orphans(self) -> None:
@@ -527,7 +527,7 @@ class Engine:
                 continue
             del self._early[tid]
             process = self._context.new_process(tid)
-            self._context.numbers.born(tid, status.ppid, status.nspid[1:])
+            self._context.numbers.add_thread(tid, status.ppid, status.nspid[1:])
             # Which process made it is not known, but its breakpoints are in the memory that it was
             # given.
             for other in (*reversed(self._ended_lately), *self._context.processes.values()):
@@ -535,29 +535,29 @@ class Engine:
                     process.inherit_breakpoints(other)
                     process.foreign = other.foreign
                     break
-            self._adopt(process, tid, fresh=True)
+            self._adopt_thread(process, tid, fresh=True)
             self._context.emit(Forked(pid=tid, parent=status.ppid, how="fork", name=status.name))
-            self.sampler.tables.check(tid, "attached")
+            self.sampler.tables.check_table(tid, "attached")
             self.sampler.process_now(tid)
             self.handle_stop(tid, first_stop)
 
-    def _executed(self, task: Task, former: int) -> Outcome:
+    def _handle_execve(self, task: Task, former: int) -> Outcome:
         process = task.process
         moving = any(other.steps.moving for other in process.tasks.values())
         for tid in list(process.tasks):
             if tid != process.pid:
                 del process.tasks[tid]
                 self._context.tasks.pop(tid, None)
-                self._calls.forget(tid)
-        leader = self._context.tasks.get(process.pid) or self._adopt(process, process.pid)
+                self._calls.forget_call(tid)
+        leader = self._context.tasks.get(process.pid) or self._adopt_thread(process, process.pid)
         leader.forget_program()
         leader.no_new_privs |= task.no_new_privs
         leader.steps.moving = moving
-        self._calls.forget(process.pid)
+        self._calls.forget_call(process.pid)
         process.forget_program()
         self.sampler.forget_memory(process.pid)
         self._semaphores.forget_places(process.pid)
-        self._accesses.forget(process.pid)
+        self._accesses.forget_process(process.pid)
         first = not process.executed
         process.executed = True
         path = procfs.read_exe(process.pid) or ""
@@ -571,7 +571,7 @@ class Engine:
         goes = (
             self._context.config.full
             and decodes
-            and self._semaphores.come_later(kind)
+            and self._semaphores.has_to_load(kind)
             and not self._accesses.active
         )
 
@@ -605,43 +605,43 @@ class Engine:
                 former=former if former != process.pid else 0,
             )
         )
-        executions.introduce(self._context, process, path, kind, first=first)
+        executions.introduce_program(self._context, process, path, kind, first=first)
         if self._accesses.active and not process.foreign:
-            self._accesses.look(process)
+            self._accesses.locate_variables(process)
         if first and not self._always:
             self._context.imposes_no_new_privs = confinement.is_imposed(process.pid)
         if process.counting:
-            self._tables.read(process.pid)
+            self._tables.read_table(process.pid)
             self.sampler.process_now(process.pid)
         elif first or process.doubted:
-            self.sampler.tables.check(process.pid, "launched" if first else "exec")
+            self.sampler.tables.check_table(process.pid, "launched" if first else "exec")
             self.sampler.process_now(process.pid)
         if not process.foreign:
             harmless = not self._always and self._semaphores.may_break(process.pid)
-            linking.executed(self._context, leader, kind, harmless=harmless)
-            self._semaphores.executed(leader, f"/proc/{process.pid}/exe", kind)
+            linking.begin_linking(self._context, leader, kind, harmless=harmless)
+            self._semaphores.handle_execve(leader, f"/proc/{process.pid}/exe", kind)
 
-    def _end(self, tid: int, status: int) -> None:
+    def _end_thread(self, tid: int, status: int) -> None:
         task = self._context.tasks.pop(tid, None)
         self._early.pop(tid, None)
         if task is None:
             return
         process = task.process
         process.tasks.pop(tid, None)
-        self._calls.forget(tid)
+        self._calls.forget_call(tid)
         if tid == process.pid:
-            self._context.tell_counted(process)
+            self._context.emit_counted(process)
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
         if tid != process.pid:
             if process.executed:
                 self._context.emit(ThreadExited(pid=process.pid, tid=tid, code=code))
             return
         self._context.processes.pop(tid, None)
-        self._tables.forget(tid)
+        self._tables.forget_process(tid)
         self._ended_lately.append(process)
-        self.sampler.ended(tid)
+        self.sampler.end_process(tid)
         self._semaphores.forget_places(tid)
-        self._accesses.forget(tid)
+        self._accesses.forget_process(tid)
         signo = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         core = bool(signo) and os.WCOREDUMP(status)
         orphans = orphans_of(self._context, tid)
@@ -660,9 +660,9 @@ class Engine:
             self._context.emit(Reaped(pid=tid, by=os.getpid()))
             self._ended_with = (128 + signo if signo else code, signo)
             if self._context.processes:
-                self._finish()
+                self._emit_finished()
 
-    def _finish(self) -> None:
+    def _emit_finished(self) -> None:
         if self._ended_with is not None:
             code, signo = self._ended_with
             self._context.emit(Finished(code=code, signo=signo, left=len(self._context.processes)))
@@ -672,7 +672,7 @@ class Engine:
         """Whether the command itself has ended."""
         return self._ended_with is not None
 
-    def leave(self) -> None:
+    def emit_detached(self) -> None:
         """Say that what the command left running runs on without being watched."""
         if self._ended_with is not None:
             code, signo = self._ended_with
@@ -682,4 +682,4 @@ class Engine:
     def all_gone(self) -> None:
         """Nothing is traced any more: say so, if the command's own end did not."""
         if self._ended_with is not None and not self._context.state.finished:
-            self._finish()
+            self._emit_finished()

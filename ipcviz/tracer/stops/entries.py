@@ -94,10 +94,10 @@ class Entries:
             Ask.STACK: self._note_stack,
             Ask.DATA_BUDGET: self._pay_for_data_call,
             Ask.MARK_BUDGET: self._pay_for_mark,
-            Ask.FORETELLING: self._foretell,
+            Ask.FORETELLING: self._foretell_call,
             Ask.CLOSING: self._foretell_close,
             Ask.LETTING_IN: self._let_in_first,
-            Ask.DECODING: self._decode,
+            Ask.DECODING: self._decode_call,
         }
         self._details: dict[Detail, Callable[[Task, str, dict[str, Word]], None]] = {
             Detail.NUMBERS: self._translate_numbers,
@@ -117,16 +117,16 @@ class Entries:
             for number, plan in self._plans.items()
         }
 
-    def enter(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
+    def handle_entry(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
         """A thread stands at the entry of a call."""
         process, number = task.process, info.number
         task.decided = False
         for_semaphore = bool(task.semaphore)
         if task.deferred is not None or for_semaphore:
-            self.settle(task, info)
+            self.settle_deferred(task, info)
         process.foretold = process.closing = 0.0
         if task.frames:
-            handlers.look_for_jump(self._context, task, info.sp)
+            handlers.detect_jump(self._context, task, info.sp)
         if number in self._sleeps_again and (task.semaphore or task.took[0]):
             self._semaphores.enters_futex(task, info.args)
         if task.interrupted is not None and self._makes_interrupted_call(task, number):
@@ -141,7 +141,7 @@ class Entries:
             return RESUME
         process.loading = 0.0
         if process.linking:
-            linking.end(process, task.tid)
+            linking.end_linking(process, task.tid)
         for answer in answers:
             outcome = answer(task, plan, info, for_semaphore)
             if outcome is not None:
@@ -152,7 +152,7 @@ class Entries:
         """The dynamic linker makes a call, which is not told."""
         task.process.loading = time.monotonic()
         if plan.name == "mmap" and info.args[2] & PROT_EXEC:
-            task.entered = self._semaphores.loads(task, info)
+            task.entered = self._semaphores.prepare_load(task, info)
 
     def _makes_interrupted_call(self, task: Task, number: int) -> bool:
         """Whether a call starts the interrupted one again, or makes its rest: it is still the same
@@ -160,16 +160,16 @@ class Entries:
         """
         assert task.interrupted is not None
         (entered, _), task.interrupted = task.interrupted, None
-        if number != self._restart and not entered.makes(number):
-            self._moving.drop(task.tid)
-            self._exchanges.end(task.tid)
+        if number != self._restart and not entered.is_made_by(number):
+            self._moving.drop_call(task.tid)
+            self._exchanges.end_call(task.tid)
             return False
         task.entered = entered
         entered.back = False
         self._mending.watch_limit(task)
         if entered.told:
             if not entered.carried:
-                self._moving.again(task.tid)
+                self._moving.repeat_call(task.tid)
             thread = self._context.state.threads.get(task.tid)
             entered.announced = thread is not None and thread.waiting is not None
         return True
@@ -179,7 +179,7 @@ class Entries:
     def _note_marker(
         self, task: Task, plan: Plan, info: ptrace.SyscallInfo, _for_semaphore: bool
     ) -> Outcome | None:
-        self._mark(task, markers.text_at(task.tid, info.args[plan.marker]))
+        self._emit_marker(task, markers.text_at(task.tid, info.args[plan.marker]))
         return None
 
     def _ask_condition(
@@ -192,7 +192,7 @@ class Entries:
     def _ask_mapping(
         self, task: Task, plan: Plan, info: ptrace.SyscallInfo, _for_semaphore: bool
     ) -> Outcome | None:
-        wanted = self._sampler.mappings.wants(task.process.pid, plan.name, info.args)
+        wanted = self._sampler.mappings.is_wanted(task.process.pid, plan.name, info.args)
         return None if wanted else RESUME
 
     def _prevent_escape(
@@ -201,7 +201,7 @@ class Entries:
         # Attached, it would keep the child out of sight of whoever else it is meant for, too: leave
         # it alone.
         if self._context.policy.may_touch:
-            task.entered = escape.prevent(
+            task.entered = escape.clear_flag(
                 task.tid, self._context.arch, plan.name, info.number, info.args
             )
         return RESUME
@@ -224,7 +224,7 @@ class Entries:
         # From here on /proc/PID/io counts its bytes: this very call is the first that is not
         # traced.
         self._sampler.process_now(process.pid)
-        self._context.say_coverage(process, full=False, reason=reason)
+        self._context.set_coverage(process, full=False, reason=reason)
         return RESUME
 
     def _pay_for_mark(
@@ -237,15 +237,15 @@ class Entries:
         self._sampler.process_now(process.pid)
         self._context.count_marks(process, reason)
         if info.op == ptrace.SYSCALL_INFO_SECCOMP or not self._context.policy.from_start:
-            self.count(process, info.number)  # else its mark comes next, and counts
+            self.count_call(process, info.number)  # else its mark comes next, and counts
         return RESUME
 
-    def _foretell(
+    def _foretell_call(
         self, task: Task, plan: Plan, info: ptrace.SyscallInfo, _for_semaphore: bool
     ) -> Outcome | None:
         if info.op != ptrace.SYSCALL_INFO_SECCOMP or self._context.holding:
             return None
-        known = foretold.foretell(task.tid, plan.name, info)
+        known = foretold.foretell_call(task.tid, plan.name, info)
         if known is None:
             return None
         task.process.foretold = time.monotonic()
@@ -259,7 +259,7 @@ class Entries:
         if info.op != ptrace.SYSCALL_INFO_SECCOMP or not self._context.go_first:
             return None
         process = task.process
-        closed = foretold.close(self._context.state, process, info.args[0])
+        closed = foretold.foretell_close(self._context.state, process, info.args[0])
         if closed is None:
             return None
         process.closing = time.monotonic()
@@ -288,21 +288,21 @@ class Entries:
         if plan.moves:
             fd, pid = info.args[0] & 0xFFFFFFFF, task.process.pid
             key = context.object_of(pid, fd)
-            ends = self._moving.prepare(pid, plan.name, {"fd": fd}, key)
+            ends = self._moving.find_ends(pid, plan.name, {"fd": fd}, key)
             if ends is not NOWHERE:
-                self._exits.handle_returns(self._moving.siblings(ends))
-        note = partial(self._note, task, plan, info, self._now(), key, ends, True)
+                self._exits.handle_returns(self._moving.list_siblings(ends))
+        note = partial(self._note_call, task, plan, info, self._now(), key, ends, True)
         return made(Outcome, (ENTERED, 0, note))
 
-    def _decode(
+    def _decode_call(
         self, task: Task, plan: Plan, info: ptrace.SyscallInfo, _for_semaphore: bool
     ) -> Outcome:
-        self._note(task, plan, info, self._now())
+        self._note_call(task, plan, info, self._now())
         return RESUME
 
     # What is noted of a call.
 
-    def _note(
+    def _note_call(
         self,
         task: Task,
         plan: Plan,
@@ -327,11 +327,11 @@ class Entries:
         args = decode_arguments(task.tid, name, raw)
         for detail in plan.details:
             self._details[detail](task, name, args)
-        data = payload.outgoing(task.tid, name, raw, self._data_bytes) if plan.sends else b""
+        data = payload.read_outgoing(task.tid, name, raw, self._data_bytes) if plan.sends else b""
         if key is None:
             of_semaphore = plan.about is _SEMAPHORE
-            key = task.semaphore if of_semaphore else self._object(pid, plan, args, raw)
-            ends = self._moving.prepare(pid, name, args, key) if plan.moves else NOWHERE
+            key = task.semaphore if of_semaphore else self._find_object(pid, plan, args, raw)
+            ends = self._moving.find_ends(pid, name, args, key) if plan.moves else NOWHERE
         task.entered = Entered(
             name=name,
             number=info.number,
@@ -345,10 +345,10 @@ class Entries:
             ends=ends,
         )
         if inside:
-            self._inside(task, task.entered)
+            self._note_inside(task, task.entered)
 
     def _translate_numbers(self, task: Task, name: str, args: dict[str, Word]) -> None:
-        self._context.numbers.translate(task.process.pid, name, args)
+        self._context.numbers.translate_args(task.process.pid, name, args)
 
     def _read_own_mask(self, task: Task, _name: str, args: dict[str, Word]) -> None:
         mask = ptrace.get_mask(task.tid) if isinstance(args["mask"], int) else None
@@ -356,7 +356,7 @@ class Entries:
             args["own_mask"] = mask
 
     def _note_marker_path(self, task: Task, _name: str, args: dict[str, Word]) -> None:
-        self._mark(task, markers.text_of(str(args["path"])))
+        self._emit_marker(task, markers.text_of(str(args["path"])))
 
     def _watch_fifo(self, task: Task, _name: str, args: dict[str, Word]) -> None:
         self._exits.fifos.about_to_make(task.process.pid, task.tid, args)
@@ -371,33 +371,33 @@ class Entries:
             name, info.number, info.args, args, self._context.emitter.now(), inside=True
         )
 
-    def begin(self, task: Task) -> None:
+    def begin_call(self, task: Task) -> None:
         """A thread goes on inside its call, or is let in: `Waits.announce` is to look at it."""
         entered = task.entered
         if entered is None or entered.inside or not entered.told:
             if entered is None or entered.told:
-                self._waits.watch(task)
+                self._waits.watch_thread(task)
             return
         if entered.ends is not NOWHERE:
-            self._exits.handle_returns(self._moving.siblings(entered.ends))
+            self._exits.handle_returns(self._moving.list_siblings(entered.ends))
             entered.began = self._context.now()
-        self._inside(task, entered)
+        self._note_inside(task, entered)
 
-    def _inside(self, task: Task, entered: Entered) -> None:
+    def _note_inside(self, task: Task, entered: Entered) -> None:
         """A thread has been let into its call."""
-        self._waits.watch(task)
+        self._waits.watch_thread(task)
         entered.inside = True
         if entered.ends is not NOWHERE:
             pid, tid, name, key = task.process.pid, task.tid, entered.name, entered.object
-            self._moving.begin(
+            self._moving.begin_call(
                 MovingCall(
                     pid, tid, name, entered.args, key, entered.data, entered.began, entered.ends
                 )
             )
         elif entered.name in PUTS or (self._exchanges.under_way and entered.name in EXCHANGES):
-            self._exchanges.begin(task, entered)
+            self._exchanges.begin_call(task, entered)
 
-    def count(self, process: TracedProcess, number: int) -> None:
+    def count_call(self, process: TracedProcess, number: int) -> None:
         """Count a marked call that is not looked at."""
         process.passed += 1
         process.counted[number] = process.counted.get(number, 0) + 1
@@ -406,7 +406,9 @@ class Entries:
 
     # Before a thread is let in.
 
-    def about(self, task: Task, info: ptrace.SyscallInfo, repeated: int = 0) -> Poised | None:
+    def find_operation(
+        self, task: Task, info: ptrace.SyscallInfo, repeated: int = 0
+    ) -> Poised | None:
         """What a thread at the entry of a call is about to do; None if that is nothing to hold it
         for.
 
@@ -426,11 +428,12 @@ class Entries:
                 return None
             return Poised(pid=process.pid, tid=task.tid, at="entry", call="marker", args=args)
         if name not in BIRTHS_AND_ENDS and (
-            name not in KNOWN or not self._sampler.mappings.wants(task.process.pid, name, info.args)
+            name not in KNOWN
+            or not self._sampler.mappings.is_wanted(task.process.pid, name, info.args)
         ):
             return None
         args = decode_arguments(task.tid, name, info.args)
-        self._context.numbers.translate(process.pid, name, args)
+        self._context.numbers.translate_args(process.pid, name, args)
         if not repeated and not is_visible(self._context.state, process.pid, name, args, task.tid):
             return None
         return Poised(
@@ -439,8 +442,8 @@ class Entries:
             at="entry",
             call=name,
             args=args,
-            object=self._object(process.pid, self._plans.get(info.number), args, info.args),
-            data=payload.outgoing(task.tid, name, info.args, self._context.config.data_bytes),
+            object=self._find_object(process.pid, self._plans.get(info.number), args, info.args),
+            data=payload.read_outgoing(task.tid, name, info.args, self._context.config.data_bytes),
             repeated=repeated,
         )
 
@@ -449,10 +452,10 @@ class Entries:
         again.
         """
         return task.interrupted is not None and (
-            number == self._restart or task.interrupted[0].makes(number)
+            number == self._restart or task.interrupted[0].is_made_by(number)
         )
 
-    def _object(
+    def _find_object(
         self, pid: int, plan: Plan | None, args: dict[str, Word], raw: tuple[int, ...]
     ) -> str:
         """Key of the object that a call is about: behind its descriptor, a queue's id, or at an
@@ -470,17 +473,17 @@ class Entries:
             return semaphore_of(plan.name, args) if procfs.same_namespace(pid, "ipc") else ""
         return queue_key(pid, args.get("id")) if about is About.QUEUE else ""
 
-    def _mark(self, task: Task, text: str) -> None:
+    def _emit_marker(self, task: Task, text: str) -> None:
         if text:
             self._context.emit(Marker(pid=task.process.pid, tid=task.tid, text=text))
 
-    def settle(self, task: Task, info: ptrace.SyscallInfo | None = None) -> None:
+    def settle_deferred(self, task: Task, info: ptrace.SyscallInfo | None = None) -> None:
         """Something new happens to a thread: what was held back until now is decided."""
         if task.deferred is not None:
             deferred, task.deferred = task.deferred, None
             self._exits.emit_held_back(task, deferred)
         if task.semaphore and (info is None or not self._sleeps_on(task, info)):
-            self._semaphores.over(task)
+            self._semaphores.end_wait(task)
 
     def _sleeps_on(self, task: Task, info: ptrace.SyscallInfo) -> bool:
         """Whether a thread enters futex(2) once more for the semaphore that it waits for."""

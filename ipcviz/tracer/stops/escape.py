@@ -13,7 +13,9 @@ from ipcviz.tracer.calls.table import CLONE_UNTRACED
 from ipcviz.tracer.tasks import Entered
 
 
-def prevent(tid: int, arch: Arch, name: str, number: int, raw: tuple[int, ...]) -> Entered | None:
+def clear_flag(
+    tid: int, arch: Arch, name: str, number: int, raw: tuple[int, ...]
+) -> Entered | None:
     """At the entry of clone or clone3: take the flag out.
 
     Returns the call if its return is to be seen.
@@ -30,11 +32,11 @@ def prevent(tid: int, arch: Arch, name: str, number: int, raw: tuple[int, ...]) 
         flags = memory.read_u64(tid, raw[0])
         if flags is None or not flags & CLONE_UNTRACED:
             return None
-        ptrace.poke(tid, raw[0], (flags & ~CLONE_UNTRACED).to_bytes(8, "little"))
+        ptrace.poke_memory(tid, raw[0], (flags & ~CLONE_UNTRACED).to_bytes(8, "little"))
     return Entered(name=name, number=number, raw=raw, args={}, began=0.0, announced=True)
 
 
-def restore(tid: int, arch: Arch, entered: Entered) -> None:
+def restore_flag(tid: int, arch: Arch, entered: Entered) -> None:
     """At the return: put the flag back."""
     if entered.name == "clone":
         registers = ptrace.get_registers(tid, arch)
@@ -44,4 +46,4 @@ def restore(tid: int, arch: Arch, entered: Entered) -> None:
         return
     flags = memory.read_u64(tid, entered.raw[0])
     if flags is not None:
-        ptrace.poke(tid, entered.raw[0], (flags | CLONE_UNTRACED).to_bytes(8, "little"))
+        ptrace.poke_memory(tid, entered.raw[0], (flags | CLONE_UNTRACED).to_bytes(8, "little"))

@@ -22,7 +22,7 @@ halves).
 """
 
 
-def introduce(
+def introduce_program(
     context: Context, process: TracedProcess, path: str, kind: elf.ElfClass | None, *, first: bool
 ) -> None:
     """A process has executed a program.
@@ -45,21 +45,21 @@ def introduce(
         )
         if first:
             raise LaunchError(f"{message}. Run a 64-bit build.")
-        _say(context, process, f"{message}; it runs on and is only sampled.")
+        _emit_trouble(context, process, f"{message}; it runs on and is only sampled.")
         if process.full:
-            context.say_coverage(process, full=False, reason="its calls can't be decoded")
+            context.set_coverage(process, full=False, reason="its calls can't be decoded")
     elif before and not process.full and context.policy.from_start:
-        context.say_coverage(process, full=True, reason="its calls can be decoded again")
+        context.set_coverage(process, full=True, reason="its calls can be decoded again")
     rights = lost_rights(process.pid) if os.geteuid() != 0 and context.policy.from_start else ""
     if rights:
         words = (
             f"{name} runs without {rights}, which Linux withholds from what an ordinary user"
             " watches"
         )
-        _say(context, process, f"{words}: run ipcviz as root to watch it with them.")
+        _emit_trouble(context, process, f"{words}: run ipcviz as root to watch it with them.")
 
 
-def born(process: TracedProcess, parent: TracedProcess) -> None:
+def inherit_program(process: TracedProcess, parent: TracedProcess) -> None:
     """A process has made another, which runs the same program."""
     process.foreign, process.executed, process.doubted = (
         parent.foreign,
@@ -79,12 +79,12 @@ def lost_rights(pid: int) -> str:
     program = f"/proc/{pid}/exe"
     try:
         status = os.stat(program)
-        capabilities = _capabilities(program)
+        capabilities = _read_capabilities(program)
         if not (capabilities or status.st_mode & (stat.S_ISUID | stat.S_ISGID)):
             return ""
         if os.statvfs(program).f_flag & os.ST_NOSUID or not procfs.same_namespace(pid, "user"):
             return ""
-        has = _credentials(pid)
+        has = _read_credentials(pid)
     except OSError:
         return ""
     if status.st_mode & stat.S_ISUID and has.get("Uid", [status.st_uid] * 2)[1] != status.st_uid:
@@ -101,7 +101,7 @@ def lost_rights(pid: int) -> str:
     return ""
 
 
-def _capabilities(path: str) -> int:
+def _read_capabilities(path: str) -> int:
     try:
         raw = os.getxattr(path, _CAPABILITIES)
     except OSError:
@@ -112,7 +112,7 @@ def _capabilities(path: str) -> int:
     return int(low | high << 32)
 
 
-def _credentials(pid: int) -> dict[str, list[int]]:
+def _read_credentials(pid: int) -> dict[str, list[int]]:
     """Lines of `/proc/PID/status` with ids (real, effective, ...) and capabilities."""
     found = {}
     for line in (
@@ -126,5 +126,5 @@ def _credentials(pid: int) -> dict[str, list[int]]:
     return found
 
 
-def _say(context: Context, process: TracedProcess, message: str) -> None:
+def _emit_trouble(context: Context, process: TracedProcess, message: str) -> None:
     context.emit(Trouble(pid=process.pid, message=message))

@@ -13,7 +13,7 @@ from ipcviz.events.calls import BIRTHS, where
 from ipcviz.kernel import ptrace, queues
 from ipcviz.model.ledger.directions import NOWHERE
 from ipcviz.tracer.calls import remainders
-from ipcviz.tracer.calls.decode import taken
+from ipcviz.tracer.calls.decode import decode_results
 from ipcviz.tracer.calls.effects import Effects, Returned
 from ipcviz.tracer.calls.messages import WITH_HEADERS, MessageHeader, facts_of, read_messages
 from ipcviz.tracer.calls.names import with_names
@@ -29,11 +29,11 @@ from ipcviz.tracer.stops.fifos import Fifos
 from ipcviz.tracer.stops.mend import RESTART_CODES, Mending
 from ipcviz.tracer.stops.outcomes import RESUME, RESUMED, Outcome, made, resume_then
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
-from ipcviz.tracer.stops.senders import TAKERS, told_by
+from ipcviz.tracer.stops.senders import TAKERS, read_effects
 from ipcviz.tracer.tasks import Entered, Task
 
 EINTR: Final = 4
-_TO_ADDRESS: Final = where(lambda call: call.on == "socket" and call.index("buf") >= 0)
+_TO_ADDRESS: Final = where(lambda call: call.on == "socket" and call.find_argument("buf") >= 0)
 """Calls that send to an address or tell one, of which effects follow."""
 
 
@@ -81,26 +81,26 @@ class Exits:
             sampler.mappings.length_at,
         )
 
-    def leave(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
+    def handle_return(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
         """A thread stands at the return of a call."""
         entered, task.entered = task.entered, None
         if entered is None:
             return RESUME
         name = entered.name
         if name in BIRTHS:
-            escape.restore(task.tid, self._context.arch, entered)
+            escape.restore_flag(task.tid, self._context.arch, entered)
             return RESUME
         if name in NO_RETURN:
             # What looks like its result is a register of the code that the handler had interrupted.
-            return resume_then(handlers.leave(self._context, task))
+            return resume_then(handlers.leave_handler(self._context, task))
         result = info.result
         code = -result if info.is_error else 0
         if entered.path:
             if not code:
-                self._semaphores.loaded(task, entered.path, result, entered.raw[5])
+                self._semaphores.handle_load(task, entered.path, result, entered.raw[5])
             return RESUME
         if entered.mended:
-            whole = self._mending.came_back(task, entered, result)
+            whole = self._mending.handle_return(task, entered, result)
             if whole is None or not entered.told:
                 return RESUME
             result, code = whole, max(-whole, 0)
@@ -114,13 +114,13 @@ class Exits:
         elif result > 0 and _may_be_cut(task, entered, result):
             task.deferred = (entered, result)
             return RESUME
-        return self._conclude(task, entered, result, code)
+        return self._conclude_call(task, entered, result, code)
 
     def emit_return(self, task: Task, entered: Entered, result: int, code: int) -> None:
         """Emit that a call returned `result`, or failed with error number `code` (0 if it did not
         fail), of a thread that is not at that return, or stays there.
         """
-        self._conclude(task, entered, result, code).finish()
+        self._conclude_call(task, entered, result, code).finish()
 
     def emit_held_back(self, task: Task, held: tuple[Entered, int]) -> None:
         """A call that was held back until its signal was known has returned after all."""
@@ -133,11 +133,11 @@ class Exits:
         in doubt.
         """
         for tid in tids:
-            came = ptrace.wait(tid)
+            came = ptrace.wait_for_change(tid)
             if came is not None and came[0] == tid:
                 self._handle_stop(*came)
 
-    def _conclude(self, task: Task, entered: Entered, result: int, code: int) -> Outcome:
+    def _conclude_call(self, task: Task, entered: Entered, result: int, code: int) -> Outcome:
         """Read what came of a call while its thread stands still; what is left is `after`."""
         moves = entered.ends is not NOWHERE
         moved = 0
@@ -148,30 +148,30 @@ class Exits:
                 # first.
                 self.handle_returns(self._moving.writes_before(task.tid, moved))
         elif self._exchanges.under_way and entered.name in EXCHANGES:
-            self._exchanges.end(task.tid)
+            self._exchanges.end_call(task.tid)
             if not code and (sends := self._exchanges.sends_before(task.tid, entered)):
                 # Those that this call took something from come first.
                 self.handle_returns(sends)
-                self._exchanges.tell(sends, self._now())
+                self._exchanges.emit_sends(sends, self._now())
         effects: tuple[AnyEffect, ...] = ()
-        data = payload.moved(task.tid, entered, result, self._data_bytes) if not code else b""
+        data = payload.read_moved(task.tid, entered, result, self._data_bytes) if not code else b""
         if not entered.plain:
             effects = self._effects_of(task, entered, result, code)
-            effects = self.fifos.returned(task, entered, code, effects)
+            effects = self.fifos.complete_effects(task, entered, code, effects)
         else:
             if moves and self.fifos:
-                self.fifos.check(key for key in entered.ends if key)
+                self.fifos.check_opens(key for key in entered.ends if key)
             if entered.name in _TO_ADDRESS and entered.raw[4] and not code:
-                effects = self._effects.of_addressed(
+                effects = self._effects.read_addressed(
                     task.process.pid, task.tid, entered.name, entered.raw, entered.args
                 )
         t = self._now()
-        slept = self._moving.returns(task.tid, moved, t) if moves else 0.0
-        follows = not (code or entered.plain) and self._consequences.has(entered)
+        slept = self._moving.end_call(task.tid, moved, t) if moves else 0.0
+        follows = not (code or entered.plain) and self._consequences.has_consequences(entered)
         tell = partial(
             self.emit_call, task, entered, result, code, data, effects, t, slept, follows
         )
-        if follows and self._consequences.needs(entered, effects):
+        if follows and self._consequences.needs_standstill(entered, effects):
             tell()
             return RESUME
         return made(Outcome, (RESUMED, 0, tell))
@@ -206,7 +206,7 @@ class Exits:
             )
         )
         if follows:
-            self._consequences.of(task, entered, result, effects)
+            self._consequences.handle_success(task, entered, result, effects)
 
     def _effects_of(
         self, task: Task, entered: Entered, result: int, code: int
@@ -223,15 +223,17 @@ class Exits:
             process.pid, task.tid, entered.name, entered.raw, entered.args, result, key, messages
         )
         if not code:
-            effects = self._effects.of(call)
+            effects = self._effects.read_effects(call)
             if entered.name in TAKERS:
-                effects = (*effects, *told_by(self._context, task, entered, result))
+                effects = (*effects, *read_effects(self._context, task, entered, result))
             if entered.name in NAMES:
                 effects = with_names(
                     process.pid, entered.name, entered.args, (*effects, *entered.losing)
                 )
             entered.args.update(
-                self._context.numbers.told(process.pid, taken(task.tid, entered.name, entered.raw))
+                self._context.numbers.translate_results(
+                    process.pid, decode_results(task.tid, entered.name, entered.raw)
+                )
             )
             if (
                 entered.object.startswith("msg:")
@@ -243,13 +245,13 @@ class Exits:
                 if known is not None:
                     effects = (Uses(object=queues.identify_queue(number, known.key)), *effects)
         elif entered.name == "connect" and code == errno.EINPROGRESS:
-            effects = self._effects.of(call)  # it has its addresses already
+            effects = self._effects.read_effects(call)  # it has its addresses already
         elif entered.name == "close" and code != 9:
             # The descriptor is gone even if close(2) reports an error, unless that is EBADF.
-            effects = self._effects.of(call)
+            effects = self._effects.read_effects(call)
         effects = (
             *effects,
-            *self._sampler.locks.effects(
+            *self._sampler.locks.read_effects(
                 process.pid, entered.name, entered.raw, entered.object, effects
             ),
         )
@@ -258,7 +260,7 @@ class Exits:
             # state.
             self._sampler.process_now(process.pid)
         if effects and any(isinstance(effect, Sent) for effect in effects):
-            self._sampler.look_again()
+            self._sampler.request_full_sample()
         return effects
 
     def _closes_used(self, pid: int, effects: tuple[AnyEffect, ...]) -> bool:

@@ -22,7 +22,7 @@ from ipcviz.events import AnyEffect, NameCreated, Opened, OpenedOutside
 from ipcviz.events.arguments import text_in
 from ipcviz.events.calls import OPENS
 from ipcviz.kernel import procfs, ptrace
-from ipcviz.kernel.names import AT_FDCWD, fifo_of, folder_of, whereabouts
+from ipcviz.kernel.names import AT_FDCWD, fifo_of, folder_of, resolve_path
 from ipcviz.kernel.openings import Openings
 from ipcviz.tracer.calls.flags import Word
 from ipcviz.tracer.calls.table import MAKES
@@ -71,7 +71,7 @@ class Fifos:
             except OSError:
                 pass
 
-    def returned(
+    def complete_effects(
         self, task: Task, entered: Entered, code: int, effects: tuple[AnyEffect, ...]
     ) -> tuple[AnyEffect, ...]:
         """A call is about to be said to have returned, failed with `code` if not 0: its effects
@@ -79,7 +79,7 @@ class Fifos:
         """
         pid, tid, name = task.process.pid, task.tid, entered.name
         if name in MAKES and tid in self._being_made:
-            self._made(pid, tid, entered.args, effects)
+            self._note_made(pid, tid, entered.args, effects)
         elif name in OPENS and code == errno.ENXIO:
             entered.object = fifo_of(
                 pid, str(entered.args["path"]), entered.args.get("dirfd", AT_FDCWD)
@@ -87,25 +87,25 @@ class Fifos:
         elif name in OPENS and any(
             isinstance(e, Opened) and e.object.kind == "fifo" for e in effects
         ):
-            opened = self._opened(next(e for e in effects if isinstance(e, Opened)))
-            self._take_partners(opened.object.key)
+            opened = self._complete_opened(next(e for e in effects if isinstance(e, Opened)))
+            self._wait_for_partners(opened.object.key)
             return (opened,)
         return effects
 
-    def _made(
+    def _note_made(
         self, pid: int, tid: int, args: dict[str, Word], effects: tuple[AnyEffect, ...]
     ) -> None:
         openings = self._being_made.pop(tid)
         made = next((e for e in effects if isinstance(e, NameCreated)), None)
-        if made is None or not openings.narrow(
-            whereabouts(pid, made.path, args.get("dirfd", AT_FDCWD)), made.object
+        if made is None or not openings.narrow_to_fifo(
+            resolve_path(pid, made.path, args.get("dirfd", AT_FDCWD)), made.object
         ):
             openings.close()
             return
-        self._forget(made.object)
+        self._forget_fifo(made.object)
         self._fifos[made.object] = _Fifo(openings)
 
-    def _take_partners(self, key: str) -> None:
+    def _wait_for_partners(self, key: str) -> None:
         """Take the returns of others' opens of the same FIFO: one that has succeeded means that
         they have, too.
 
@@ -113,37 +113,39 @@ class Fifos:
         the other is, it would look as if nobody had it open in between.
         """
         deadline = time.monotonic() + PARTNERS_SECONDS
-        for other in opening(self._context, key):
+        for other in list_openers(self._context, key):
             entered = other.entered
             while (
                 other.entered is entered
                 and other.tid in self._context.tasks
                 and time.monotonic() < deadline
             ):
-                came = ptrace.wait(other.tid)
+                came = ptrace.wait_for_change(other.tid)
                 if came is not None and came[0] == other.tid:
                     self._take_stop(*came)
                 else:
                     os.sched_yield()
 
-    def _opened(self, effect: Opened) -> Opened:
+    def _complete_opened(self, effect: Opened) -> Opened:
         key = effect.object.key
         fifo = self._fifos.get(key)
         if fifo is not None:
-            self._look(key, fifo)
+            self._count_opens(key, fifo)
             fifo.untold = max(0, fifo.untold - 1)
-            self.check((key,))
+            self.check_opens((key,))
         return msgspec.structs.replace(effect, alone=key in self._fifos)
 
-    def check(self, keys: Iterable[str] = ()) -> None:
+    def check_opens(self, keys: Iterable[str] = ()) -> None:
         """Say it if somebody else has opened one of these FIFOs; of all, if none is named."""
         for key in list(keys or self._fifos):
             fifo = self._fifos.get(key)
             if fifo is None:
                 continue
-            stranger = self._look(key, fifo)
-            if stranger or fifo.untold > (len(opening(self._context, key)) if fifo.untold else 0):
-                self._forget(key)
+            stranger = self._count_opens(key, fifo)
+            if stranger or fifo.untold > (
+                len(list_openers(self._context, key)) if fifo.untold else 0
+            ):
+                self._forget_fifo(key)
                 found = procfs.read_stat(stranger) if stranger else None
                 name = found.name if found is not None else ""
                 self._context.emit(OpenedOutside(object=key, pid=stranger, name=name))
@@ -152,22 +154,22 @@ class Fifos:
         """Whether there is anything to check."""
         return bool(self._fifos)
 
-    def ended(self, tid: int) -> None:
+    def forget_thread(self, tid: int) -> None:
         """A thread is gone: what it was about to open it may have opened, and no call will tell."""
         self._give_up_making(tid)
         task = self._context.tasks.get(tid)
         entered = task.entered if task is not None else None
         if task is not None and entered is not None and entered.name in OPENS:
             for key, fifo in self._fifos.items():
-                if _means(task.process.pid, entered.args, key):
-                    self._look(key, fifo)
+                if _is_path_of(task.process.pid, entered.args, key):
+                    self._count_opens(key, fifo)
                     fifo.untold = max(0, fifo.untold - 1)
 
-    def _look(self, key: str, fifo: _Fifo) -> int:
+    def _count_opens(self, key: str, fifo: _Fifo) -> int:
         """Count the opens that the kernel tells of; the process that did one, if it is known and
         not watched.
         """
-        for pid in fifo.openings.take():
+        for pid in fifo.openings.read_openers():
             if pid and pid not in self._context.processes:
                 return pid
             fifo.untold += 1
@@ -178,7 +180,7 @@ class Fifos:
             return True
         used = {file.object for file in self._context.state.open_files.values()}
         unused = next((key for key in self._fifos if key not in used), "")
-        self._forget(unused)
+        self._forget_fifo(unused)
         return bool(unused)
 
     def _give_up_making(self, tid: int) -> None:
@@ -186,13 +188,13 @@ class Fifos:
         if openings is not None:
             openings.close()
 
-    def _forget(self, key: str) -> None:
+    def _forget_fifo(self, key: str) -> None:
         fifo = self._fifos.pop(key, None)
         if fifo is not None:
             fifo.openings.close()
 
 
-def opening(context: Context, key: str) -> list[Task]:
+def list_openers(context: Context, key: str) -> list[Task]:
     """The watched threads that are inside a call that opens a FIFO."""
     inside = [
         task
@@ -202,10 +204,10 @@ def opening(context: Context, key: str) -> list[Task]:
     return [
         task
         for task in inside
-        if task.entered is not None and _means(task.process.pid, task.entered.args, key)
+        if task.entered is not None and _is_path_of(task.process.pid, task.entered.args, key)
     ]
 
 
-def _means(pid: int, args: dict[str, Word], key: str) -> bool:
+def _is_path_of(pid: int, args: dict[str, Word], key: str) -> bool:
     """Whether a call's path leads to a FIFO."""
     return fifo_of(pid, text_in(args, "path"), args.get("dirfd", AT_FDCWD)) == key

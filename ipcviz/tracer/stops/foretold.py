@@ -47,7 +47,7 @@ class Foretold(NamedTuple):
     args: dict[str, Word]
 
 
-def foretell(tid: int, name: str, info: ptrace.SyscallInfo) -> Foretold | None:
+def foretell_call(tid: int, name: str, info: ptrace.SyscallInfo) -> Foretold | None:
     """What a call that a thread stands at the entry of will do; None if it may fail, or is none of
     `calls.FORETOLD`.
 
@@ -78,7 +78,7 @@ def foretell(tid: int, name: str, info: ptrace.SyscallInfo) -> Foretold | None:
     return None if found is None else Foretold(found, decode_arguments(tid, name, info.args))
 
 
-def close(state: State, process: TracedProcess, number: int) -> Closed | None:
+def foretell_close(state: State, process: TracedProcess, number: int) -> Closed | None:
     """What closing a descriptor, at whose entry a thread stands, will do; None if it may do more,
     or fail.
 
@@ -94,7 +94,7 @@ def close(state: State, process: TracedProcess, number: int) -> Closed | None:
     fd = number & 0xFFFFFFFF
     if len(process.tasks) > 1 or process.shares_files or process.doubted or not process.full:
         return None
-    file = state.description(process.pid, fd)
+    file = state.find_description(process.pid, fd)
     thing = state.object_of(file)
     if file is None or thing is None:
         return None

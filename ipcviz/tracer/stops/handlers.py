@@ -31,7 +31,7 @@ def stack_set(task: Task, info: ptrace.SyscallInfo) -> None:
 
     While it is on that stack itself, the kernel refuses.
     """
-    raw = memory.read(task.tid, info.args[0], _STACK.size)
+    raw = memory.read_bytes(task.tid, info.args[0], _STACK.size)
     if raw is None or len(raw) < _STACK.size or task.alternate[0] <= info.sp < task.alternate[1]:
         return
     start, flags, _, size = _STACK.unpack(raw)
@@ -41,12 +41,12 @@ def stack_set(task: Task, info: ptrace.SyscallInfo) -> None:
         task.alternate = (start, start + size)
 
 
-def inherit(task: Task, maker: Task) -> None:
+def inherit_stacks(task: Task, maker: Task) -> None:
     """A new process's thread goes on where its maker is, with the same stacks."""
     task.frames, task.alternate = list(maker.frames), maker.alternate
 
 
-def enter(task: Task, flags: tuple[str, ...], *, from_start: bool) -> None:
+def enter_handler(task: Task, flags: tuple[str, ...], *, from_start: bool) -> None:
     """A thread at a signal's delivery is about to run the handler, which has these flags.
 
     Of processes that were attached to, flags and stacks of before are not known.
@@ -61,7 +61,7 @@ def enter(task: Task, flags: tuple[str, ...], *, from_start: bool) -> None:
         task.frames.append((low if low <= at.sp < high else 0, at.sp - LEAST_FRAME))
 
 
-def leave(context: Context, task: Task, *, jumped: bool = False) -> Callable[[], None]:
+def leave_handler(context: Context, task: Task, *, jumped: bool = False) -> Callable[[], None]:
     """A thread has left the innermost of its handlers.
 
     Returns what emits that.
@@ -75,9 +75,9 @@ def leave(context: Context, task: Task, *, jumped: bool = False) -> Callable[[],
     return lambda: context.emit(event)
 
 
-def look_for_jump(context: Context, task: Task, sp: int) -> None:
+def detect_jump(context: Context, task: Task, sp: int) -> None:
     """A thread makes a call with its stack at `sp`: handlers that can't have theirs there were left
     by a jump.
     """
     while task.frames and not task.frames[-1][0] <= sp < task.frames[-1][1]:
-        leave(context, task, jumped=True)()
+        leave_handler(context, task, jumped=True)()

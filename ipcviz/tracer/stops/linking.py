@@ -24,7 +24,9 @@ _RETURNS: Final = (b"\xc3", b"\xf3\x0f\x1e\xfa\xc3")
 """What it consists of: ret, perhaps with endbr64 before it."""
 
 
-def executed(context: Context, task: Task, kind: elf.ElfClass | None, *, harmless: bool) -> None:
+def begin_linking(
+    context: Context, task: Task, kind: elf.ElfClass | None, *, harmless: bool
+) -> None:
     """A thread has just executed a program.
 
     `harmless` says that breakpoints are, and that a filter marks calls.
@@ -40,10 +42,10 @@ def executed(context: Context, task: Task, kind: elf.ElfClass | None, *, harmles
         and context.policy.may_touch
         and not (context.holding or context.config.full or blocked)
     ):
-        _begin(task, context.arch, loader)
+        _set_breakpoints(task, context.arch, loader)
 
 
-def _begin(task: Task, arch: Arch, loader: Loader) -> None:
+def _set_breakpoints(task: Task, arch: Arch, loader: Loader) -> None:
     """Set the breakpoints, where the linker is one that has what they need."""
     process, tid = task.process, task.tid
     if arch.machine != "x86_64" or not loader.code[0]:
@@ -57,24 +59,24 @@ def _begin(task: Task, arch: Arch, loader: Loader) -> None:
     if words is None or not words[0].startswith(_RETURNS):
         return
     for address, word in zip(places, words, strict=True):
-        if ptrace.poke(tid, address, arch.breakpoint + word[len(arch.breakpoint) :]):
+        if ptrace.poke_memory(tid, address, arch.breakpoint + word[len(arch.breakpoint) :]):
             process.linking[address] = word
     process.linked = 0
     if len(process.linking) < len(places):
-        end(process, tid)
+        end_linking(process, tid)
 
 
-def end(process: TracedProcess, tid: int) -> None:
+def end_linking(process: TracedProcess, tid: int) -> None:
     """From here on a process's threads stop at every call again.
 
     It is done through a stopped one.
     """
     for address, word in process.linking.items():
-        ptrace.poke(tid, address, word)
+        ptrace.poke_memory(tid, address, word)
     process.linking = {}
 
 
-def trapped(task: Task, arch: Arch) -> bool:
+def handle_trap(task: Task, arch: Arch) -> bool:
     """A thread has trapped: if that is one of these breakpoints, bring it past it.
 
     Returns whether it is.
@@ -90,7 +92,7 @@ def trapped(task: Task, arch: Arch) -> bool:
     if process.linked < _TIMES and back is not None:
         registers[arch.pc], registers[arch.sp] = back, registers[arch.sp] + ptrace.WORD
     else:
-        end(process, task.tid)
+        end_linking(process, task.tid)
         registers[arch.pc] = address
     ptrace.set_registers(task.tid, arch, registers)
     return True

@@ -9,7 +9,7 @@ import struct
 from typing import Final, NamedTuple
 
 from ipcviz.kernel import elf, procfs, ptrace
-from ipcviz.tracer.calls.table import opening
+from ipcviz.tracer.calls.table import find_open_flags
 from ipcviz.tracer.tasks import TracedProcess
 
 AT_BASE: Final = 7
@@ -67,5 +67,5 @@ def is_loading(process: TracedProcess, name: str, info: ptrace.SyscallInfo) -> b
     place = process.loader
     if place is None or not place[0] <= info.pc < place[1]:
         return False
-    flags = opening(name, info.args)
+    flags = find_open_flags(name, info.args)
     return flags == -1 or not flags & os.O_ACCMODE

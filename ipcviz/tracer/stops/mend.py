@@ -10,10 +10,10 @@ What is cut short shows at the return; by what shows at the delivery; and only t
 again:
 
     alone     epoll_wait(.., 500) -----------------------------------------> 0 at 500 ms
-    traced    epoll_wait(.., 500) ----> EINTR at 200 ms, a stop (`came_back`)
-                                          |  the delivery of SIGCHLD, a stop (`undo`): ignored
+    traced    epoll_wait(.., 500) ----> EINTR at 200 ms, a stop (`handle_return`)
+                                          |  the delivery of SIGCHLD, a stop (`undo_cut`): ignored
                                           +-> epoll_wait(.., 500) -> interrupted at 500 ms
-                                                (`end_limits`); `came_back` makes the EINTR a 0
+                                                (`end_limits`); `handle_return` makes the EINTR a 0
 
 A call that is made again has the arguments that it had, and so a limit that begins anew. That is on
 purpose: if ipcviz is killed meanwhile the call ends late, and does end. That it ends in time is the
@@ -25,7 +25,7 @@ Of a call that moves something the rest is made, by one or more calls, the legs
     alone     write(fd, p, 900) --------------------------------------------------> 900
     traced    write(fd, p, 900) ----> 300, and a signal comes
                                         |  it is ignored
-                                        +-> write(fd, p + 300, 600) -> 600: `came_back` makes it 900
+                                        +-> write(fd, p + 300, 600) -> 600: then it is 900
 
 At each return the program's registers are as it left them, and the result is that of the whole: if
 a signal that has a handler comes next, or the tracer ends, the program sees what it would have seen
@@ -107,7 +107,7 @@ class Mending:
 
     # At the delivery of a signal.
 
-    def undo(self, task: Task, action: Callable[[int], str]) -> CutCall | None:
+    def undo_cut(self, task: Task, action: Callable[[int], str]) -> CutCall | None:
         """Before something that is not to be felt, an ignored signal, say: make the call again that
         it cut short.
 
@@ -131,10 +131,10 @@ class Mending:
             if entered.mended:
                 result = entered.last
         else:
-            number = _signed(registers[arch.original])
+            number = _to_signed(registers[arch.original])
             if number < 0 or arch.original == arch.number:
                 return None  # it was in no call, or there is no telling
-            name, result = self._context.names.get(number, ""), _signed(registers[arch.result])
+            name, result = self._context.names.get(number, ""), _to_signed(registers[arch.result])
             raw = tuple(registers[i] for i in arch.call_arguments)
             entered = Entered(name, number, raw, {}, self._context.emitter.now(), told=False)
         leg = entered.legs[0] if entered.legs else Leg(entered.name, entered.raw, 0)
@@ -153,10 +153,10 @@ class Mending:
         if (
             registers is None
             or arch.original == arch.number
-            or _signed(registers[arch.original]) < 0
+            or _to_signed(registers[arch.original]) < 0
         ):
             return False
-        return -_signed(registers[arch.result]) not in RESTART_CODES
+        return -_to_signed(registers[arch.result]) not in RESTART_CODES
 
     def _make_again(
         self, task: Task, entered: Entered, leg: Leg, result: int, registers: list[int]
@@ -184,26 +184,29 @@ class Mending:
             return None
         entered.last, entered.code = result, entered.code or min(result, 0)
         if gained:
-            self._add(task, entered, leg, gained)
+            self._add_gained(task, entered, leg, gained)
         if entered.until and not entered.between and now >= entered.until - EARLY:
             return CutCall(
-                False, self._finish(task, entered, registers, self._expired(task, entered))
+                False,
+                self._finish_call(
+                    task, entered, registers, self._choose_expired_result(task, entered)
+                ),
             )
         if not (entered.told or gained or entered.until or entered.mended):
             # Nothing about it is to be seen to at its return.
-            return CutCall(True) if self._issue(task, entered, legs[0], registers) else None
+            return CutCall(True) if self._issue_leg(task, entered, legs[0], registers) else None
         entered.mended = True
         if by_kernel:
             task.interrupted, task.deferred = (entered, -result), None
             return CutCall(True)
         entered.legs = legs if gained or entered.legs or legs[0] != leg else ()
-        if not self._issue(task, entered, legs[0], registers):
+        if not self._issue_leg(task, entered, legs[0], registers):
             return None
         entered.back = True
         task.interrupted, task.deferred = (entered, entered.code), None
         return CutCall(True)
 
-    def _issue(self, task: Task, entered: Entered, leg: Leg, registers: list[int]) -> bool:
+    def _issue_leg(self, task: Task, entered: Entered, leg: Leg, registers: list[int]) -> bool:
         """Let a thread that stands behind a call make another one there."""
         arch = self._context.arch
         for index, value in zip(arch.call_arguments, leg.args, strict=True):
@@ -215,13 +218,13 @@ class Mending:
             registers[arch.original] = _MASK  # in no call any more: not to be brought back twice
         return ptrace.set_registers(task.tid, arch, registers)
 
-    def _add(self, task: Task, entered: Entered, leg: Leg, gained: int) -> None:
+    def _add_gained(self, task: Task, entered: Entered, leg: Leg, gained: int) -> None:
         """A leg has moved something."""
         if leg.counts:
             entered.carried += gained
         if leg.into:
             had = memory.read_u32(task.tid, leg.into) or 0
-            ptrace.poke(task.tid, leg.into, _HALF.pack(had + gained))
+            ptrace.poke_memory(task.tid, leg.into, _HALF.pack(had + gained))
 
     def _another_comes(self, task: Task, action: Callable[[int], str]) -> bool:
         """Whether a further signal that is to be felt is about to be delivered: then the call ends
@@ -252,7 +255,7 @@ class Mending:
             if seconds is not None:
                 # After messages came, what is left of it then.
                 entered.between = True
-                entered.until = (now if gained else self._began(task, entered)) + seconds
+                entered.until = (now if gained else self._find_begin(task, entered)) + seconds
             return
         if entered.until and not gained:
             return
@@ -267,14 +270,16 @@ class Mending:
             anew = (
                 bool(gained)
                 and name in remainders.SENDS
-                and look.file(raw[0]).kind == "unix stream"
+                and look.read_file(raw[0]).kind == "unix stream"
             )
         if seconds:
             entered.until = (
-                now + seconds if anew else entered.until or self._began(task, entered) + seconds
+                now + seconds
+                if anew
+                else entered.until or self._find_begin(task, entered) + seconds
             )
 
-    def _began(self, task: Task, entered: Entered) -> float:
+    def _find_begin(self, task: Task, entered: Entered) -> float:
         """When a call began; if its entry was not seen, as it was when a sample found its thread
         asleep in it.
         """
@@ -286,13 +291,16 @@ class Mending:
         same = since and status is not None and status.voluntary == switches + 1
         return since if same else entered.began
 
-    def _expired(self, task: Task, entered: Entered) -> int:
+    def _choose_expired_result(self, task: Task, entered: Entered) -> int:
         """What a call returns whose limit is up."""
         if entered.carried:
             return entered.carried
-        if entered.name == "connect" and _Look(task).file(entered.raw[0]).kind != "unix stream":
+        if (
+            entered.name == "connect"
+            and _Look(task).read_file(entered.raw[0]).kind != "unix stream"
+        ):
             return -errno.EINPROGRESS  # it goes on without the thread (connect(2))
-        if entered.name == "read" and _Look(task).file(entered.raw[0]).kind == "terminal":
+        if entered.name == "read" and _Look(task).read_file(entered.raw[0]).kind == "terminal":
             return 0
         return limits.EXPIRED[entered.name]
 
@@ -318,11 +326,11 @@ class Mending:
                 del self._limited[tid]
             elif now >= entered.until:
                 del self._limited[tid]
-                task.ended = ptrace.interrupt(tid)
+                task.ended = ptrace.interrupt_thread(tid)
 
     # At the return.
 
-    def came_back(self, task: Task, entered: Entered, result: int) -> int | None:
+    def handle_return(self, task: Task, entered: Entered, result: int) -> int | None:
         """At the return of a call that was made again, or of a leg of it.
 
         Returns:
@@ -342,63 +350,69 @@ class Mending:
         entered.last = result
         if code == errno.EINTR or code in RESTART_CODES:
             if due:
-                return self._finish(task, entered, registers, self._expired(task, entered))
+                return self._finish_call(
+                    task, entered, registers, self._choose_expired_result(task, entered)
+                )
             if entered.carried:
-                self._restore(task, entered, registers, entered.carried)
+                self._restore_registers(task, entered, registers, entered.carried)
                 task.deferred = (entered, entered.carried)
             elif code in RESTART_CODES:
-                self._restore(task, entered, registers, result)
+                self._restore_registers(task, entered, registers, result)
                 task.interrupted = (entered, code)
             else:
-                self._restore(task, entered, registers, result)
+                self._restore_registers(task, entered, registers, result)
                 task.deferred = (entered, result)
             return None
         if code:
             if entered.name == "connect" and code == errno.EALREADY:
                 result = -errno.EINPROGRESS
-            return self._finish(task, entered, registers, entered.carried or result)
+            return self._finish_call(task, entered, registers, entered.carried or result)
         if not entered.legs:
             if (
                 not due
                 and remainders.may_be_cut(leg.name, leg.args, result)
                 and ptrace.has_pending(task.tid)
             ):
-                self._restore(task, entered, registers, result)
+                self._restore_registers(task, entered, registers, result)
                 task.deferred = (entered, result)
                 return None
-            return self._finish(task, entered, registers, result)
+            return self._finish_call(task, entered, registers, result)
         if result < leg.wanted:
             if not due and ptrace.has_pending(task.tid):
                 total = entered.carried + (result if leg.counts else 0)
-                self._restore(task, entered, registers, total)
+                self._restore_registers(task, entered, registers, total)
                 task.deferred = (entered, total)
                 return None
-            self._add(task, entered, leg, result)
-            return self._finish(task, entered, registers, entered.carried)
-        self._add(task, entered, leg, result)
+            self._add_gained(task, entered, leg, result)
+            return self._finish_call(task, entered, registers, entered.carried)
+        self._add_gained(task, entered, leg, result)
         entered.legs = entered.legs[1:]
         if not entered.legs or (entered.between and now >= entered.until):
-            return self._finish(task, entered, registers, entered.carried or result)
-        if not self._issue(task, entered, entered.legs[0], registers):
+            return self._finish_call(task, entered, registers, entered.carried or result)
+        if not self._issue_leg(task, entered, entered.legs[0], registers):
             return entered.carried
         entered.back, entered.last = True, entered.carried
         task.interrupted = (entered, 0)
         return None
 
-    def _finish(self, task: Task, entered: Entered, registers: list[int], result: int) -> int:
-        self._restore(task, entered, registers, result)
+    def _finish_call(self, task: Task, entered: Entered, registers: list[int], result: int) -> int:
+        self._restore_registers(task, entered, registers, result)
         if entered.name in SELECTS and result == 0:
             # As after a time-out: none of the descriptors is ready.
             room = (entered.raw[0] + 63) // 64 * 8
             for address in entered.raw[1:4]:
                 if address and 0 < room <= 8192:
-                    ptrace.poke(task.tid, address, bytes(room))
+                    ptrace.poke_memory(task.tid, address, bytes(room))
         elif entered.between and result > 0:
             left = max(entered.until - self._context.emitter.now(), 0.0)
-            ptrace.poke(task.tid, entered.raw[4], _LENGTH.pack(int(left), int(left % 1 * 1e9)))
+            ptrace.poke_memory(
+                task.tid, entered.raw[4], _LENGTH.pack(int(left), int(left % 1 * 1e9))
+            )
         return result
 
-    def _restore(self, task: Task, entered: Entered, registers: list[int], result: int) -> None:
+    def _restore_registers(
+        self, task: Task, entered: Entered, registers: list[int], result: int
+    ) -> None:
         """Give a thread its registers back as it left them, but for the result."""
         arch = self._context.arch
         for index, value in zip(arch.call_arguments, entered.raw, strict=True):
@@ -408,7 +422,7 @@ class Mending:
         registers[arch.result] = result & _MASK
         ptrace.set_registers(task.tid, arch, registers)
 
-    def cut(self, task: Task, entered: Entered) -> int:
+    def cut_call(self, task: Task, entered: Entered) -> int:
         """At a stop of a thread whose call was made again: let it come back as it would have alone
         if cut short here.
 
@@ -427,13 +441,13 @@ class Mending:
             result = entered.carried or entered.code or entered.last
         else:
             # Below zero: nothing of this part was moved.
-            gained = max(_signed(registers[arch.result]), 0)
+            gained = max(_to_signed(registers[arch.result]), 0)
             leg = entered.legs[0] if entered.legs else None
             if leg is not None:
-                self._add(task, entered, leg, gained)
+                self._add_gained(task, entered, leg, gained)
                 gained = 0
-            result = entered.carried + gained or _signed(registers[arch.result])
-        self._restore(task, entered, registers, result)
+            result = entered.carried + gained or _to_signed(registers[arch.result])
+        self._restore_registers(task, entered, registers, result)
         return result
 
 
@@ -444,14 +458,14 @@ class _Look:
         self._pid, self._tid = task.process.pid, task.tid
         self._files: dict[int, File] = {}
 
-    def file(self, fd: int) -> File:
+    def read_file(self, fd: int) -> File:
         """What lies behind a descriptor."""
         fd &= 0xFFFFFFFF
         if fd not in self._files:
-            self._files[fd] = self._file(fd)
+            self._files[fd] = self._read_file(fd)
         return self._files[fd]
 
-    def _file(self, fd: int) -> File:
+    def _read_file(self, fd: int) -> File:
         info = procfs.read_fdinfo(self._pid, fd)
         try:
             found = os.stat(f"/proc/{self._pid}/fd/{fd}")
@@ -463,17 +477,17 @@ class _Look:
         if stat.S_ISFIFO(found.st_mode):
             return File("pipe", blocks)
         if stat.S_ISSOCK(found.st_mode):
-            kind, least = self._socket(fd)
+            kind, least = self._read_socket(fd)
             return File(kind, blocks, least)
         if stat.S_ISCHR(found.st_mode):
             device = os.major(found.st_rdev), os.minor(found.st_rdev)
             if device in MEMORY:
                 return File("memory", blocks)
             if device[0] in TERMINALS:
-                return File("terminal", blocks, self._terminal(fd)[0])
+                return File("terminal", blocks, self._read_terminal(fd)[0])
         return File("other", blocks)
 
-    def _socket(self, fd: int) -> tuple[Kind, int]:
+    def _read_socket(self, fd: int) -> tuple[Kind, int]:
         with borrow(self._pid, fd) as number:
             if number is None:
                 return "other", 1
@@ -494,7 +508,7 @@ class _Look:
         """Whether the descriptor that decides about a call's limit is a socket."""
         if name not in limits.OF_SOCKETS:
             return False
-        return self.file(raw[limits.OF_SOCKETS[name][0]]).kind in (
+        return self.read_file(raw[limits.OF_SOCKETS[name][0]]).kind in (
             "stream",
             "unix stream",
             "datagram",
@@ -511,7 +525,7 @@ class _Look:
             finally:
                 one.detach()
 
-    def _terminal(self, fd: int) -> tuple[int, int]:
+    def _read_terminal(self, fd: int) -> tuple[int, int]:
         """VMIN and VTIME of a terminal without line editing; 1 and 0 of another one
         (termios(3)).
         """
@@ -525,18 +539,18 @@ class _Look:
         if found[3] & termios.ICANON:
             return 1, 0
         least, tenths = found[6][termios.VMIN], found[6][termios.VTIME]
-        return _number(least), _number(tenths)
+        return _to_number(least), _to_number(tenths)
 
     def between_bytes(self, fd: int) -> tuple[float | None, bool]:
         """How long a read of a terminal waits at most, and whether each byte begins that anew."""
-        if self.file(fd).kind != "terminal":
+        if self.read_file(fd).kind != "terminal":
             return None, False
-        least, tenths = self._terminal(fd & 0xFFFFFFFF)
+        least, tenths = self._read_terminal(fd & 0xFFFFFFFF)
         return (tenths / 10 or None), least > 0
 
-    def words(self, address: int, count: int) -> tuple[int, ...]:
+    def read_words(self, address: int, count: int) -> tuple[int, ...]:
         """Words of 8 bytes in its memory; none if they can't be read."""
-        return remainders.unpack_words(memory.read(self._tid, address, 8 * count) or b"")
+        return remainders.unpack_words(memory.read_bytes(self._tid, address, 8 * count) or b"")
 
 
 def _is_cut(entered: Entered, leg: Leg, result: int) -> bool:
@@ -548,9 +562,9 @@ def _is_cut(entered: Entered, leg: Leg, result: int) -> bool:
     return result == -errno.EINTR or remainders.may_be_cut(leg.name, leg.args, result)
 
 
-def _number(value: int | bytes) -> int:
+def _to_number(value: int | bytes) -> int:
     return value if isinstance(value, int) else value[0]
 
 
-def _signed(value: int) -> int:
+def _to_signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value

@@ -18,7 +18,7 @@ MOST_PARTS = 64
 """Parts of an I/O vector that are looked at."""
 
 
-def outgoing(tid: int, name: str, raw: tuple[int, ...], most: int) -> bytes:
+def read_outgoing(tid: int, name: str, raw: tuple[int, ...], most: int) -> bytes:
     """The first bytes, at most so many, that a call is about to move out of its process.
 
     Args:
@@ -28,15 +28,15 @@ def outgoing(tid: int, name: str, raw: tuple[int, ...], most: int) -> bytes:
         most: How many bytes are wanted.
     """
     if name in OUTGOING:
-        return memory.read(tid, raw[1], min(raw[2], most)) or b""
+        return memory.read_bytes(tid, raw[1], min(raw[2], most)) or b""
     if name == "msgsnd":
-        return memory.read(tid, raw[1] + TYPE_SIZE, min(raw[2], most)) or b""
+        return memory.read_bytes(tid, raw[1] + TYPE_SIZE, min(raw[2], most)) or b""
     if name in OUTGOING_VECTORS:
-        return _vector(tid, name, raw, most)
+        return _read_vector(tid, name, raw, most)
     return b""
 
 
-def moved(tid: int, entered: Entered, result: int, most: int) -> bytes:
+def read_moved(tid: int, entered: Entered, result: int, most: int) -> bytes:
     """The first bytes, at most so many, that a call has moved which has returned `result` without
     an error.
     """
@@ -45,18 +45,18 @@ def moved(tid: int, entered: Entered, result: int, most: int) -> bytes:
     if result <= 0:
         return b""
     if entered.name == "msgrcv":
-        return memory.read(tid, entered.raw[1] + TYPE_SIZE, min(result, most)) or b""
+        return memory.read_bytes(tid, entered.raw[1] + TYPE_SIZE, min(result, most)) or b""
     if entered.name in INCOMING:
-        return memory.read(tid, entered.raw[1], min(result, entered.raw[2], most)) or b""
+        return memory.read_bytes(tid, entered.raw[1], min(result, entered.raw[2], most)) or b""
     if entered.name in INCOMING_VECTORS:
-        return _vector(tid, entered.name, entered.raw, min(result, most))
+        return _read_vector(tid, entered.name, entered.raw, min(result, most))
     return entered.data[:result]
 
 
-def _vector(tid: int, name: str, raw: tuple[int, ...], most: int) -> bytes:
+def _read_vector(tid: int, name: str, raw: tuple[int, ...], most: int) -> bytes:
     """The first bytes of an I/O vector, or of a message's."""
     if name in WITH_HEADERS:
-        header = memory.read(tid, raw[1], HEADER_SIZE)
+        header = memory.read_bytes(tid, raw[1], HEADER_SIZE)
         if header is None or len(header) < HEADER_SIZE:
             return b""
         vector, count = (int.from_bytes(header[i : i + 8], "little") for i in (16, 24))

@@ -66,7 +66,7 @@ class SemaphoreStops:
             self._places.clear()
             self._lines.clear()
 
-    def address(self, task: Task) -> int:
+    def find_breakpoint(self, task: Task) -> int:
         """Address of the breakpoint that a thread stands at; 0 if the trap is the program's own."""
         process = task.process
         if task.trying.address and _has_returned(task):
@@ -78,7 +78,7 @@ class SemaphoreStops:
         address = registers[self._context.arch.pc] - self._context.arch.trap_skip
         return address if address in process.breakpoints or address in process.retired else 0
 
-    def back(self, task: Task) -> None:
+    def leave_copy(self, task: Task) -> None:
         """A thread's instruction has failed (SIGSEGV, SIGBUS): if that was a copy, it is where the
         copy was made.
         """
@@ -108,7 +108,7 @@ class SemaphoreStops:
         if registers is None:
             return None
         if address == task.trying.address:
-            self._tried(task, registers)
+            self._end_trywait(task, registers)
             return None
         if address not in task.process.breakpoints:
             registers[self._context.arch.pc] = address
@@ -117,8 +117,8 @@ class SemaphoreStops:
         original, name, _ = task.process.breakpoints[address]
         if task.step_over == address:
             task.step_over = 0
-        elif not self.nested(task, address):
-            self._try(
+        elif not self.is_nested(task, address):
+            self._begin_trywait(
                 task,
                 name,
                 registers,
@@ -126,11 +126,13 @@ class SemaphoreStops:
             )
         elif name == "sem_trywait" and task.wait.timed:
             place = registers[self._context.arch.arguments[0]]
-            task.wait.refused = self._locate(task.process.pid, "trywait", place)[1] == 0
+            task.wait.refused = self._locate_semaphore(task.process.pid, "trywait", place)[1] == 0
         thread = self._context.state.threads.get(task.tid)
         trap_blocked = thread is not None and thread.blocked & breakpoints.SIGTRAP_BIT
         slot = breakpoints.leads_to(self._context.arch, original, address)
-        slot = slot or breakpoints.detour(task.process, task.tid, self._context.arch, address)
+        slot = slot or breakpoints.prepare_detour(
+            task.process, task.tid, self._context.arch, address
+        )
         status = None
         if slot and not trap_blocked:
             ptrace.set_pc(task.tid, self._context.arch, registers, slot)
@@ -140,12 +142,12 @@ class SemaphoreStops:
                 mask |= breakpoints.SIGTRAP_BIT
             status = breakpoints.step_over(task, self._context.arch, registers, address, mask)
         if status is None and self._context.breakpoints_over_budget(task.process):
-            self._remove(
+            self._remove_breakpoints(
                 task, f"more than {self._context.config.budget:,.0f} semaphore operations a second"
             )
         return status
 
-    def nested(self, task: Task, address: int) -> bool:
+    def is_nested(self, task: Task, address: int) -> bool:
         """Whether a thread at a breakpoint is inside another of the functions, which has been told:
         musl's sem_wait goes on as sem_timedwait without a time, and that calls sem_trywait again
         and again.
@@ -177,10 +179,10 @@ class SemaphoreStops:
         process = self._context.state.processes.get(pid)
         return process is None or ptrace.SIGTRAP not in process.handling
 
-    def loads(self, task: Task, info: ptrace.SyscallInfo) -> Entered | None:
+    def prepare_load(self, task: Task, info: ptrace.SyscallInfo) -> Entered | None:
         """A thread is about to map a library.
 
-        Returns the call if its address is wanted, for `loaded`.
+        Returns the call if its address is wanted, for `handle_load`.
         """
         process = task.process
         path = (
@@ -188,20 +190,22 @@ class SemaphoreStops:
             if self._context.policy.may_touch
             else None
         )
-        if not path or not self._wants(task, path):
+        if not path or not self._is_wanted_file(task, path):
             return None
         return Entered("mmap", info.number, info.args, {}, self._context.emitter.now(), path=path)
 
-    def loaded(self, task: Task, path: str, start: int, offset: int) -> None:
+    def handle_load(self, task: Task, path: str, start: int, offset: int) -> None:
         """A thread has mapped a file executable in which the functions may be, and something calls
         them.
         """
         process = task.process
         if self.may_break(process.pid):
             readable = f"/proc/{process.pid}/root{path}"
-            breakpoints.insert(process, task.tid, self._context.arch, readable, start, offset)
+            breakpoints.insert_breakpoints(
+                process, task.tid, self._context.arch, readable, start, offset
+            )
 
-    def _wants(self, task: Task, path: str) -> bool:
+    def _is_wanted_file(self, task: Task, path: str) -> bool:
         """Whether breakpoints belong into a file that is mapped executable.
 
         If it is the first that calls the functions, they are set in what has them already.
@@ -219,10 +223,10 @@ class SemaphoreStops:
     def _set_where_mapped(self, task: Task) -> None:
         for line in maps.read_maps(task.process.pid) or ():
             if "x" in line.perms and breakpoints.holds_semaphores(line.path):
-                self.loaded(task, line.path, line.start, line.offset)
+                self.handle_load(task, line.path, line.start, line.offset)
 
     @staticmethod
-    def come_later(kind: elf.ElfClass | None) -> bool:
+    def has_to_load(kind: elf.ElfClass | None) -> bool:
         """Whether a program of this kind has none of the functions before it maps libraries."""
         return (
             kind is not None
@@ -230,7 +234,7 @@ class SemaphoreStops:
             and not breakpoints.holds_semaphores(kind.interpreter)
         )
 
-    def executed(self, task: Task, program: str, kind: elf.ElfClass | None) -> None:
+    def handle_execve(self, task: Task, program: str, kind: elf.ElfClass | None) -> None:
         """A process runs a new program (a path to it).
 
         The kernel itself has mapped a static one, and musl's loader.
@@ -245,7 +249,7 @@ class SemaphoreStops:
             ):
                 for line in maps.read_maps(process.pid) or ():
                     if "x" in line.perms and line.path.startswith("/"):
-                        breakpoints.insert(
+                        breakpoints.insert_breakpoints(
                             process, task.tid, self._context.arch, program, line.start, line.offset
                         )
         elif breakpoints.holds_semaphores(kind.interpreter) and process.calls_semaphores:
@@ -264,7 +268,7 @@ class SemaphoreStops:
     def stand_aside(self, task: Task) -> None:
         """Take a process's breakpoints out: it has a use of its own for SIGTRAP."""
         if task.process.breakpoints:
-            self._remove(task, "it handles SIGTRAP itself")
+            self._remove_breakpoints(task, "it handles SIGTRAP itself")
 
     def set_again(self, task: Task) -> None:
         """Put breakpoints back that cost too much: the process has memory now in which others can
@@ -279,23 +283,25 @@ class SemaphoreStops:
         process.operations.fill()
         self._set_where_mapped(task)
         if process.breakpoints:
-            self._context.say_coverage(
+            self._context.set_coverage(
                 process,
                 full=process.full,
                 reason="it shares memory now",
                 semaphores=True,
             )
 
-    def _remove(self, task: Task, reason: str) -> None:
+    def _remove_breakpoints(self, task: Task, reason: str) -> None:
         breakpoints.remove_all(task.process, task.tid, self._context.arch)
-        self._context.say_coverage(
+        self._context.set_coverage(
             task.process,
             full=task.process.full,
             reason=reason,
             semaphores=False,
         )
 
-    def about(self, task: Task, address: int) -> tuple[str, SemaphoreInfo, int | None] | None:
+    def find_operation(
+        self, task: Task, address: int
+    ) -> tuple[str, SemaphoreInfo, int | None] | None:
         """What a thread at a breakpoint is about to do: the operation, the semaphore, its value
         now.
 
@@ -307,13 +313,17 @@ class SemaphoreStops:
             found is None
             or registers is None
             or task.step_over == address
-            or self.nested(task, address)
+            or self.is_nested(task, address)
         ):
             return None
         op = found[1].removeprefix("sem_")
-        return op, *self._locate(task.process.pid, op, registers[self._context.arch.arguments[0]])
+        return op, *self._locate_semaphore(
+            task.process.pid, op, registers[self._context.arch.arguments[0]]
+        )
 
-    def _locate(self, pid: int, op: str, address: int) -> tuple[SemaphoreInfo, int | None]:
+    def _locate_semaphore(
+        self, pid: int, op: str, address: int
+    ) -> tuple[SemaphoreInfo, int | None]:
         """The semaphore at an address, and its value; None if it has none yet, or can't be read."""
         places = self._places.setdefault(pid, {})
         info = places.get(address) if op != "init" else None
@@ -324,11 +334,11 @@ class SemaphoreStops:
                 line = maps.read_line(pid, address)
                 if line is not None:
                     lines.append(line)
-            info = semaphores.locate((line,) if line is not None else (), address, pid)
-            info = places[address] = self._sampler.semaphores.named(info)
-        raw = memory.read(pid, address, 16)
+            info = semaphores.locate_semaphore((line,) if line is not None else (), address, pid)
+            info = places[address] = self._sampler.semaphores.restore_name(info)
+        raw = memory.read_bytes(pid, address, 16)
         return info, (
-            semaphores.decode(raw)[0]
+            semaphores.decode_semaphore(raw)[0]
             if raw is not None and len(raw) == 16 and op != "init"
             else None
         )
@@ -339,8 +349,8 @@ class SemaphoreStops:
         """Say what a thread is about to do. Returns to which semaphore, and its value now."""
         pid = task.process.pid
         address, second, third = (registers[i] for i in self._context.arch.arguments[:3])
-        info, value = self._locate(pid, op, address)
-        self._sampler.semaphores.know(info, pid, address)
+        info, value = self._locate_semaphore(pid, op, address)
+        self._sampler.semaphores.add_semaphore(info, pid, address)
         self._context.emit(
             SemaphoreOp(
                 pid=pid,
@@ -357,20 +367,20 @@ class SemaphoreStops:
             )
         )
         if op == "destroy":
-            self._sampler.semaphores.forget(info.key)
+            self._sampler.semaphores.forget_semaphore(info.key)
         task.took = (info.key, address) if value and op in WAITS else ("", 0)
         if value == 0 and op in WAITS:
-            self._begin(task, info.key, address)
+            self._begin_wait(task, info.key, address)
             task.wait.timed = op != "wait"
         return info, value
 
     # Waits.
 
-    def _begin(self, task: Task, key: str, address: int) -> None:
+    def _begin_wait(self, task: Task, key: str, address: int) -> None:
         task.semaphore = key
-        task.wait = SemaphoreWait(address=address, depth=self._depth(task))
+        task.wait = SemaphoreWait(address=address, depth=self._count_handlers(task))
 
-    def _try(
+    def _begin_trywait(
         self, task: Task, name: str, registers: list[int], info: SemaphoreInfo, value: int | None
     ) -> None:
         """A thread is about to do something: see what becomes of sem_trywait, where others may be
@@ -391,7 +401,7 @@ class SemaphoreStops:
         if returns.set_registers(task.tid, arch, task.watchpoints, back):
             task.trying = returns.Trying(back, registers[arch.sp] + 8, info.key, found=value > 0)
 
-    def _tried(self, task: Task, registers: list[int]) -> None:
+    def _end_trywait(self, task: Task, registers: list[int]) -> None:
         """A thread has come to where sem_trywait returns to."""
         trying, arch = task.trying, self._context.arch
         if registers[arch.sp] != trying.sp:
@@ -401,9 +411,9 @@ class SemaphoreStops:
         found = self._context.state.semaphores.get(trying.key)
         got = not registers[arch.result] & 0xFFFFFFFF
         if found is not None and got != trying.found:
-            self._tell(task, "gained" if got else "missed", found.info)
+            self._emit_operation(task, "gained" if got else "missed", found.info)
 
-    def _depth(self, task: Task) -> int:
+    def _count_handlers(self, task: Task) -> int:
         """Handlers of signals that a thread is inside."""
         thread = self._context.state.threads.get(task.tid)
         return len(thread.handlers) if thread is not None else 0
@@ -418,8 +428,8 @@ class SemaphoreStops:
             task.took = ("", 0)
             if raw[0] != address or not futexes.is_wait(raw[1]) or found is None:
                 return
-            self._tell(task, "overtaken", found.info)
-            self._begin(task, key, address)
+            self._emit_operation(task, "overtaken", found.info)
+            self._begin_wait(task, key, address)
         task.wait.slept = task.wait.sleeps = True
         task.wait.error, task.wait.refused = 0, False
 
@@ -431,14 +441,14 @@ class SemaphoreStops:
         task.wait.sleeps = False
         task.wait.error = error
         if error == errno.ETIMEDOUT:
-            self.over(task)
+            self.end_wait(task)
 
-    def over(self, task: Task) -> None:
+    def end_wait(self, task: Task) -> None:
         """A thread that waited for a semaphore does something else now: it has it, or has given up.
 
         What it does in a handler that has run meanwhile says nothing of that.
         """
-        if not task.semaphore or self._depth(task) > task.wait.depth:
+        if not task.semaphore or self._count_handlers(task) > task.wait.depth:
             return
         key, task.semaphore = task.semaphore, ""
         found = self._context.state.semaphores.get(key)
@@ -447,7 +457,7 @@ class SemaphoreStops:
         error = task.wait.error or (errno.ETIMEDOUT if task.wait.refused else 0)
         failed = error in _GIVEN_UP
         name = errno.errorcode[error] if failed else ""
-        self._tell(task, "gave-up" if failed else "acquired", found.info, error=name)
+        self._emit_operation(task, "gave-up" if failed else "acquired", found.info, error=name)
 
     def seen_running(self, task: Task) -> None:
         """A sample found a thread that waits for a semaphore outside of futex(2)."""
@@ -457,17 +467,17 @@ class SemaphoreStops:
             and not task.wait.sleeps
             and not task.wait.error
         ):
-            self.over(task)
+            self.end_wait(task)
 
-    def ends(self, task: Task) -> None:
+    def end_thread(self, task: Task) -> None:
         """A thread ends: if it was woken, it had its semaphore; one that is killed in its sleep
         never had it.
         """
         if task.wait.slept and not task.wait.sleeps and not task.wait.error:
-            self.over(task)
+            self.end_wait(task)
         task.semaphore = ""
 
-    def _tell(
+    def _emit_operation(
         self,
         task: Task,
         op: str,
@@ -503,7 +513,7 @@ class SemaphoreStops:
             reason = "nothing that it has loaded calls libc's functions by their names"
         if not self.may_break(process.pid):
             reason = "it handles SIGTRAP itself"
-        self._context.say_coverage(process, full=process.full, reason=reason, semaphores=False)
+        self._context.set_coverage(process, full=process.full, reason=reason, semaphores=False)
 
     # What system calls tell of semaphores.
 
@@ -520,13 +530,13 @@ class SemaphoreStops:
             self.forget_places()
         for effect in effects:
             if isinstance(effect, Closed) and entered.object:
-                self._opened(task, entered.object)
+                self._emit_opened(task, entered.object)
             elif isinstance(effect, Filed) and effect.action == "linked" and _is_named(effect):
-                looks.linked(effect.object, "/" + effect.name.removeprefix(_FILE))
+                looks.note_link(effect.object, "/" + effect.name.removeprefix(_FILE))
         if name == "mmap":
-            self._mapped(task, entered, result, effects)
+            self._handle_mapping(task, entered, result, effects)
         elif name in _SEGMENTS:
-            looks.look_for_named(pid)
+            looks.add_named(pid)
         elif name == "semctl" and entered.args.get("cmd") == "IPC_RMID":
             looks.forget_set(entered.raw[0])
         elif name in _SYSTEM_V:
@@ -535,24 +545,24 @@ class SemaphoreStops:
             if name not in CHANGES_SEMAPHORES:
                 self._sampler.sets_now(semid)
 
-    def _opened(self, task: Task, key: str) -> None:
+    def _emit_opened(self, task: Task, key: str) -> None:
         """sem_open ends with closing the semaphore's file, which is mapped by then."""
         thing = self._context.state.objects.get(key)
         if thing is None or not thing.info.path.startswith(SHM + _FILE):
             return
-        found = self._sampler.semaphores.opened(task.process.pid, key)
+        found = self._sampler.semaphores.read_opened(task.process.pid, key)
         if found is not None:
             info, value, made = found
-            self._tell(task, "open", info, value, value if made else None)
+            self._emit_operation(task, "open", info, value, value if made else None)
 
-    def _mapped(
+    def _handle_mapping(
         self, task: Task, entered: Entered, result: int, effects: Iterable[AnyEffect]
     ) -> None:
         prot, flags, offset = entered.raw[2], entered.raw[3], entered.raw[5]
         process = task.process
         if flags & 1:
             if any(isinstance(e, Mapped) and e.object.path.startswith(SHM) for e in effects):
-                self._sampler.semaphores.look_at_mapping(process.pid, result)
+                self._sampler.semaphores.add_named_at(process.pid, result)
             if prot & 2:
                 self.set_again(task)
         thing = self._context.state.objects.get(entered.object)
@@ -561,8 +571,8 @@ class SemaphoreStops:
             if thing is not None and prot & 4 and self._context.policy.may_touch
             else ""
         )
-        if path and self._wants(task, path):
-            self.loaded(task, path, result, offset)
+        if path and self._is_wanted_file(task, path):
+            self.handle_load(task, path, result, offset)
 
 
 def _has_returned(task: Task) -> bool:

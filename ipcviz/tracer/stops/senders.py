@@ -14,7 +14,7 @@ from ipcviz.events.signals import code_name
 from ipcviz.kernel import memory, procfs
 from ipcviz.kernel.ptrace import SigInfo, parse_signal_info
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.sampling.notifiers import happened
+from ipcviz.tracer.sampling.notifiers import count_events
 from ipcviz.tracer.tasks import Entered, Task
 
 TAKERS: Final = having("takes signals")
@@ -45,7 +45,7 @@ def sender_of(context: Context, pid: int, info: SigInfo | None, signo: int) -> t
     """
     if info is None or (info.code not in _SENT and signo != _SIGCHLD):
         return 0, ""
-    sender = context.numbers.ours(pid, info.pid)
+    sender = context.numbers.translate_number(pid, info.pid)
     if not sender or sender in context.state.processes:
         return sender, ""
     return sender, procfs.read_comm(sender) or ""
@@ -68,29 +68,31 @@ def killer_of(context: Context, pid: int) -> int:
     return 0
 
 
-def told_by(context: Context, task: Task, entered: Entered, result: int) -> tuple[Taken, ...]:
+def read_effects(context: Context, task: Task, entered: Entered, result: int) -> tuple[Taken, ...]:
     """What one of the `TAKERS` that returned `result` tells beyond its bytes: effects, and for
     inotify, arguments.
     """
     thing = context.state.objects.get(entered.object)
     if entered.name == "read" and thing is not None and thing.info.kind == "inotify":
-        entered.args.update(happened(task.tid, entered.raw[1], result))
+        entered.args.update(count_events(task.tid, entered.raw[1], result))
         return ()
-    return tuple(taken(context, task.process.pid, task.tid, entered.name, entered.raw, result))
+    return tuple(
+        read_signals(context, task.process.pid, task.tid, entered.name, entered.raw, result)
+    )
 
 
-def taken(
+def read_signals(
     context: Context, pid: int, tid: int, name: str, raw: tuple[int, ...], result: int
 ) -> Iterator[Taken]:
     """The signals that a call took, which has returned `result`: rt_sigtimedwait, or read from a
     signalfd.
     """
     if name == "rt_sigtimedwait":
-        found = memory.read(tid, raw[1], _SIGINFO) if raw[1] else None
+        found = memory.read_bytes(tid, raw[1], _SIGINFO) if raw[1] else None
         info = parse_signal_info(found) if found is not None and len(found) == _SIGINFO else None
-        yield _taken(context, pid, result, info)
+        yield _build_taken(context, pid, result, info)
         return
-    block = memory.read(tid, raw[1], min(result, _MOST * _SIGINFO)) or b""
+    block = memory.read_bytes(tid, raw[1], min(result, _MOST * _SIGINFO)) or b""
     for at in range(0, len(block) - _SIGINFO + 1, _SIGINFO):
         # linux/signalfd.h: signo, errno, code, pid, uid, fd, tid, band, overrun, ..., int.
         signo, error, code, sender, uid, _, timer, _, overrun = struct.unpack_from(
@@ -99,10 +101,10 @@ def taken(
         (value,) = struct.unpack_from("=i", block, at + 44)
         if code == SI_TIMER:
             sender, uid = timer, overrun
-        yield _taken(context, pid, signo, SigInfo(signo, error, code, sender, uid, 0, value))
+        yield _build_taken(context, pid, signo, SigInfo(signo, error, code, sender, uid, 0, value))
 
 
-def _taken(context: Context, pid: int, signo: int, info: SigInfo | None) -> Taken:
+def _build_taken(context: Context, pid: int, signo: int, info: SigInfo | None) -> Taken:
     sender, name = sender_of(context, pid, info, signo)
     timed = info is not None and info.code == SI_TIMER
     return Taken(

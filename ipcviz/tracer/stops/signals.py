@@ -10,7 +10,7 @@ from ipcviz.kernel import procfs, ptrace
 from ipcviz.model.mechanisms.signals import FIRST_REAL_TIME
 from ipcviz.model.state import State
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.sampling.mappings import look_at_fault
+from ipcviz.tracer.sampling.mappings import examine_fault
 from ipcviz.tracer.stops import handlers
 from ipcviz.tracer.stops.accesses import AccessStops
 from ipcviz.tracer.stops.calls import CallStops
@@ -55,7 +55,7 @@ its threads. The small numbers are also those of faults, which are left out by t
 
 
 Fate = Literal["", "EINTR", "part", "again"]
-"""What becomes of a call that a signal cut short: see `_fate`."""
+"""What becomes of a call that a signal cut short: see `_find_fate`."""
 
 
 class Delivery(NamedTuple):
@@ -105,16 +105,16 @@ class SignalStops:
             return resume_with(signo)
         if signo == ptrace.SIGTRAP and self._accesses.handle_trap(task) is not None:
             return RESUME
-        address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
+        address = self._semaphores.find_breakpoint(task) if signo == ptrace.SIGTRAP else 0
         if address:
-            if not self._semaphores.nested(task, address):
-                self._calls.entries.settle(task)
+            if not self._semaphores.is_nested(task, address):
+                self._calls.entries.settle_deferred(task)
             return self._semaphores.pass_breakpoint(task, address)
         if signo in INVALID_ACCESS:
-            self._semaphores.back(task)
-        return self.deliver(task, signo)
+            self._semaphores.leave_copy(task)
+        return self.deliver_signal(task, signo)
 
-    def deliver(self, task: Task, signo: int) -> Outcome:
+    def deliver_signal(self, task: Task, signo: int) -> Outcome:
         """A signal is about to be delivered.
 
         The thread is resumed with it, or with none if another thread is to have it.
@@ -122,19 +122,19 @@ class SignalStops:
         process = task.process
         self._learn_actions(process)
         if self._is_counted(task, signo):
-            self._count(process, signo)
+            self._count_delivery(process, signo)
             return resume_with(signo)
         original = task.redirected.pop(signo, None)
         if original is not None:
             ptrace.set_signal_info(task.tid, original)
         info = ptrace.signal_info(task.tid)
-        action, flags = self.action(process.pid, signo)
+        action, flags = self.find_action(process.pid, signo)
         if info is not None and signo in FORCED and info.code > 0:
-            action = _forced(process.pid, signo, action)
+            action = _find_forced_action(process.pid, signo, action)
         redirected = (
             original is None
             and self._belongs_to_leader(task, signo, info, action)
-            and self._redirect(task, signo)
+            and self._redirect_signal(task, signo)
         )
         unfelt = self._undo_unfelt(task, signo, action, redirected=redirected)
         deferred, task.deferred = task.deferred, None
@@ -151,26 +151,26 @@ class SignalStops:
                 self._calls.exits.emit_held_back(task, deferred)
             return RESUME
         if action == "ignore" and deferred is None and self._over_budget(process):
-            self._count(process, signo)
+            self._count_delivery(process, signo)
             return resume_with(signo)
         # A handler that was set before we came may have SA_RESTART: /proc does not say.
         known = (self._context.policy.from_start and not process.actions_unseen) or bool(flags)
-        fate = _fate(held if interrupted is not None else None, action, flags, known=known)
+        fate = _find_fate(held if interrupted is not None else None, action, flags, known=known)
         if action in ("handler", "stop") and task.interrupted is not None:
             # It is begun again as if it had just been made, now and alone.
             task.interrupted[0].begin_again(self._context.now())
             if interrupted is None:
                 task.interrupted = None
         if action == "handler":
-            handlers.enter(task, flags, from_start=self._context.policy.from_start)
+            handlers.enter_handler(task, flags, from_start=self._context.policy.from_start)
         cut = interrupted.name if interrupted and action != "ignore" else ""
         t = self._context.now()
         delivery = Delivery(task, signo, info, action, cut, fate)
         if held is None and signo not in INVALID_ACCESS:
-            return resume_with(signo, lambda: self._emit(delivery, t))
+            return resume_with(signo, lambda: self._emit_delivery(delivery, t))
         # Of a call that it cut short the return is still to be emitted, and perhaps to be changed;
         # a fault is looked at.
-        self._emit(delivery, t)
+        self._emit_delivery(delivery, t)
         self._conclude_call(task, deferred, action, fate)
         return resume_with(signo)
 
@@ -184,7 +184,7 @@ class SignalStops:
             # ignored.
             unfelt, task.continued = unfelt and not task.continued, 0
         if unfelt:
-            self._undo(task)
+            self._undo_cut(task)
         return unfelt
 
     def _cut_short(self, task: Task, entered: Entered) -> tuple[Entered, int]:
@@ -192,13 +192,13 @@ class SignalStops:
         found it asleep there: the call, and what the kernel would have returned.
         """
         task.interrupted = None
-        result = self._calls.mending.cut(task, entered)
+        result = self._calls.mending.cut_call(task, entered)
         if -result in RESTART_CODES:
             task.interrupted = (entered, -result)
             return task.interrupted
         return entered, result
 
-    def _emit(self, delivery: Delivery, t: float) -> None:
+    def _emit_delivery(self, delivery: Delivery, t: float) -> None:
         task, signo, info, action, cut, fate = delivery
         pid = task.process.pid
         sender, sender_name = sender_of(self._context, pid, info, signo)
@@ -221,7 +221,7 @@ class SignalStops:
                 timer=info.pid if info and timed else -1,
                 overrun=info.uid if info and timed else 0,
                 fault=(
-                    look_at_fault(self._context, pid, task.tid, info.address)
+                    examine_fault(self._context, pid, task.tid, info.address)
                     if info and signo in INVALID_ACCESS and 0 < info.code < SI_KERNEL
                     else None
                 ),
@@ -243,7 +243,7 @@ class SignalStops:
                 # Whatever further handlers run first: the kernel has decided.
                 task.interrupted = (entered, ERESTARTNOINTR)
 
-    def _undo(self, task: Task) -> bool:
+    def _undo_cut(self, task: Task) -> bool:
         """Something comes to a thread that is not to be felt.
 
         Returns whether what it cut short is made again.
@@ -251,7 +251,7 @@ class SignalStops:
         if task.decided:
             return False
         pid = task.process.pid
-        outcome = self._calls.mending.undo(task, lambda signo: self.action(pid, signo)[0])
+        outcome = self._calls.mending.undo_cut(task, lambda signo: self.find_action(pid, signo)[0])
         if (
             outcome is not None
             and not outcome.again
@@ -271,7 +271,7 @@ class SignalStops:
             return False
         task.continued = 0
         self._learn_actions(task.process)
-        again = self._undo(task)
+        again = self._undo_cut(task)
         if not again and task.deferred is not None and task.deferred[0].mended:
             deferred, task.deferred = task.deferred, None
             self._calls.exits.emit_held_back(task, deferred)
@@ -281,8 +281,8 @@ class SignalStops:
         """Count the signal that a thread is about to be delivered, of a process that is over its
         budget; None if the stop is to be looked at.
 
-        It is what `deliver` does with such a signal, for the many of a storm: `status` is that of
-        waitpid.
+        It is what `deliver_signal` does with such a signal, for the many of a storm: `status` is
+        that of waitpid.
         """
         signo, process = status >> 8, task.process
         if status & 0xFF != STOPPED or signo > LAST_REAL_TIME:
@@ -293,7 +293,7 @@ class SignalStops:
             or not self._is_counted(task, signo)
         ):
             return None
-        self._count(process, signo)
+        self._count_delivery(process, signo)
         return pass_by_with(signo)
 
     def _is_counted(self, task: Task, signo: int) -> bool:
@@ -308,7 +308,7 @@ class SignalStops:
             return False
         if task.redirected or task.deferred is not None or task.interrupted is not None:
             return False
-        return self.action(process.pid, signo)[0] == "handler" and self._over_budget(process)
+        return self.find_action(process.pid, signo)[0] == "handler" and self._over_budget(process)
 
     def _over_budget(self, process: TracedProcess) -> bool:
         """Whether a signal is one too many to be told: what is done with it is done all the
@@ -319,16 +319,16 @@ class SignalStops:
         return process.counting
 
     @staticmethod
-    def _count(process: TracedProcess, signo: int) -> None:
+    def _count_delivery(process: TracedProcess, signo: int) -> None:
         process.passed += 1
         process.counted_signals[signo] = process.counted_signals.get(signo, 0) + 1
 
-    def passes(self, task: Task, signo: int) -> bool:
+    def is_passed_on(self, task: Task, signo: int) -> bool:
         """Whether a signal that is about to be delivered is not this thread's affair: it is
         ignored, or another's.
         """
         self._learn_actions(task.process)
-        action, _ = self.action(task.process.pid, signo)
+        action, _ = self.find_action(task.process.pid, signo)
         if action in ("ignore", "continue"):
             return True
         info = ptrace.signal_info(task.tid)
@@ -359,7 +359,7 @@ class SignalStops:
             and not leader.blocked >> (signo - 1) & 1
         )
 
-    def _redirect(self, task: Task, signo: int) -> bool:
+    def _redirect_signal(self, task: Task, signo: int) -> bool:
         """Send the signal on to the leading thread, with its siginfo as it was."""
         leader = task.process.tasks[task.process.pid]
         raw = ptrace.raw_signal_info(task.tid)
@@ -385,9 +385,9 @@ class SignalStops:
             process.actions_stale or not _are_actions_known(self._context.state, process.pid)
         ):
             process.actions_stale = False
-            self._calls.look_at_actions(process)
+            self._calls.refresh_dispositions(process)
 
-    def action(self, pid: int, signo: int) -> tuple[str, tuple[str, ...]]:
+    def find_action(self, pid: int, signo: int) -> tuple[str, tuple[str, ...]]:
         """What a signal will do to a process, and the flags of its handler."""
         process = self._context.state.processes.get(pid)
         how = process.handling.get(signo) if process is not None else None
@@ -411,7 +411,7 @@ def _are_actions_known(state: State, pid: int) -> bool:
     return (sets["ignore"], sets["catch"]) == (status.ignored & sure, status.caught & sure)
 
 
-def _forced(pid: int, signo: int, action: str) -> str:
+def _find_forced_action(pid: int, signo: int, action: str) -> str:
     """What a fault does: the kernel sets it back to its default if it was blocked or ignored just
     then.
 
@@ -422,7 +422,7 @@ def _forced(pid: int, signo: int, action: str) -> str:
     return action if caught and action == "handler" else default_action(signo)
 
 
-def _fate(
+def _find_fate(
     held: tuple[Entered, int] | None, action: str, flags: tuple[str, ...], *, known: bool
 ) -> Fate:
     """What becomes of a call that a signal cut short (signal(7), and handle_signal in the kernel).

@@ -99,8 +99,8 @@ class Stepping:
 
     def begin(self, root: Task) -> None:
         """Hold the command from its first visible operation on."""
-        self._say_held("")
-        self._say_stepped(root)
+        self._emit_held("")
+        self._emit_stepped(root)
 
     def hold(self, reason: str = "", at: Task | None = None) -> None:
         """Hold every thread: those that run their own code at once, the others at their next stop.
@@ -111,14 +111,14 @@ class Stepping:
         """
         if self._context.holding:
             return
-        self._say_held(reason)
+        self._emit_held(reason)
         for process in list(self._context.processes.values()):
             if not process.full:
                 self._tables.trace_in_full(process, "held: every call is seen")
             for task in process.tasks.values():
                 task.steps.moving = False
                 if task is not at and process.executed:
-                    self._ask(task)
+                    self._ask_to_stop(task)
         if at is not None:
             self._hold_here(at)
 
@@ -127,7 +127,7 @@ class Stepping:
         self._context.wait_for(until)
         if not self._context.holding:
             return
-        self._context.hold(holding=False)
+        self._context.set_holding(holding=False)
         self._settled = True
         self._queue.clear()
         self._context.emit(Released())
@@ -138,10 +138,10 @@ class Stepping:
 
     def abandon(self) -> None:
         """Hold nothing any more: all that is held is about to be killed."""
-        self._context.hold(holding=False)
+        self._context.set_holding(holding=False)
         self._context.wait_for(())
 
-    def let(self, tid: int) -> None:
+    def step_thread(self, tid: int) -> None:
         """Let a held thread go on."""
         if not self._context.holding:
             return
@@ -152,16 +152,16 @@ class Stepping:
         if task is None or task.steps.held is None:
             return
         self._step += 1
-        self._say_stepped(task)
+        self._emit_stepped(task)
         self._carry_out(task, self._let_go(task))
 
-    def _say_held(self, reason: str) -> None:
-        self._context.hold(holding=True)
+    def _emit_held(self, reason: str) -> None:
+        self._context.set_holding(holding=True)
         self._context.wait_for(())
         self._settled = False
         self._context.emit(events.Held(reason=reason))
 
-    def _say_stepped(self, task: Task) -> None:
+    def _emit_stepped(self, task: Task) -> None:
         self._settled = False
         task.steps.moving, task.steps.used = True, -1
         task.steps.short_waits.begin_step()
@@ -169,7 +169,7 @@ class Stepping:
 
     # Breakpoints of a live run.
 
-    def trip(self, at: Task | None = None) -> bool:
+    def check_tripwire(self, at: Task | None = None) -> bool:
         """Hold everything if a breakpoint was reached. Returns whether it was."""
         point = self._context.tripwire.reached
         if point is None or self._context.holding:
@@ -203,10 +203,10 @@ class Stepping:
         if task.steps.backing >= 0:
             return self._brought_back(task, info)
         if info.op == ptrace.SYSCALL_INFO_EXIT:
-            return self._came_back(task)
-        return self._enter(task, info, status)
+            return self._handle_return(task)
+        return self._handle_entry(task, info, status)
 
-    def _came_back(self, task: Task) -> Outcome:
+    def _handle_return(self, task: Task) -> Outcome:
         name = self._context.names.get(task.steps.passed, "")
         task.steps.passed, task.steps.registers = -1, None
         self._calls.handle_call(task).finish()
@@ -214,9 +214,9 @@ class Stepping:
             # Of the latter two what becomes is known at the signal's delivery, before the thread
             # runs any code.
             return RESUME
-        return self._poise(task, "return", AT_CALL, call=name)
+        return self._hold_poised(task, "return", AT_CALL, call=name)
 
-    def _enter(self, task: Task, info: ptrace.SyscallInfo, status: int) -> Outcome:
+    def _handle_entry(self, task: Task, info: ptrace.SyscallInfo, status: int) -> Outcome:
         if task.asked:
             # This stop came in place of the one that it was asked for, whose mark would cut the
             # call short.
@@ -226,25 +226,27 @@ class Stepping:
             return self._let_in(task, status)
         again = task.steps.rejoins or self._calls.entries.makes_again(task, info.number)
         if not again:
-            self._calls.entries.settle(task, info)
-        poised = self._about(task, info) if not again else None
+            self._calls.entries.settle_deferred(task, info)
+        poised = self._find_operation(task, info) if not again else None
         task.steps.passed = task.inside[0] if task.steps.rejoins else info.number
         task.steps.rejoins = False
         if poised is not None:
-            return self._park(task, poised, status)
+            return self._hold_thread(task, poised, status)
         return self._let_in(task, status)
 
-    def _about(self, task: Task, info: ptrace.SyscallInfo) -> Poised | None:
+    def _find_operation(self, task: Task, info: ptrace.SyscallInfo) -> Poised | None:
         """What a thread that enters a call is held before; None if that is no turn of its own."""
         name = self._context.names.get(info.number, "")
         if not deadlines.is_short(task.process.pid, task.tid, name, info.args, SHORT_WAIT_SECONDS):
-            poised = self._calls.entries.about(task, info)
+            poised = self._calls.entries.find_operation(task, info)
             if poised is not None:
                 task.steps.short_waits.clear()
             return poised
-        if task.steps.short_waits.passes(info.number, info.pc):
+        if task.steps.short_waits.count_wait(info.number, info.pc):
             return None
-        return self._calls.entries.about(task, info, repeated=task.steps.short_waits.repeated)
+        return self._calls.entries.find_operation(
+            task, info, repeated=task.steps.short_waits.repeated
+        )
 
     def _let_in(self, task: Task, status: int) -> Outcome:
         calls = self._calls
@@ -258,7 +260,7 @@ class Stepping:
         """
         if task.fresh:
             task.fresh = False
-            return self._poise(task, "start", status)
+            return self._hold_poised(task, "start", status)
         if task.asked:
             task.asked = False
             asleep = task.inside[0] >= 0
@@ -266,17 +268,17 @@ class Stepping:
             if asleep or task.steps.moving or task.entered is not None:
                 task.steps.rejoins = asleep
                 return RESUME
-            return self._poise(task, "running", status)
+            return self._hold_poised(task, "running", status)
         again = self._signals.undo_stop(task)
         state = self._context.state.processes.get(task.process.pid)
         if state is not None and state.stopped_by:
             self._context.emit(Continued(pid=task.process.pid))
         if task.steps.moving or again:
             return RESUME
-        return self._poise(task, "running", status)
+        return self._hold_poised(task, "running", status)
 
     def _action_of(self, pid: int) -> Callable[[int], str]:
-        return lambda signo: self._signals.action(pid, signo)[0]
+        return lambda signo: self._signals.find_action(pid, signo)[0]
 
     def _handle_signal(self, task: Task, signo: int, status: int) -> Outcome | None:
         accesses = self._accesses.handle_trap(task) if signo == ptrace.SIGTRAP else None
@@ -284,35 +286,35 @@ class Stepping:
             if not accesses:
                 return RESUME
             last = accesses[-1]
-            poised = self._poised(task, "access", object=last.variable, op=last.op)
-            return self._park(task, poised, 0)
-        address = self._semaphores.address(task) if signo == ptrace.SIGTRAP else 0
+            poised = self._build_poised(task, "access", object=last.variable, op=last.op)
+            return self._hold_thread(task, poised, 0)
+        address = self._semaphores.find_breakpoint(task) if signo == ptrace.SIGTRAP else 0
         if address:
-            if not self._semaphores.nested(task, address):
-                self._calls.entries.settle(task)
-            found = self._semaphores.about(task, address)
+            if not self._semaphores.is_nested(task, address):
+                self._calls.entries.settle_deferred(task)
+            found = self._semaphores.find_operation(task, address)
             if found is None or found[0] in QUIET or not is_visible_semaphore(found[1]):
                 return None
             op, semaphore, value = found
-            poised = self._poised(task, "semaphore", op=op, semaphore=semaphore, value=value)
-            return self._park(task, poised, status)
-        if self._signals.passes(task, signo):
+            poised = self._build_poised(task, "semaphore", op=op, semaphore=semaphore, value=value)
+            return self._hold_thread(task, poised, status)
+        if self._signals.is_passed_on(task, signo):
             return None
         info = ptrace.signal_info(task.tid)
-        action, _ = self._signals.action(task.process.pid, signo)
+        action, _ = self._signals.find_action(task.process.pid, signo)
         sender, _ = sender_of(self._context, task.process.pid, info, signo)
-        poised = self._poised(task, "signal", signo=signo, action=action, sender=sender)
-        return self._park(task, poised, status)
+        poised = self._build_poised(task, "signal", signo=signo, action=action, sender=sender)
+        return self._hold_thread(task, poised, status)
 
     # Holding.
 
-    def _poised(self, task: Task, at: At, **what: Any) -> Poised:
+    def _build_poised(self, task: Task, at: At, **what: Any) -> Poised:
         return Poised(pid=task.process.pid, tid=task.tid, at=at, **what)
 
-    def _poise(self, task: Task, at: At, status: int, call: str = "") -> Outcome:
-        return self._park(task, self._poised(task, at, call=call), status)
+    def _hold_poised(self, task: Task, at: At, status: int, call: str = "") -> Outcome:
+        return self._hold_thread(task, self._build_poised(task, at, call=call), status)
 
-    def _park(self, task: Task, poised: Poised, status: int) -> Outcome:
+    def _hold_thread(self, task: Task, poised: Poised, status: int) -> Outcome:
         """Hold a thread where it is."""
         task.steps.held = HeldAt(poised, status)
         task.steps.moving, task.steps.used = False, -1
@@ -324,9 +326,9 @@ class Stepping:
 
     def _hold_here(self, task: Task) -> None:
         """Hold a thread that a breakpoint has stopped behind an operation."""
-        self._poise(task, "running", 0)
+        self._hold_poised(task, "running", 0)
 
-    def _ask(self, task: Task) -> None:
+    def _ask_to_stop(self, task: Task) -> None:
         """Ask a thread to stop if it runs its own code, or sleeps in a call whose return would not
         be seen.
         """
@@ -347,7 +349,7 @@ class Stepping:
             ):
                 return
             task.inside = (call.number, call.args)
-        task.asked = ptrace.interrupt(tid)
+        task.asked = ptrace.interrupt_thread(tid)
 
     @staticmethod
     def _is_pipe(pid: int, fd: int) -> bool:
@@ -412,7 +414,7 @@ class Stepping:
         """Whether what the last step set off may still go on."""
         return self._context.holding and not self._settled
 
-    def settle(self, *, unborn: bool) -> None:
+    def check_settled(self, *, unborn: bool) -> None:
         """See whether all is at rest, and say so once.
 
         Args:
@@ -427,14 +429,14 @@ class Stepping:
                 resting &= task.process.executed and self._at_rest(task)
         if not resting:
             return
-        self._sampler.look_again()
+        self._sampler.request_full_sample()
         self._sampler.sample()
         self._sampler.lines.read_at_rest()
         self._settled = True
         self._context.emit(Settled(step=self._step))
         self._context.emitter.flush()
         while self._queue and self._settled:
-            self.let(self._queue.popleft())
+            self.step_thread(self._queue.popleft())
 
     def _at_rest(self, task: Task) -> bool:
         """Whether a thread that is not held sleeps, or is stopped or dead."""
@@ -462,5 +464,5 @@ class Stepping:
         limit = COMPUTING_TICKS if self._step else STARTING_TICKS
         if look.state == "R" and used - task.steps.used > limit and not task.asked:
             task.steps.moving = False
-            self._ask(task)
+            self._ask_to_stop(task)
         return False

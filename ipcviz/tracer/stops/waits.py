@@ -47,16 +47,16 @@ class Waits:
         """Those who are inside a call that nothing was said of yet, who came last at the end."""
         self._looks = Budget(LOOKS)
 
-    def watch(self, task: Task) -> None:
+    def watch_thread(self, task: Task) -> None:
         """A thread goes on inside its call."""
         self._entered.pop(task.tid, None)
         self._entered[task.tid] = task
 
-    def forget(self, tid: int) -> None:
+    def forget_thread(self, tid: int) -> None:
         """A thread is inside no call any more."""
         self._entered.pop(tid, None)
 
-    def announce(self) -> None:
+    def announce_sleepers(self) -> None:
         """Say of every thread that has been inside its call for a moment whether it sleeps
         there.
         """
@@ -101,17 +101,17 @@ class Waits:
                     state=look.state,
                     wchan=sleep.wchan,
                     futex=sleep.futex,
-                    deadline=self._deadline(task, entered, sleep.object),
+                    deadline=self._find_deadline(task, entered, sleep.object),
                 )
             )
             futex, semaphore = sleep.futex, sleep.semaphore
             if futex is not None and (semaphore or futex.kind == "semaphore"):
                 self._semaphores.waits_unseen(task)
 
-    def _deadline(self, task: Task, entered: Entered, key: str) -> float | None:
+    def _find_deadline(self, task: Task, entered: Entered, key: str) -> float | None:
         """Until when a call that was entered waits at most, in session seconds."""
         pid, tid, name, raw = task.process.pid, task.tid, entered.name, entered.raw
-        seconds = deadlines.length(tid, name, raw)
+        seconds = deadlines.find_limit(tid, name, raw)
         thing = self._context.state.objects.get(key)
         if (
             seconds is None
@@ -119,15 +119,15 @@ class Waits:
             and thing.info.kind in SOCKETS
             and self._context.policy.may_touch
         ):
-            seconds = deadlines.of_socket(pid, entered.args.get("fd"), name)
+            seconds = deadlines.find_socket_limit(pid, entered.args.get("fd"), name)
         if seconds is not None:
             return entered.began + seconds
-        left = deadlines.left(pid, deadlines.moment(tid, name, raw))
+        left = deadlines.find_time_left(pid, deadlines.find_moment(tid, name, raw))
         return self._context.emitter.now() + left if left is not None else None
 
     @property
     def pending(self) -> bool:
-        """Whether some thread's call is still to be looked at by `announce`."""
+        """Whether some thread's call is still to be looked at by `announce_sleepers`."""
         return bool(self._entered)
 
 
