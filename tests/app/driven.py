@@ -11,7 +11,7 @@ class Driven:
 
     async def frame(self, seconds: float = 0.0) -> None:
         self.clock.now += seconds
-        self.app.tick()
+        self.app.run_frame()
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:

@@ -112,7 +112,7 @@ def test_the_present_is_not_shown_over_the_past():
     time.action_first()
     shown = stage.view
     time.update()
-    time.show_present(stage.source.view())
+    time.show_present(stage.source.make_view())
     assert stage.view is shown
 
 
@@ -328,4 +328,4 @@ def test_two_controllers_may_not_have_one_action():
         type("Screen", (ControlledScreen,), {"CONTROLLERS": (One, Other)})
     screen = type("Screen", (ControlledScreen,), {"CONTROLLERS": (One,)})()
     with pytest.raises(TypeError, match="not given: One"):
-        screen.control()
+        screen.set_controllers()

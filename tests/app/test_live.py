@@ -410,11 +410,11 @@ async def test_what_is_old_is_taken_in_before_the_screen_is_drawn(monkeypatch):
         shown = s.app.live.view
         s.clock.now += 5.0
         s.session.feed(fakes.call(2.0, 12, "write", fd=1, obj=fakes.PIPE.key, ret=10))
-        s.app.tick(catches_up=True)
+        s.app.run_frame(catches_up=True)
         assert s.app.feed.lag > 1.0
         assert s.app.live.view is shown, "there may be more, and that comes first"
         s.session.feed(fakes.call(s.app.feed.now, 12, "write", fd=1, obj=fakes.PIPE.key, ret=10))
-        s.app.tick(catches_up=True)
+        s.app.run_frame(catches_up=True)
         assert not s.app.feed.late
         assert s.app.live.view is not shown
 
@@ -423,7 +423,7 @@ async def test_the_screen_says_how_old_it_is():
     async with stage(flow()) as s:
         s.clock.now += 5.0
         s.session.feed(fakes.call(2.0, 12, "write", fd=1, obj=fakes.PIPE.key, ret=10))
-        s.app.tick()
+        s.app.run_frame()
         assert " s behind" in s.text(s.panel(StatusLine))
 
 

@@ -165,8 +165,8 @@ async def test_lines_do_so_when_the_last_one_has_come(tmp_path):
     path.write_bytes(b"".join(msgspec.json.encode(event) + b"\n" for event in hang()))
     session = LinesSession(path.open("rb"))
     async with showing(session) as (app, pilot):
-        await until(pilot, lambda: app.tick() or app.feed.over)
-        app.tick()
+        await until(pilot, lambda: app.run_frame() or app.feed.over)
+        app.run_frame()
         await pilot.pause()
         assert "before leaving ipcviz" in text(app, StatusLine)
 

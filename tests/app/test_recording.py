@@ -49,7 +49,7 @@ async def showing(events=(), size=(80, 24)):
 
 async def settle(app, pilot):
     for _ in range(2):
-        app.tick()
+        app.run_frame()
         await pilot.pause()
 
 

@@ -93,8 +93,8 @@ async def test_lines_from_elsewhere(tmp_path):
     os.write(writing, data)
     os.close(writing)
     async with showing(session) as (app, pilot):
-        await until(pilot, lambda: session.finished or app.tick())
-        app.tick()
+        await until(pilot, lambda: session.finished or app.run_frame())
+        app.run_frame()
         assert app.feed.state.finished
         assert session.argv == ("sh", "-c", "cat FILE | gzip -c9 > FILE.gz")
 

@@ -24,12 +24,12 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_arguments_are_asked_for_by_what_they_are(call):
     assert call.fd == 3
-    assert call.number("count") == 0, "0 is a number"
-    assert call.number("path") is None
-    assert call.number("offset") is None
-    assert call.text("path") == "/tmp/x"
-    assert call.text("mode") == "384"
-    assert call.text("offset") == ""
+    assert call.get_number("count") == 0, "0 is a number"
+    assert call.get_number("path") is None
+    assert call.get_number("offset") is None
+    assert call.get_text("path") == "/tmp/x"
+    assert call.get_text("mode") == "384"
+    assert call.get_text("offset") == ""
 
 
 @pytest.mark.parametrize(

@@ -127,13 +127,13 @@ def test_what_was_counted_is_told_once(context):
     context.count_marks(process, "a storm")
     process.counted.update({3: 7, 288: 2})
     process.counted_signals.update({10: 5})
-    context.tell_counted(process)
-    context.tell_counted(process)
+    context.emit_counted(process)
+    context.emit_counted(process)
     context.emitter.emit(marker := Marker(pid=10, tid=10, text="the next"))
     assert marker.n == 4, "after a process, its coverage, and one count"
     assert context.state.processes[10].calls == 9
     assert not context.state.processes[10].full
-    context.say_coverage(process, full=True, reason="quiet again")
+    context.set_coverage(process, full=True, reason="quiet again")
     assert not process.counting
     assert not context.marks_over_budget(process)
 

@@ -45,10 +45,10 @@ def test_a_chapter_is_its_marker_and_then_its_frame():
         look=CastTheme("#ffffff", "#000000", ("#000000",) * 8),
         about={"theme": "dark"},
     )
-    assert writer.frame(0, ["ab", "cd"])
-    writer.marker(2, "x\x1b[31m wrote\t1 byte")
-    assert writer.frame(2, ["ab", "\x1b[1mce\x1b[0m"])
-    writer.end(4)
+    assert writer.write_frame(0, ["ab", "cd"])
+    writer.write_marker(2, "x\x1b[31m wrote\t1 byte")
+    assert writer.write_frame(2, ["ab", "\x1b[1mce\x1b[0m"])
+    writer.write_end(4)
     header, first, marker, frame, end = lines_of(file)
     assert header["title"] == "a b"
     assert header["theme"] == {
@@ -70,30 +70,30 @@ def test_a_chapter_is_its_marker_and_then_its_frame():
 
 def test_an_equal_frame_is_not_written_again():
     writer, file = written()
-    assert writer.frame(0, ["a"])
-    assert not writer.differs(["a"])
-    assert not writer.frame(1, ["a"])
+    assert writer.write_frame(0, ["a"])
+    assert not writer.is_different(["a"])
+    assert not writer.write_frame(1, ["a"])
     assert writer.frames == 1
     assert len(lines_of(file)) == 2
 
 
 def test_a_frame_holds_nothing_but_text_and_colours():
     writer, file = written()
-    writer.frame(0, ["\x1b]8;id=1;http://x\x1b\\a\x1b]8;;\x1b\\\x1b[2J\r\n\x07\x1b[31mb"])
+    writer.write_frame(0, ["\x1b]8;id=1;http://x\x1b\\a\x1b]8;;\x1b\\\x1b[2J\r\n\x07\x1b[31mb"])
     assert lines_of(file)[1][2].endswith("\x1b[1;1Ha\x1b[31mb\x1b[0m")
 
 
 def test_times_never_decrease():
     writer, file = written()
-    writer.frame(3, ["a"])
-    writer.marker(1, "late")
+    writer.write_frame(3, ["a"])
+    writer.write_marker(1, "late")
     assert [event[0] for event in lines_of(file)[1:]] == [3.0, 3.0]
 
 
 def test_what_is_written_is_good(tmp_path):
     writer, file = written(look=CastTheme("#ffffff", "#000000", ("#000000",) * 16))
-    writer.frame(0, ["\N{WATCH}"])
-    writer.end(1)
+    writer.write_frame(0, ["\N{WATCH}"])
+    writer.write_end(1)
     path = tmp_path / "x"
     path.write_bytes(file.getvalue())
     cast = check_cast(path)

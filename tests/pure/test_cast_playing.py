@@ -91,12 +91,12 @@ def tape_of(cast, size=1):
 
 def arrive(tape):
     while not tape.idle:
-        tape.work(0.001)
+        tape.do_work(0.001)
     return tape.screen.display[0]
 
 
 def show(tape, number):
-    tape.go(number)
+    tape.go_to_chapter(number)
     return arrive(tape)
 
 
@@ -194,24 +194,24 @@ def test_a_long_way_can_be_given_up():
     for _ in range(5):
         tape.do_work(0.0)
     assert tape.busy
-    tape.stay()
+    tape.stay_here()
     assert not tape.busy
-    tape.go(0)
+    tape.go_to_chapter(0)
     while tape.busy:
-        tape.work(0.0)
+        tape.do_work(0.0)
     assert tape.chapter == 0
 
 
 def test_each_place_is_the_same_whatever_the_way_there(long_way):
-    at_end = show(long_way, 99), long_way.screen.rows()
+    at_end = show(long_way, 99), long_way.screen.format_rows()
     for number in (2, 0, 3, 1):
         show(long_way, number)
-        there = long_way.screen.rows()
+        there = long_way.screen.format_rows()
         straight = CastScreen(80, 24)
         for event in long_cast().events[: long_way.chapters[number].end]:
             straight.feed(event.data)
         assert there == straight.format_rows()
-    assert (show(long_way, 99), long_way.screen.rows()) == at_end
+    assert (show(long_way, 99), long_way.screen.format_rows()) == at_end
 
 
 def test_kept_states_are_bounded(monkeypatch):

@@ -130,11 +130,11 @@ def test_what_is_shown(text, expected):
     ],
 )
 def test_colours_are_painted_as_they_were_asked_for(text, expected):
-    assert screen_of(text, 5, 1).rows() == [expected]
+    assert screen_of(text, 5, 1).format_rows() == [expected]
 
 
 def test_a_scrolled_line_has_the_colour_of_the_background():
-    assert screen_of("a\r\n\x1b[44m\n\x1b[0m", 2, 2).rows()[1] == "\x1b[0;44m  \x1b[0m"
+    assert screen_of("a\r\n\x1b[44m\n\x1b[0m", 2, 2).format_rows()[1] == "\x1b[0;44m  \x1b[0m"
 
 
 def test_the_cursor():
@@ -146,7 +146,7 @@ def test_the_cursor():
 
 def test_a_part_of_a_screen_can_be_had():
     screen = screen_of(f"{FOUR}\x1b[3H\N{CJK UNIFIED IDEOGRAPH-4E2D}")
-    assert [row.replace("\x1b[0m", "") for row in screen.rows(1, 2, 1)] == ["b", ""]
+    assert [row.replace("\x1b[0m", "") for row in screen.format_rows(1, 2, 1)] == ["b", ""]
 
 
 def test_another_size():
@@ -202,14 +202,14 @@ SOUP = st.lists(
 def test_a_state_is_all_that_matters(before, after, columns, lines):
     """Whatever comes, the screen is whole, and goes on from a state as from what led to it."""
     screen = screen_of("".join(before), columns, lines)
-    state = screen.state()
+    state = screen.copy_state()
     screen.feed("".join(after))
     other = CastScreen(3, 2)
     other.go_to(state)
     other.feed("".join(after))
-    assert (other.format_rows(), other.place) == (screen.rows(), screen.place)
+    assert (other.format_rows(), other.place) == (screen.format_rows(), screen.place)
     assert 0 <= screen.cursor.y < lines
-    for row in screen.rows():
+    for row in screen.format_rows():
         assert set(row.replace("\x1b[", "")) & {"\x1b", "\r", "\n", "\x07"} == set()
 
 

@@ -108,7 +108,7 @@ def test_those_who_wait_for_each_other_are_told_and_it_ends():
     driver, clock = waiting_for_ever(
         Op("read", fakes.PIPE.key, "blocks", args={"fd": 3, "count": 1})
     )
-    list(driver.events())
+    list(driver.iterate_events())
     assert clock.now < 10
     assert (
         driver.departed
@@ -129,7 +129,7 @@ def test_those_who_wait_for_each_other_are_told_and_it_ends():
 )
 def test_what_others_or_time_may_end_is_waited_for(second, told):
     driver, clock = waiting_for_ever(second)
-    list(driver.events())
+    list(driver.iterate_events())
     assert clock.now > 50
     assert driver.departed == ""
     assert driver.notice.endswith(told) if told else not driver.notice

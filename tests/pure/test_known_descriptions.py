@@ -35,9 +35,9 @@ class Kernel:
         for place in mine:
             thing = self.behind[place][0]
             refers = lambda other, thing=thing: self.behind.get(other, ("",))[0] == thing  # noqa: E731
-            found[place] = known.take(thing, place, self.compare, refers, new)
-        for fd in known.table(pid).keys() - {fd for _, fd in mine}:
-            known.drop((pid, fd))
+            found[place] = known.identify_description(thing, place, self.compare, refers, new)
+        for fd in known.list_descriptions(pid).keys() - {fd for _, fd in mine}:
+            known.drop_descriptor((pid, fd))
         return found
 
 

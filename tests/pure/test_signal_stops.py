@@ -72,8 +72,8 @@ def test_a_sampled_process_that_was_attached_to_may_ignore_a_signal_by_now(
             context.emit(Sample(processes=(row,)))
 
         calls = SimpleNamespace(
-            look_at_actions=look,
-            mending=SimpleNamespace(undo=lambda task, action: undone.append(action(12))),
+            refresh_dispositions=look,
+            mending=SimpleNamespace(undo_cut=lambda task, action: undone.append(action(12))),
         )
         sent = ptrace.SigInfo(signo=10, error=0, code=0, pid=1, uid=0, address=0, value=0)
         monkeypatch.setattr(ptrace, "signal_info", lambda tid: sent)

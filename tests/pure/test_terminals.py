@@ -107,7 +107,7 @@ def test_too_much_output_is_dropped_and_that_is_told(pty, monkeypatch):
     output.write("y" * 50_000)
     output.write("z" * 60_000)
     assert output.lost
-    output.abandon()
+    output.drop_pending()
     monkeypatch.setattr(terminals, "_DRAIN_SECONDS", 0.01)
     output.close()
 

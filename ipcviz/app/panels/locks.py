@@ -6,7 +6,7 @@ from typing import Final
 
 from ipcviz.app.panels.panel import Row, fit_value, make_row
 from ipcviz.app.view import View
-from ipcviz.events import FileLock
+from ipcviz.events import FileLock, Futex
 from ipcviz.model.mechanisms.futexes import KIND_WORDS, asleep_on
 from ipcviz.model.mechanisms.locks import describe_range, lock_holders
 from ipcviz.model.mechanisms.notifiers import format_seconds
@@ -95,7 +95,24 @@ def describe_time_left(view: View, thread: Thread) -> str:
     return f" ({format_seconds(max(0.0, until - view.now))})" if until is not None else ""
 
 
-def futex_rows(view: View, width: int) -> list[Row]:
+def _describe_owner(view: View, futex: Futex) -> str:
+    """Who has a futex, as far as that is known: a thread, readers, who has come to a barrier."""
+    if futex.copied:
+        name = name_process(view.state, futex.copied, futex.holder or futex.copied)
+        return f"{name}, before a fork"
+    if futex.former:
+        return f"thread {futex.former}, has ended"
+    if futex.readers and not futex.owner:
+        return f"{futex.readers} reader{'s' if futex.readers > 1 else ''}"
+    if futex.kind == "barrier":
+        return f"{futex.arrived} of {futex.parties} have come"
+    owner = view.state.threads.get(futex.owner)
+    if owner is not None:
+        return name_process(view.state, owner.pid, owner.tid)
+    return f"thread {futex.owner}" if futex.owner else "-"
+
+
+def list_futex_rows(view: View, width: int) -> list[Row]:
     """A row for each futex that somebody sleeps on."""
     found = asleep_on(view.state)
     if not found:
@@ -118,21 +135,7 @@ def futex_rows(view: View, width: int) -> list[Row]:
         words = KIND_WORDS[futex.kind] or "not known"
         if futex.kind and not futex.sure:
             words = f"probably {words}"
-        holder = view.state.threads.get(futex.owner)
-        held = f"thread {futex.owner}" if futex.owner else "-"
-        if holder:
-            held = name_process(view.state, holder.pid, holder.tid)
-        if futex.copied:
-            held = (
-                f"{name_process(view.state, futex.copied, futex.holder or futex.copied)}, before a"
-                " fork"
-            )
-        elif futex.former:
-            held = f"thread {futex.former}, has ended"
-        elif futex.readers and not futex.owner:
-            held = f"{futex.readers} reader{'s' if futex.readers > 1 else ''}"
-        elif futex.kind == "barrier":
-            held = f"{futex.arrived} of {futex.parties} have come"
+        held = _describe_owner(view, futex)
         rows.append(
             make_row(
                 "  ",

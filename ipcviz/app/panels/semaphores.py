@@ -7,7 +7,7 @@ from typing import ClassVar, Final, NamedTuple
 from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.folders import HELP as FOLDERS
 from ipcviz.app.panels.folders import folder_rows
-from ipcviz.app.panels.locks import HELP, describe_time_left, futex_rows, lock_rows
+from ipcviz.app.panels.locks import HELP, describe_time_left, list_futex_rows, lock_rows
 from ipcviz.app.panels.panel import Panel, Row, fit_value, make_row
 from ipcviz.app.view import View
 from ipcviz.model.mechanisms.system_v_keys import FAILED_WORDS, warning_of
@@ -61,7 +61,7 @@ class Semaphores(Panel):
             *warned,
             *stuck,
             *lock_rows(view, width),
-            *futex_rows(view, width),
+            *list_futex_rows(view, width),
             *folder_rows(view, width),
         ]
         if not found and not private:

@@ -18,7 +18,7 @@ _INDENT: Final = 2
 
 class StoryPanel(Panel):
     """The steps of a scenario's story that were reached, latest last: that one is wholly in sight
-    as long as the panel has the rows that `Wanted` asks for.
+    as long as the panel has the rows that `RowsWanted` asks for.
     """
 
     TITLE = "Story"
@@ -28,7 +28,7 @@ class StoryPanel(Panel):
         " that one can guess. At the end it is said what this run did not show; with `z` in full."
     )
 
-    class Wanted(Message):
+    class RowsWanted(Message):
         """Another number of rows is needed to show any step of the story whole.
 
         Attributes:
@@ -67,7 +67,7 @@ class StoryPanel(Panel):
         rows += self.gutter.height
         if width and rows != self._wanted:
             self._wanted = rows
-            self.post_message(self.Wanted(rows))
+            self.post_message(self.RowsWanted(rows))
 
     def on_resize(self) -> None:
         """Another width needs other rows, and what is told last is brought into sight again."""

@@ -302,7 +302,7 @@ class LiveScreen(ControlledScreen):
         else:
             self.selection.select(key=str(what))
 
-    def on_story_panel_wanted(self, event: StoryPanel.Wanted) -> None:
+    def on_story_panel_rows_wanted(self, event: StoryPanel.RowsWanted) -> None:
         """The story needs so many rows: it gets them, and the picture the rest."""
         event.stop()
         self.panes.give_story_rows(event.rows)

@@ -42,7 +42,7 @@ _BEHIND: Final = frozenset({"entry", "return", "semaphore", "access"})
 
 
 @dataclass
-class _Program:
+class _ProgramLines:
     """What is known of the lines of the program that a process runs.
 
     Attributes:
@@ -67,7 +67,7 @@ class LineLooks:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._programs: dict[int, _Program] = {}
+        self._programs: dict[int, _ProgramLines] = {}
         self._chosen = 0
         self._due = 0.0
 
@@ -127,7 +127,7 @@ class LineLooks:
         task.located = place
         return place is not None
 
-    def _find_program(self, pid: int) -> _Program | None:
+    def _find_program(self, pid: int) -> _ProgramLines | None:
         """What is known of the lines of a process's program; None if it is gone."""
         program = self._programs.get(pid)
         if program is not None:
@@ -135,7 +135,7 @@ class LineLooks:
         lines = maps.read_maps(pid)
         if not lines:
             return None
-        program = self._programs[pid] = _Program()
+        program = self._programs[pid] = _ProgramLines()
         if python_frames.runs_python(pid, lines):
             program.language = "python"
             if not python_frames.can_read_frames():
@@ -144,11 +144,11 @@ class LineLooks:
             self._give_up(pid, program, "debug information")
         return program
 
-    def _give_up(self, pid: int, program: _Program, missing: Missing) -> None:
+    def _give_up(self, pid: int, program: _ProgramLines, missing: Missing) -> None:
         program.missing = missing
         self._context.emit(Located(pid=pid, tid=pid, language=program.language, missing=missing))
 
-    def _read_python(self, pid: int, program: _Program, tasks: Iterable[Task]) -> None:
+    def _read_python(self, pid: int, program: _ProgramLines, tasks: Iterable[Task]) -> None:
         before = {task.tid: self._read_call(task) for task in tasks}
         found = python_frames.read_lines(pid)
         program.failures = program.failures + 1 if found is None else 0
