@@ -27,7 +27,7 @@ async def test_no_frame_is_shown_while_the_screen_is_taken_apart() -> None:
         await s.app.live.query(StatusLine).remove()
         set_running(s.app, False)
         s.app._unseen, s.app._frame_at = True, 0.0
-        s.app._frame()
+        s.app._run_paced_frame()
         set_running(s.app, True)
         s.app._timer.stop()
 

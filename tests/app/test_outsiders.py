@@ -100,7 +100,7 @@ async def test_who_is_not_watched_is_named_everywhere():
         assert "(sleep[77]:1 w)" in s.text(s.panel(Descriptors))
         assert "not watched" in s.screen_text()
         picture = s.app.screen.query_one(Picture)
-        picture.choose(next(n for n in picture.scene.nodes if n.kind == "outsider"))
+        picture.choose_node(next(n for n in picture.scene.nodes if n.kind == "outsider"))
         await s.pilot.pause()
         assert s.app.live.view.pid == 12, "it can't be selected like those that are watched"
 

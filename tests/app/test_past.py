@@ -363,7 +363,7 @@ async def test_the_scrubber_is_moved_with_the_mouse(size):
         assert s.n == moments_of(events)[0]
         await s.pilot.hover(bar, offset=(start + length // 2, 0))
         await s.pilot.pause()
-        middle = s.app.feed.past.moments.until(s.n)
+        middle = s.app.feed.past.moments.count_until(s.n)
         assert abs(middle - len(moments_of(events)) / 2) <= len(moments_of(events)) / length + 1
         await s.pilot.hover(bar, offset=(start + length + 9, 0))
         await s.pilot.mouse_up(bar, offset=(start + length + 9, 0))

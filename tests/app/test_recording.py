@@ -154,7 +154,7 @@ async def test_the_key(tmp_path, monkeypatch):
         await pilot.pause()
         assert app.camera.recording is not None
         title = app.live.query_one(StatusLine)
-        app.camera._capture()
+        app.camera._capture_screen()
         assert "REC the title" in title.row_at(0).text
         await pilot.press("R")
         await pilot.pause()
@@ -175,7 +175,7 @@ async def test_the_key(tmp_path, monkeypatch):
         app.screen.query_one("#name").value = "left.cast"
         await pilot.press("enter")
         await pilot.pause()
-        app.camera._capture()
+        app.camera._capture_screen()
     assert check_cast("left.cast").duration > 0, "leaving completes it"
 
 

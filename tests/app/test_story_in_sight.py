@@ -31,7 +31,7 @@ def tell_step(step) -> str:
 
 async def show(s, progress):
     s.app.feed.story.progress = progress
-    s.app.live.timeline.show_present(s.app.feed.view())
+    s.app.live.timeline.show_present(s.app.feed.make_view())
     await s.pilot.pause()
     await s.pilot.pause()
 
