@@ -54,7 +54,8 @@ async def test_nothing_found_starts_nothing():
 
 async def test_a_variant_that_cannot_run_here_says_why(monkeypatch):
     monkeypatch.setattr(
-        "ipcviz.app.catalogue.explain_missing", lambda s, v: "no C compiler" if v.startswith("c") else ""
+        "ipcviz.app.catalogue.explain_missing",
+        lambda s, v: "no C compiler" if v.startswith("c") else "",
     )
     app = Catalogue(load_all())
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
