@@ -175,7 +175,7 @@ def test_a_temporary_trace_is_removed(tmp_path, monkeypatch):
 def test_a_temporary_trace_is_removed_when_we_are_killed(tmp_path):
     code = (
         "import os, sys, tempfile\n"
-        "from ipcviz.app.keeping import recording\n"
+        "from ipcviz.app.keeping import record_session\n"
         "from tests import fakes\n"
         "tempfile.tempdir = sys.argv[1]\n"
         "with recording(fakes.FakeSession(), 'x', None, '') as recorder:\n"

@@ -307,11 +307,11 @@ def test_where_seccomp_is_forbidden(bench: Bench) -> None:
 WITHOUT_SECCOMP = """
 import os, struct, sys
 from ipcviz.kernel import seccomp
-from ipcviz.kernel.arch import native
-number = seccomp.seccomp_number(native())
+from ipcviz.kernel.arch import find_native_arch
+number = seccomp.seccomp_number(find_native_arch())
 rows = (0x20, 0, 0, 0, 0x15, 0, 1, number, 6, 0, 0, 0x50001, 6, 0, 0, 0x7FFF0000)
 refuse = struct.pack("=HBBIHBBIHBBIHBBI", *rows)
-seccomp.install(refuse, number)
+seccomp.install_filter(refuse, number)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 """A filter that answers the seccomp call itself with EPERM (SECCOMP_RET_ERRNO), then the command.

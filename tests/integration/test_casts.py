@@ -87,7 +87,7 @@ def run(*words, **options):
 def test_the_same_trace_makes_the_same_bytes_whatever_the_environment(cast):
     found = check_cast(cast)
     assert (found.version, found.width, found.height, found.title) == (2, 80, 24, "sleep-race (c)")
-    assert sum(event.code == "m" for event in found.events) == 8
+    assert sum(event.code == "m" for event in found.events) == 7
     header = json.loads(cast.read_bytes().splitlines()[0])
     assert header["ipcviz"]["scenario"] == "sleep-race"
     assert list(cast.parent.glob(".*")) == [], "nothing that is not complete is left"

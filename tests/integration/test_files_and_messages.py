@@ -415,7 +415,7 @@ import asyncio, signal, sys
 from ipcviz.app import casting
 from ipcviz.cli.main import main
 
-drawn = casting._drawn
+drawn = casting._draw_frame
 
 
 async def end() -> None:
@@ -429,7 +429,7 @@ async def drawn_and_ended(app):
     return rows
 
 
-casting._drawn = drawn_and_ended
+casting._draw_frame = drawn_and_ended
 number, sys.argv = int(sys.argv[1]), ["ipcviz", "record", "t", "-o", "c"]
 main()
 """

@@ -60,7 +60,7 @@ def fill_socket(one):
 
 
 def identified(fd):
-    return descriptors.identify(os.getpid(), fd)
+    return descriptors.identify_descriptor(os.getpid(), fd)
 
 
 def level_behind(fd, peek=0):
@@ -409,7 +409,9 @@ def test_a_listing_of_many_says_what_looks_at_each_say():
         a.send(b"hello")
         d.send(b"abc")
         until(lambda: fionread(b.fileno()) == 5)
-        infos = [descriptors.identify(os.getpid(), one.fileno()) for one in (server, a, b, c)]
+        infos = [
+            descriptors.identify_descriptor(os.getpid(), one.fileno()) for one in (server, a, b, c)
+        ]
         looked = [
             buffers.read_level(os.getpid(), one.fileno(), infos[i])
             for i, one in enumerate((server, a, b, c))

@@ -39,14 +39,14 @@ def key_of(path):
 def identify(puppet, code, ofd=0):
     fd = puppet.do(code)
     assert isinstance(fd, int), fd
-    return descriptors.identify(puppet.pid, fd, ofd)
+    return descriptors.identify_descriptor(puppet.pid, fd, ofd)
 
 
 def test_a_pipe_has_one_key_at_both_ends_and_in_all_processes(puppet):
     r, w = puppet.do("r, w = os.pipe()") or puppet.do("(r, w)")
     ino = puppet.do("os.fstat(r).st_ino")
-    info = descriptors.identify(puppet.pid, r)
-    assert info == descriptors.identify(puppet.pid, w)
+    info = descriptors.identify_descriptor(puppet.pid, r)
+    assert info == descriptors.identify_descriptor(puppet.pid, w)
     assert (info.key, info.kind, info.ino) == (f"pipe:[{ino}]", "pipe", ino)
     assert info.dev == puppet.do("os.fstat(r).st_dev")
 
@@ -80,7 +80,7 @@ def test_a_posix_queue_is_told_by_its_file_system(puppet):
     queue = posix_ipc.MessageQueue(name, posix_ipc.O_CREX)
     try:
         queue.unlink()
-        info = descriptors.identify(os.getpid(), queue.mqd)
+        info = descriptors.identify_descriptor(os.getpid(), queue.mqd)
         status = os.fstat(queue.mqd)
         assert (info.kind, info.key) == ("message queue", f"{status.st_dev}:{status.st_ino}")
     finally:
@@ -104,7 +104,7 @@ def test_shared_memory_and_memfd_have_the_key_of_their_mappings(puppet):
     info = identify(puppet, "f")
     assert (info.kind, info.detail) == ("memfd", "some name")
     entries = {e.object.key: e for e in maps.shared_entries(maps.read_maps(puppet.pid))}
-    assert entries[info.key].object == descriptors.identify(puppet.pid, puppet.do("f"))
+    assert entries[info.key].object == descriptors.identify_descriptor(puppet.pid, puppet.do("f"))
 
 
 def test_anonymous_inodes_are_told_by_their_description(puppet):
@@ -145,10 +145,10 @@ def test_the_peer_of_a_connection_by_path(puppet, tmp_path):
         server.listen()
         puppet.do(f"c = socket.socket(socket.AF_UNIX); c.connect({str(path)!r})")
         with server.accept()[0] as accepted:
-            ours = descriptors.identify(os.getpid(), accepted.fileno())
+            ours = descriptors.identify_descriptor(os.getpid(), accepted.fileno())
             theirs = identify(puppet, "c.fileno()")
             assert (ours.peer, theirs.peer, ours.path) == (theirs.key, ours.key, str(path))
-            listening = descriptors.identify(os.getpid(), server.fileno())
+            listening = descriptors.identify_descriptor(os.getpid(), server.fileno())
             assert listening.detail == "stream listening"
             if shutil.which("ss"):
                 lines = subprocess.check_output(["ss", "-xnH"], text=True).splitlines()
@@ -168,7 +168,7 @@ def test_the_peer_of_a_tcp_connection(puppet, family, host):
         port = server.getsockname()[1]
         puppet.do(f"c = socket.create_connection(({host!r}, {port}))")
         with server.accept()[0] as accepted:
-            ours = descriptors.identify(os.getpid(), accepted.fileno())
+            ours = descriptors.identify_descriptor(os.getpid(), accepted.fileno())
             theirs = identify(puppet, "c.fileno()")
             assert (ours.kind, ours.peer, theirs.peer) == ("tcp socket", theirs.key, ours.key)
             assert "established" in ours.detail
@@ -332,7 +332,9 @@ def test_without_kcmp_nothing_is_joined_by_guess(puppet, numbers, monkeypatch):
     table = {entry.fd: entry.ofd for entry in descriptors.read_table(puppet.pid, numbers)}
     assert table[fd] != table[double]
     known = Known()
-    known.note_descriptor(77, group_of(descriptors.identify(puppet.pid, fd), "r"), (puppet.pid, fd))
+    known.note_descriptor(
+        77, group_of(descriptors.identify_descriptor(puppet.pid, fd), "r"), (puppet.pid, fd)
+    )
     assert {e.fd: e.ofd for e in descriptors.read_table(puppet.pid, numbers, known)}[fd] == 77
     assert any("kcmp" in sentence for sentence in descriptors.missing_features())
 
@@ -389,7 +391,7 @@ def test_borrowing_leaves_nothing_behind(puppet):
             assert number is None
         with pytest.raises(ZeroDivisionError), descriptors.borrow(puppet.pid, fd):
             raise ZeroDivisionError
-        descriptors.identify(puppet.pid, fd)
+        descriptors.identify_descriptor(puppet.pid, fd)
     assert os.listdir("/proc/self/fd") == before
 
 

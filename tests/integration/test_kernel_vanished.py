@@ -46,7 +46,7 @@ def readings(pid):
         "cwd": procfs.read_cwd(pid),
         "exe": procfs.read_exe(pid),
         "maps": maps.read_maps(pid),
-        "identity": descriptors.identify(pid, 0),
+        "identity": descriptors.identify_descriptor(pid, 0),
         "entry": descriptors.read_entry(pid, 0, 1),
         "table": descriptors.read_table(pid, lambda: 1),
         "same": descriptors.same_description(pid, 0, os.getpid(), 0),
@@ -103,7 +103,7 @@ def test_a_zombie():
 def test_a_descriptor_that_is_not_open():
     pid = os.getpid()
     assert procfs.read_fdinfo(pid, 4095) is None
-    assert descriptors.identify(pid, 4095) is None
+    assert descriptors.identify_descriptor(pid, 4095) is None
     assert descriptors.read_entry(pid, 4095, 1) is None
     assert descriptors.same_description(pid, 4095, pid, 0) is None
     assert buffers.read_pipe_level("k", (pid, 4095), None) is None

@@ -35,6 +35,7 @@ QUICK = {
     "fifo-gzip": {"size": "2", "delay": "0.2"},
     "mmap-queue": {"messages": "8", "put-delay": "0", "get-delay": "0.03"},
     "sleep-race": {"seconds": "1"},
+    "sem-counter": {"times": "20"},
 }
 VARIANTS = [(scenario.name, variant) for scenario in load_all() for variant in scenario.variants]
 
@@ -103,6 +104,7 @@ def test_each_variant_runs_to_its_end_and_leaves_nothing(name, variant):
             "fifo-gzip": fifo,
             "mmap-queue": stack,
             "sleep-race": slept,
+            "sem-counter": counted,
         }[name]
         check(output)
         work = Path(launch.cwd)
@@ -133,6 +135,10 @@ def stack(output):
     got = taken(output)
     assert sorted(got) == list(range(1, 9))
     assert got != sorted(got)
+
+
+def counted(output):
+    assert re.fullmatch(r"2 x 20 additions: the counter is \d+\n", output)
 
 
 def slept(output):
@@ -390,8 +396,8 @@ def test_variants_and_parameters_that_are_not_there():
 def test_the_folder_goes_even_when_ipcviz_is_killed(tmp_path):
     code = (
         "import sys, time\n"
-        "from ipcviz.scenario import find, prepare\n"
-        "with prepare(find('sleep-race')) as launch:\n"
+        "from ipcviz.scenario import find_scenario, prepare_launch\n"
+        "with prepare_launch(find_scenario('sleep-race')) as launch:\n"
         "    print(launch.cwd, flush=True)\n"
         "    time.sleep(60)\n"
     )

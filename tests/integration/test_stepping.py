@@ -274,7 +274,7 @@ def test_a_live_run_is_held_at_once_and_goes_on_where_it_was() -> None:
     )
     with Stepper(*argv, hold=False) as stepper:
         stepper.until(lambda: len(stepper.state.processes) >= 3)
-        stepper.send(ev.Hold())
+        stepper.send(ev.HoldAll())
         stepper.until(lambda: stepper.resting)
         _check_rest(stepper)
         before = {
@@ -285,7 +285,7 @@ def test_a_live_run_is_held_at_once_and_goes_on_where_it_was() -> None:
         count = len(_kinds(stepper.events, ev.Call))
         assert {pid: procfs.read_run_count(pid) for pid in before} == before
         assert len(_kinds(stepper.events, ev.Call)) == count
-        stepper.send(ev.Run())
+        stepper.send(ev.RunUntil())
         stepper.until(lambda: stepper.session.finished)
         assert stepper.output.strip() == b"3000000"
         assert stepper.state.command_code == 0
@@ -302,7 +302,7 @@ def test_a_live_run_is_held_at_once_and_goes_on_where_it_was() -> None:
 )
 def test_a_live_run_ends_at_its_breakpoint(point: ev.Breakpoint, expected: str) -> None:
     with Stepper("sh", "-c", "echo 1 | cat; echo 2 | cat; echo 3") as stepper:
-        stepper.send(ev.Run(until=(point,)))
+        stepper.send(ev.RunUntil(until=(point,)))
         stepper.until(lambda: stepper.resting and len(_kinds(stepper.events, ev.Held)) == 2)
         held = _kinds(stepper.events, ev.Held)[-1]
         at = stepper.events.index(held)
@@ -311,14 +311,14 @@ def test_a_live_run_ends_at_its_breakpoint(point: ev.Breakpoint, expected: str) 
             before = [e for e in before if isinstance(e, ev.Call) and e.name == point.call]
         assert before, "it was not held behind what the breakpoint names"
         assert b"3" not in stepper.output
-        stepper.send(ev.Run())
+        stepper.send(ev.RunUntil())
         stepper.until(lambda: stepper.session.finished)
         assert stepper.output.replace(b"\r", b"") == b"1\n2\n3\n"
 
 
 def test_full_is_a_breakpoint() -> None:
     with Stepper("sh", "-c", "yes | sleep 100") as stepper:
-        stepper.send(ev.Run(until=(ev.Breakpoint(condition="full"),)))
+        stepper.send(ev.RunUntil(until=(ev.Breakpoint(condition="full"),)))
         stepper.until(lambda: stepper.resting and len(_kinds(stepper.events, ev.Held)) == 2)
         full = [
             o

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz import events as ev
+from ipcviz.app.naming import name_objects
 from ipcviz.app.replay import Replay
 from ipcviz.model.reduce import reduce_all
 from ipcviz.session.kept import KeptSession
@@ -59,7 +60,8 @@ def goes_back(path: Path, events: list[ev.Event]) -> None:
     replay.begin()
     assert [replay.past.moments[k] for k in range(len(replay.past.moments))] == stops
     for n in stops[::9]:
-        assert replay.past.make_view(n).state == reduce_all(events[:n])
+        state = name_objects(reduce_all(events[:n]), {}, whole=True)
+        assert replay.past.make_view(n).state == state
     replay.session.close()
     events = apart(events)
     recorder = TraceWriter(path.with_name("again"), reducing=False)
@@ -216,14 +218,14 @@ from ipcviz.cli.main import cli
 from ipcviz.cli import replay
 cli.get_command(None, "replay")
 from ipcviz.app.app import IpcvizApp
-session, title, scenario = replay._open(sys.argv[1])
+session, title, scenario = replay._open_session(sys.argv[1])
 
 async def show():
     app = IpcvizApp(session, title, scenario)
     async with app.run_test(size=(80, 24)) as pilot:
         while not app.feed.over:
             await pilot.pause(0.02)
-        app.tick()
+        app.run_frame()
         for key in (*"tldumsro", "left", "home", "end"):
             await pilot.press(key)
         await pilot.pause()

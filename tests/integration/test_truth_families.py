@@ -90,7 +90,7 @@ def test_families_and_timers(bench: Bench, programs: Programs, options: tuple[st
         f"{who['pid']} gets the orphans among its descendants from now on (subreaper)",
         f"{who['parent']} exited with status 3; its child {who['orphan']} goes to {who['pid']}",
         f"{who['pid']} armed the timer {ids[0]}: SIGRTMIN+1 in 600 s, and again every 3 s",
-        f"{who['pid']} made the timer {ids[1]}, to send SIGUSR2 when it expires",
+        f"{who['pid']} made the timer {ids[1]}: it sends SIGUSR2 when it expires",
         f"{who['pid']} armed a timer: SIGPROF in 700 s of CPU time",
     ):
         assert line in log

@@ -261,4 +261,4 @@ def test_faults_say_why(bench: Bench, programs: Programs, last: str, signo: int)
             "stack": "which has overflowed",
         }
         assert why[last] in end
-        assert "SIGSEGV, since it used what can't be an address" in joined
+        assert "SIGSEGV, since it used an address that can't be one" in joined
