@@ -178,7 +178,7 @@ def test_a_temporary_trace_is_removed_when_we_are_killed(tmp_path):
         "from ipcviz.app.keeping import record_session\n"
         "from tests import fakes\n"
         "tempfile.tempdir = sys.argv[1]\n"
-        "with recording(fakes.FakeSession(), 'x', None, '') as recorder:\n"
+        "with record_session(fakes.FakeSession(), 'x', None, '') as recorder:\n"
         "    recorder.add(fakes.pipeline())\n"
         "    os.kill(os.getpid(), 9)\n"
     )
