@@ -235,19 +235,9 @@ class DebugInfo:
         return None
 
 
-_infos: dict[elf.Identity, DebugInfo | None] = {}
-
-
 def read_debug_info(path: str) -> DebugInfo | None:
     """The debug information of a program or library; None if it has none, or can't be read."""
-    identity = elf.identify_file(path)
-    if identity is None:
-        return None
-    if identity not in _infos:
-        if len(_infos) >= KEPT:
-            _infos.clear()
-        _infos[identity] = _open_info(path)
-    return _infos[identity]
+    return _infos.get(path)
 
 
 def _open_info(path: str) -> DebugInfo | None:
@@ -269,6 +259,9 @@ def _open_info(path: str) -> DebugInfo | None:
             return DebugInfo(file.get_dwarf_info(relocate_dwarf_sections=False, follow_links=False))
         except elf.BROKEN:
             return None
+
+
+_infos: Final = elf.FileFacts(_open_info, KEPT)
 
 
 def find_line(path: str, address: int) -> SourceLine | None:

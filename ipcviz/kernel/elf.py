@@ -16,8 +16,8 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Iterable
-from typing import IO, Any, BinaryIO, Final, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import IO, Any, BinaryIO, Final, Generic, NamedTuple, TypeVar
 
 from elftools.common.exceptions import ELFError
 from elftools.common.utils import struct_parse
@@ -133,28 +133,48 @@ def open_file(path: str) -> BinaryIO | None:
     return None
 
 
-_programs: dict[Identity, _Program | None] = {}
+T = TypeVar("T")
+
+
+class FileFacts(Generic[T]):
+    """What was read of files, kept as long as a file is what it was (its identity, size, time).
+
+    Args:
+        read: Reads it from a path; None if the file has nothing of the kind.
+        most: Of how many files it is kept: beyond that all is forgotten, and read anew.
+    """
+
+    def __init__(self, read: Callable[[str], T | None], most: int) -> None:
+        self._read = read
+        self._most = most
+        self._known: dict[Identity, T | None] = {}
+
+    def get(self, path: str) -> T | None:
+        """What is known of a file; None if that is nothing, or it can't be read."""
+        found = self.get_identified(path)
+        return None if found is None else found[1]
+
+    def get_identified(self, path: str) -> tuple[Identity, T] | None:
+        """The same with what identifies the file's present content."""
+        identity = identify_file(path)
+        if identity is None:
+            return None
+        if identity not in self._known:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            self._known[identity] = self._read(path)
+        found = self._known[identity]
+        return None if found is None else (identity, found)
+
+    def clear(self) -> None:
+        """Forget all files."""
+        self._known.clear()
+
+
 _functions: dict[tuple[Identity, frozenset[str]], dict[str, int]] = {}
 _callers: dict[tuple[Identity, frozenset[str]], bool] = {}
 KEPT: Final = 256
 """Files whose facts are kept."""
-
-
-def _find_program(path: str) -> _Program | None:
-    known = _identify_program(path)
-    return None if known is None else known[1]
-
-
-def _identify_program(path: str) -> tuple[Identity, _Program] | None:
-    identity = identify_file(path)
-    if identity is None:
-        return None
-    if identity not in _programs:
-        if len(_programs) >= KEPT:
-            _programs.clear()
-        _programs[identity] = _read_program(path)
-    program = _programs[identity]
-    return None if program is None else (identity, program)
 
 
 def _read_program(path: str) -> _Program | None:
@@ -167,6 +187,7 @@ def _read_program(path: str) -> _Program | None:
 
 BROKEN: Final = (
     ELFError,
+    AssertionError,
     OSError,
     ValueError,
     LookupError,
@@ -178,6 +199,9 @@ BROKEN: Final = (
 """What reading a file raises that is no ELF file, or a broken one: pyelftools checks little of what
 it is given.
 """
+
+
+_programs: Final = FileFacts(_read_program, KEPT)
 
 
 def _parse_stream(stream: BinaryIO) -> _Program | None:
@@ -269,7 +293,7 @@ def machine_class(path: str) -> ElfClass | None:
     """A program's class and machine; None if it can't be read or is no ELF file (a script, for
     example).
     """
-    program = _find_program(path)
+    program = _programs.get(path)
     return None if program is None else program.kind
 
 
@@ -289,7 +313,7 @@ def runs_on(kind: ElfClass | None, machine: str) -> bool:
 
 def executable_segments(path: str) -> tuple[Segment, ...]:
     """The loadable segments with code; nothing if the file can't be read or is no ELF file."""
-    program = _find_program(path)
+    program = _programs.get(path)
     return () if program is None else program.executable
 
 
@@ -307,7 +331,7 @@ def function_addresses(path: str, names: Iterable[str]) -> dict[str, int]:
     Returns:
         Addresses by name, of those that are there; nothing if the file can't be read.
     """
-    known = _identify_program(path)
+    known = _programs.get_identified(path)
     if known is None:
         return {}
     identity, program = known
@@ -333,7 +357,7 @@ def may_call(path: str, names: Iterable[str]) -> bool:
     Returns:
         True also if that can't be known: no such table can be read.
     """
-    known = _identify_program(path)
+    known = _programs.get_identified(path)
     if known is None:
         return True
     identity, program = known
@@ -351,7 +375,7 @@ def read_notes(path: str) -> frozenset[tuple[str, int]]:
 
     Empty if none can be read.
     """
-    program = _find_program(path)
+    program = _programs.get(path)
     if program is None or not program.notes:
         return frozenset()
     stream = open_file(path)

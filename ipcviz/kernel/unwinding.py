@@ -97,9 +97,7 @@ Read = Callable[[int, int], bytes | None]
 """Reads so many bytes at an address of the thread's memory; None if they can't be read."""
 FindMapping = Callable[[int], MapLine | None]
 """Finds the mapping that an address of the thread's memory lies in."""
-_BROKEN: Final = (*elf.BROKEN, AssertionError)
 
-_indices: dict[elf.Identity, _Index | None] = {}
 _entries: dict[tuple[elf.Identity, int], tuple[Any, ...] | None] = {}
 
 
@@ -145,7 +143,7 @@ def walk_stack(
         line = find_mapping(at)
         if line is None or not line.path.startswith("/"):
             return
-        index = _read_index(root + line.path)
+        index = _indices.get(root + line.path)
         address = None if index is None else _address_in_file(index, line, at)
         if index is None or address is None:
             return
@@ -166,7 +164,7 @@ def find_function(path: str, address: int) -> int | None:
     """Where the function begins that has an address of a file, by its call frame entries; None if
     there is none.
     """
-    index = _read_index(path)
+    index = _indices.get(path)
     at = -1 if index is None else bisect_right(index.starts, address) - 1
     return None if index is None or at < 0 else index.starts[at]
 
@@ -185,17 +183,6 @@ class _Rules(NamedTuple):
     registers: dict[int, Any]
     back: int
     signal: bool
-
-
-def _read_index(path: str) -> _Index | None:
-    identity = elf.identify_file(path)
-    if identity is None:
-        return None
-    if identity not in _indices:
-        if len(_indices) >= KEPT:
-            _indices.clear()
-        _indices[identity] = _parse_index(path)
-    return _indices[identity]
 
 
 def _parse_index(path: str) -> _Index | None:
@@ -217,8 +204,11 @@ def _parse_index(path: str) -> _Index | None:
             if header is None:
                 return _Index((), (), tuple(segments))
             return _parse_header(stream.fileno(), header, segments)
-        except _BROKEN:
+        except elf.BROKEN:
             return None
+
+
+_indices: Final = elf.FileFacts(_parse_index, KEPT)
 
 
 def _parse_header(
@@ -312,7 +302,7 @@ def _read_entry(path: str, index: _Index, address: int) -> tuple[Any, ...] | Non
                 entry.cie.header["return_address_register"],
                 b"S" in augmentation,
             )
-        except _BROKEN:
+        except elf.BROKEN:
             return None
 
 

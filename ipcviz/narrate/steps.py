@@ -91,7 +91,7 @@ def describe_intention(state: State, poised: Poised) -> str:
     if poised.at == "access":
         variable = state.variables.get(poised.object)
         name = variable.label if variable is not None else "a variable"
-        return f"to go on behind its {poised.op} of {name}"
+        return f"to go on after its {poised.op} of {name}"
     return "to go on in its own code"
 
 

@@ -131,12 +131,13 @@ def test_a_program_without_debug_information_has_none(tmp_path):
     assert debug_info.read_debug_info(str(tmp_path / "nowhere")) is None
 
 
-def test_a_damaged_program_raises_nothing(tmp_path):
+@pytest.mark.parametrize("seed", range(3))
+def test_a_damaged_program_raises_nothing(tmp_path, seed):
     """Bytes of the tables changed at random: answers may be wrong or missing, and that is all."""
     path = build(tmp_path, "debug_symbols", "cc", "-g", "-O1")
     whole = Path(path).read_bytes()
-    chance = random.Random(7)
-    for turn in range(60):
+    chance = random.Random(seed)
+    for turn in range(40):
         raw = bytearray(whole)
         for _ in range(chance.choice((1, 8, 64))):
             raw[chance.randrange(0x2000 if turn % 2 else 0, len(raw))] = chance.randrange(256)
@@ -147,7 +148,7 @@ def test_a_damaged_program_raises_nothing(tmp_path):
         debug_info.find_variable(path, "queue->slot[2]")
         for address in range(0x1080, 0x1400, 0x60):
             debug_info.find_line(path, address)
-        index = unwinding._read_index(path)
+        index = unwinding._indices.get(path)
         for address in range(0x1080, 0x1400, 0x60) if index else ():
             unwinding._find_rules(path, index, address)
 
