@@ -19,7 +19,7 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import IO, Any, BinaryIO, Final, Generic, NamedTuple, TypeVar
 
-from elftools.common.exceptions import ELFError
+from elftools.common.exceptions import DWARFError, ELFError
 from elftools.common.utils import struct_parse
 from elftools.elf.elffile import ELFFile
 
@@ -187,7 +187,10 @@ def _read_program(path: str) -> _Program | None:
 
 BROKEN: Final = (
     ELFError,
+    DWARFError,
     AssertionError,
+    MemoryError,
+    RecursionError,
     OSError,
     ValueError,
     LookupError,
