@@ -41,6 +41,8 @@ STALE_SECONDS: Final = 0.2
 """How often a process's smaps is read, and how soon after its pages changed: the kernel walks all
 of them for it.
 """
+WALK_SHARE: Final = 5
+"""In step mode a process is walked at each look, unless that takes more than a fifth of the time."""
 
 ZEROES: Final = bytes(PAGE_SIZE)
 BORN_ZERO: Final = MEMORY
@@ -61,7 +63,7 @@ class MemoryLooks:
         self._pages: dict[tuple[int, int], PagesSample] = {}
         self._images: dict[Where, dict[int, bytes]] = {}
         self._shown: dict[Where, MemorySample] = {}
-        self._use: dict[int, tuple[float, dict[int, pagemap.MappingUse]]] = {}
+        self._use: dict[int, tuple[float, float, dict[int, pagemap.MappingUse]]] = {}
         self._stale: set[int] = set()
         self._round = 0
         self._may_walk = True
@@ -112,7 +114,7 @@ class MemoryLooks:
                 ]
             )
             states = {row: states for row in rows if (states := self._read_states(row)) is not None}
-            pages.extend(self._changed_pages(states))
+            pages.extend(self._changed_pages(states, held=state.stepping))
             first = rows[0] if rows else None
             if first is not None:
                 segment = segments.get(first.entry.object.ino) if key.startswith("shm:") else None
@@ -163,7 +165,7 @@ class MemoryLooks:
             row.pid, row.entry.start, min(row.entry.length // PAGE_SIZE, MOST_PAGES)
         )
 
-    def _changed_pages(self, states: dict[Mapper, str]) -> Iterable[PagesSample]:
+    def _changed_pages(self, states: dict[Mapper, str], held: bool) -> Iterable[PagesSample]:
         for row, letters in states.items():
             place = (row.pid, row.entry.start)
             known = self._pages.get(place)
@@ -175,7 +177,7 @@ class MemoryLooks:
                 pages=letters,
                 total=row.entry.length // PAGE_SIZE,
             )
-            use = self._read_use(row.pid).get(row.entry.start)
+            use = self._read_use(row.pid, held).get(row.entry.start)
             if use is not None:
                 sample = replace(
                     sample,
@@ -189,16 +191,21 @@ class MemoryLooks:
                 self._pages[place] = sample
                 yield sample
 
-    def _read_use(self, pid: int) -> dict[int, pagemap.MappingUse]:
-        at, known = self._use.get(pid, (0.0, {}))
+    def _read_use(self, pid: int, held: bool) -> dict[int, pagemap.MappingUse]:
+        at, took, known = self._use.get(pid, (0.0, 0.0, {}))
         now = time.monotonic()
-        if self._may_walk and now - at >= (STALE_SECONDS if pid in self._stale else USE_SECONDS):
+        if held:
+            is_due = now - at >= took * WALK_SHARE
+        else:
+            rest = STALE_SECONDS if pid in self._stale else USE_SECONDS
+            is_due = self._may_walk and now - at >= rest
+        if is_due:
             # One process's a round: where many are due, each has its turn.
             self._may_walk = False
             self._stale.discard(pid)
             starts = frozenset(entry.start for entry in self._context.state.mappings.get(pid, ()))
             known = pagemap.read_use(pid, starts) or {}
-            self._use[pid] = (now, known)
+            self._use[pid] = (now, time.monotonic() - now, known)
         return known
 
     # Bytes.
