@@ -42,7 +42,8 @@ STALE_SECONDS: Final = 0.2
 of them for it.
 """
 WALK_SHARE: Final = 5
-"""In step mode a process is walked at each look, unless that takes more than a fifth of the time."""
+"""In step mode a process is walked at each look, unless that takes more than a fifth of the time.
+"""
 
 ZEROES: Final = bytes(PAGE_SIZE)
 BORN_ZERO: Final = MEMORY
