@@ -311,9 +311,10 @@ def _check_questions(sheet: Document) -> Iterator[Problem]:
     ids = [step.id for step in sheet.story]
     for place, question in enumerate(sheet.questions):
         path: KeyPath = ("questions", place)
-        if question.before not in ids or not question.before:
-            hint = suggest_allowed(question.before, ids)
-            yield Problem((*path, "before"), f"{question.before!r} is not the id of a step{hint}")
+        for name in question.ids or ("",):
+            if name not in ids or not name:
+                hint = suggest_allowed(name, ids)
+                yield Problem((*path, "before"), f"{name!r} is not the id of a step{hint}")
         if len(question.choices) < 2:
             yield Problem((*path, "choices"), "A question needs two choices at least.")
         elif question.answer not in question.choices:

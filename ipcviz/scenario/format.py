@@ -302,18 +302,23 @@ class Question(Sheet, frozen=True):
     """A question to predict the next step by.
 
     Attributes:
-        before: Id of the step that answers it.
+        before: Id of the step that answers it, or of several of which the first to be reached does.
         text: The question.
         choices: What can be answered.
         answer: The right one of the choices.
         why: Why it is right, in a sentence; the step's own text follows anyway.
     """
 
-    before: str
+    before: Texts
     text: str
     choices: tuple[str, ...]
     answer: str
     why: str = ""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the steps that answer it."""
+        return (self.before,) if isinstance(self.before, str) else self.before
 
 
 class SchedulePlan(Sheet, frozen=True):
