@@ -27,7 +27,7 @@ MOST_STEPS: Final = 500
 MOST_CHAPTERS: Final = 60
 """Chapters of a lesson: what a class follows in some minutes."""
 LEADING: Final = 2
-"""Steps that are shown before a part of the story, a turn or a question, to lead there."""
+"""Steps that are shown before a part of the story, and before the end, to lead there."""
 _LOOK_BACK: Final = 64
 """Among so many steps before it one may be repeated by a step."""
 
@@ -125,8 +125,8 @@ def choose_lesson(
 
     Each part of the story that was reached has one, and each question two: it is asked at the
     moment before the part that answers it, and answered there. The rest of the room goes to the
-    turns of the run that say something new, and then to the steps that lead there. It begins just
-    before the first part and ends with the last step.
+    turns of the run that say something new, and then to the steps that lead to those parts. It
+    begins just before the first part and ends with the last step.
 
     Args:
         steps: All steps of the run.

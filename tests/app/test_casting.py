@@ -58,7 +58,7 @@ def replayed(cast: Cast):
 @pytest.mark.parametrize(
     ("events", "scenario", "wanted"),
     [
-        (fakes.sleep_race(), SCENARIO, Wanted(hold=1.0)),
+        (fakes.sleep_race(), SCENARIO, Wanted(hold=1.0, every_step=True)),
         (fakes.pipeline(), None, Wanted(hold=0.5, width=120, height=36, theme="light", last=12)),
     ],
 )
