@@ -132,6 +132,23 @@ class Role(Sheet, frozen=True):
     order: int = 0
 
 
+class LabelField(Sheet, frozen=True):
+    """A place in shared memory, or in a mapped file, that has a name.
+
+    Attributes:
+        name: Its name on the screen.
+        offset: Where it begins in the object, in bytes.
+        type: Its type, or that of its elements, e.g. `int`.
+        count: How many elements it has, for an array; or the name of an earlier field, which says
+            how many are in use. Several of type `char` are a text.
+    """
+
+    name: str
+    offset: int
+    type: str = "int"
+    count: int | str = 1
+
+
 class Label(Sheet, frozen=True):
     """A name for an object or a semaphore, and how it is recognised: all keys that are given must
     hold.
@@ -151,6 +168,7 @@ class Label(Sheet, frozen=True):
         group: What a variable belongs to together with others, which have to fit each other.
         order: Which one of those that match otherwise, 1 for the first seen (for semaphores:
             initialised or opened).
+        fields: What lies where in shared memory or a mapped file, to be shown with its values.
     """
 
     name: str
@@ -163,6 +181,7 @@ class Label(Sheet, frozen=True):
     symbol: str = ""
     type: str = "int"
     group: str = ""
+    fields: tuple[LabelField, ...] = ()
 
 
 class When(Sheet, frozen=True):

@@ -16,7 +16,7 @@ class Queue(ctypes.Structure):
         ("_lock", ctypes.c_byte * 32),   # 1 while nobody is at the slots
         ("_empty", ctypes.c_byte * 32),  # how many slots are free
         ("_full", ctypes.c_byte * 32),   # how many slots hold a message
-        ("first", ctypes.c_int), ("last", ctypes.c_int),
+        ("size", ctypes.c_int), ("ring", ctypes.c_int), ("in_", ctypes.c_int), ("out", ctypes.c_int),
         ("slot", ctypes.c_int * slots),
     ]
 
@@ -24,8 +24,8 @@ class Queue(ctypes.Structure):
 def put(q, message):
     libc.sem_wait(q._empty)
     libc.sem_wait(q._lock)
-    q.slot[q.last] = message
-    q.last = (q.last + 1) % slots if order == "ring" else q.last + 1
+    q.slot[q.in_] = message
+    q.in_ = (q.in_ + 1) % slots if order == "ring" else q.in_ + 1
     libc.sem_post(q._lock)
     libc.sem_post(q._full)
 
@@ -34,10 +34,10 @@ def get(q):
     libc.sem_wait(q._full)
     libc.sem_wait(q._lock)
     if order == "ring":
-        message, q.first = q.slot[q.first], (q.first + 1) % slots
+        message, q.out = q.slot[q.out], (q.out + 1) % slots
     else:
-        q.last -= 1  # the one that was put last
-        message = q.slot[q.last]
+        q.in_ -= 1  # the one that was put last
+        message = q.slot[q.in_]
     libc.sem_post(q._lock)
     libc.sem_post(q._empty)
     return message
@@ -47,6 +47,7 @@ fd = os.open("shared.dat", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
 os.ftruncate(fd, ctypes.sizeof(Queue))
 memory = mmap.mmap(fd, ctypes.sizeof(Queue), mmap.MAP_SHARED)
 q = Queue.from_buffer(memory)
+q.size, q.ring = slots, order == "ring"
 for semaphore, value in (q._lock, 1), (q._empty, slots), (q._full, 0):
     libc.sem_init(semaphore, 1, value)  # 1: shared between processes
 
