@@ -19,7 +19,7 @@ from textual.widgets import Footer, Static
 from ipcviz import __version__
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.capture import frame_of, make_look
-from ipcviz.app.chapters import MOST_STEPS, CastStep, Chapter, choose_lesson, list_steps
+from ipcviz.app.chapters import MOST_STEPS, CastChapter, CastStep, choose_lesson, list_steps
 from ipcviz.app.feed import Feed
 from ipcviz.app.text import clip_text, make_visible
 from ipcviz.app.themes import DARK, LIGHT
@@ -228,7 +228,7 @@ def make_cast(
         TraceError: The stream can't be read, or makes no sense.
     """
     steps = list_steps(events(), scenario)
-    chapters: Sequence[Chapter] = ()
+    chapters: Sequence[CastChapter] = ()
     if scenario is not None and wanted.is_lesson:
         chapters = choose_lesson(steps, scenario)
     if chapters:
@@ -240,7 +240,7 @@ def make_cast(
         )
     else:
         made = choose_steps(steps, wanted)
-        chapters = [Chapter(steps[number - 1].n) for number in made.shown]
+        chapters = [CastChapter(steps[number - 1].n) for number in made.shown]
         seconds = [wanted.hold] * len(chapters)
         made = msgspec.structs.replace(made, seconds=sum(seconds))
     if not made.shown:
@@ -258,7 +258,7 @@ def make_cast(
 
 
 def plan_seconds(
-    chapters: Sequence[Chapter], scenario: Scenario | None, hold: float
+    chapters: Sequence[CastChapter], scenario: Scenario | None, hold: float
 ) -> list[float]:
     """Plan how long each chapter is shown: long enough to read what is new in it, and all of them
     not longer than `MOST_SECONDS`, in the measure of `hold`.
@@ -274,7 +274,7 @@ def plan_seconds(
     return [round(second * measure / too_long, 2) for second in seconds]
 
 
-def _count_reading(chapter: Chapter, scenario: Scenario | None) -> float:
+def _count_reading(chapter: CastChapter, scenario: Scenario | None) -> float:
     """Seconds that somebody needs to read what a chapter has to say."""
     if scenario is None or chapter.place < 0:
         return 0.0
@@ -313,7 +313,7 @@ class _Casting:
         self,
         events: Iterable[Event],
         steps: Sequence[CastStep],
-        chapters: Sequence[Chapter],
+        chapters: Sequence[CastChapter],
         seconds: Sequence[float],
         report: Callable[[int, int], None],
     ) -> None:
@@ -353,7 +353,7 @@ class _Casting:
                 report(count, len(chapters))
             self._writer.write_end(t)
 
-    def _name_chapter(self, chapter: Chapter, label: str) -> str:
+    def _name_chapter(self, chapter: CastChapter, label: str) -> str:
         """The words of a chapter: the story's where it tells a part of it, else the step's."""
         scenario = self._scenario
         if scenario is None or chapter.place < 0:
@@ -367,7 +367,7 @@ class _Casting:
         return make_visible(f"Answer: {question.answer}. {question.why}".strip())
 
     async def _write_chapter(
-        self, caption: Static, chapter: Chapter, number: int, name: str, t: float
+        self, caption: Static, chapter: CastChapter, number: int, name: str, t: float
     ) -> None:
         """Write a chapter's frame, with its question over it if it has one."""
         app, scenario = self._app, self._scenario

@@ -53,7 +53,7 @@ class CastStep(msgspec.Struct, frozen=True):
     asks: int = -1
 
 
-class Chapter(msgspec.Struct, frozen=True):
+class CastChapter(msgspec.Struct, frozen=True):
     """A chapter of a cast.
 
     Attributes:
@@ -120,7 +120,7 @@ def _find_question(story: Story | None) -> int:
 
 def choose_lesson(
     steps: Sequence[CastStep], scenario: Scenario, most: int = MOST_CHAPTERS
-) -> tuple[Chapter, ...]:
+) -> tuple[CastChapter, ...]:
     """Choose the chapters that tell a scenario's story.
 
     Each part of the story that was reached has one, and each question two: it is asked at the
@@ -136,7 +136,7 @@ def choose_lesson(
     Returns:
         The chapters in the order of the run; empty if no part of the story was reached.
     """
-    must: list[Chapter] = []
+    must: list[CastChapter] = []
     told_at: list[int] = []
     for at, step in enumerate(steps):
         for n, place in step.told:
@@ -153,7 +153,7 @@ def choose_lesson(
             kept.add(at)
             room -= 1
     shown = {chapter.n for chapter in must if chapter.kind == "story"}
-    must += [Chapter(steps[at].n) for at in kept if steps[at].n not in shown]
+    must += [CastChapter(steps[at].n) for at in kept if steps[at].n not in shown]
     return tuple(sorted(must, key=lambda chapter: (chapter.n, _RANK[chapter.kind])))
 
 
@@ -163,7 +163,7 @@ _RANK: Final[dict[Kind, int]] = {"operation": 0, "story": 1, "answer": 2, "quest
 
 def _make_story_chapters(
     steps: Sequence[CastStep], at: int, n: int, place: int, scenario: Scenario
-) -> Iterator[Chapter]:
+) -> Iterator[CastChapter]:
     """Make the chapters of a part of the story: the question before it if it is asked, and itself.
 
     Args:
@@ -180,10 +180,10 @@ def _make_story_chapters(
     question = scenario.questions[asked] if asked >= 0 else None
     answers = question is not None and scenario.story[place].id in question.ids
     if answers:
-        yield Chapter(steps[at - 1].n, "question", asked)
-    yield Chapter(n, "story", place)
+        yield CastChapter(steps[at - 1].n, "question", asked)
+    yield CastChapter(n, "story", place)
     if answers:
-        yield Chapter(n, "answer", asked)
+        yield CastChapter(n, "answer", asked)
 
 
 def _list_turns(steps: Sequence[CastStep], begin: int, kept: set[int]) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.app.casting import MOST_SECONDS, Wanted, make_cast, plan_seconds
-from ipcviz.app.chapters import CastStep, Chapter, choose_lesson, list_steps
+from ipcviz.app.chapters import CastChapter, CastStep, choose_lesson, list_steps
 from ipcviz.cli.recording_all import list_lessons
 from ipcviz.export import read_cast
 from ipcviz.scenario import find_scenario, load_all
@@ -34,10 +34,10 @@ def test_parts_questions_answers_and_what_leads_there():
     steps = steps_with(told={10: ((100, ALARM),), 20: ((200, LOST),)}, asks={19: 0}, turns={15, 16})
     found = choose_lesson(steps, SCENARIO)
     assert [chapter for chapter in found if chapter.place >= 0] == [
-        Chapter(100, "story", ALARM),
-        Chapter(190, "question", 0),
-        Chapter(200, "story", LOST),
-        Chapter(200, "answer", 0),
+        CastChapter(100, "story", ALARM),
+        CastChapter(190, "question", 0),
+        CastChapter(200, "story", LOST),
+        CastChapter(200, "answer", 0),
     ]
     rest = [chapter.n for chapter in found if chapter.place < 0]
     assert rest == [80, 90, 150, 160, 180, 190, 370, 380, 390]
@@ -59,7 +59,7 @@ def test_a_turn_that_says_what_was_said_is_no_turn():
 def test_two_parts_in_one_step_have_a_chapter_each():
     steps = steps_with(told={10: ((93, ALARM), (97, LOST))}, count=11)
     found = [c for c in choose_lesson(steps, SCENARIO) if c.kind == "story"]
-    assert found == [Chapter(93, "story", ALARM), Chapter(100, "story", LOST)]
+    assert found == [CastChapter(93, "story", ALARM), CastChapter(100, "story", LOST)]
 
 
 def test_a_run_that_reached_no_part_has_no_lesson():
@@ -67,7 +67,7 @@ def test_a_run_that_reached_no_part_has_no_lesson():
 
 
 def test_what_has_more_to_read_is_shown_longer_but_not_for_ever():
-    chapters = [Chapter(1), Chapter(1, "question", 0), Chapter(2, "story", LOST)]
+    chapters = [CastChapter(1), CastChapter(1, "question", 0), CastChapter(2, "story", LOST)]
     short, asked, told = plan_seconds(chapters, SCENARIO, 2.0)
     assert short == 2.0
     assert asked > told > short
