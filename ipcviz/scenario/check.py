@@ -48,6 +48,10 @@ def problems_of_meaning(sheet: Document, folder: Path) -> Iterator[Problem]:
         yield Problem(
             ("learn",), "'learn' is empty; say in a sentence each what one knows afterwards."
         )
+    yield from _check_sentences(sheet.learn, ("learn",))
+    yield from _check_sentences(sheet.reading, ("reading",))
+    yield from _check_sentences(sheet.teacher.wrong, ("teacher", "wrong"))
+    yield from _check_sentences(sheet.teacher.next, ("teacher", "next"))
     if not sheet.variants:
         yield Problem(("variants",), "There is no variant; write at least one, e.g. [variants.sh].")
     if sheet.default and sheet.default not in sheet.variants:
@@ -65,6 +69,14 @@ def problems_of_meaning(sheet: Document, folder: Path) -> Iterator[Problem]:
     yield from _check_questions(sheet)
     for name, plan in sheet.schedules.items():
         yield from problems_of_schedule(sheet, name, plan)
+
+
+def _check_sentences(sentences: tuple[str, ...], path: KeyPath) -> Iterator[Problem]:
+    for place, sentence in enumerate(sentences):
+        if not sentence.strip():
+            yield Problem(
+                (*path, place), f"Number {place + 1} of {path[-1]!r} is empty; leave it out."
+            )
 
 
 def _check_parameter(name: str, parameter: Parameter) -> Iterator[Problem]:
@@ -350,9 +362,10 @@ def _check_questions(sheet: Document) -> Iterator[Problem]:
     ids = [step.id for step in sheet.story]
     for place, question in enumerate(sheet.questions):
         path: KeyPath = ("questions", place)
-        if question.before not in ids or not question.before:
-            hint = suggest_allowed(question.before, ids)
-            yield Problem((*path, "before"), f"{question.before!r} is not the id of a step{hint}")
+        for name in question.ids or ("",):
+            if name not in ids or not name:
+                hint = suggest_allowed(name, ids)
+                yield Problem((*path, "before"), f"{name!r} is not the id of a step{hint}")
         if len(question.choices) < 2:
             yield Problem((*path, "choices"), "A question needs two choices at least.")
         elif question.answer not in question.choices:

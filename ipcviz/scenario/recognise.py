@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Event, Executed, Forked, ObjectInfo
+from ipcviz.events import Event, Executed, Forked, ObjectInfo, SemaphoreOp
 from ipcviz.model import layouts
 from ipcviz.model.maps import Map
 from ipcviz.model.state import Semaphore, State
@@ -71,10 +71,21 @@ def recognise_roles(scenario: Scenario, cast: Recognised, event: Event, after: S
         cast = _give_role(
             scenario, cast, event.pid, event.argv, (_strip_folder(event.path), event.name)
         )
+    if isinstance(event, SemaphoreOp) and event.op == "open":
+        cast = _look_again(cast, event.semaphore.key)
     known = len(after.objects) + len(after.semaphores) + len(after.variables)
     if scenario.objects and known != len(cast.looked_at):
         cast = _give_labels(scenario, cast, after)
     return cast
+
+
+def _look_again(cast: Recognised, key: str) -> Recognised:
+    """Let a semaphore without a label be looked at once more: sem_open makes a new one under a
+    name for the time being, maps it, and only then gives it its own.
+    """
+    if key in cast.labels or key not in cast.looked_at:
+        return cast
+    return _replace(cast, looked_at=cast.looked_at - {key})
 
 
 def _give_role(
