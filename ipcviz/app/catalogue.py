@@ -199,6 +199,9 @@ class Catalogue(BaseApp[Choice | None]):
             )
         parts.append(("\nWhat one knows afterwards\n", "bold underline"))
         parts.extend(f"- {make_visible(line)}\n" for line in scenario.learn)
+        if scenario.reading:
+            parts.append(("\nTo read\n", "bold underline"))
+            parts.append(f"{make_visible(', '.join(scenario.reading))}\n")
         parts.append(
             (f"\nEnter runs it: {scenario.minutes} minutes, {len(scenario.story)} steps", "bold")
         )

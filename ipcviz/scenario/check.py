@@ -44,6 +44,10 @@ def problems_of_meaning(sheet: Document, folder: Path) -> Iterator[Problem]:
         yield Problem(
             ("learn",), "'learn' is empty; say in a sentence each what one knows afterwards."
         )
+    yield from _check_sentences(sheet.learn, ("learn",))
+    yield from _check_sentences(sheet.reading, ("reading",))
+    yield from _check_sentences(sheet.teacher.wrong, ("teacher", "wrong"))
+    yield from _check_sentences(sheet.teacher.next, ("teacher", "next"))
     if not sheet.variants:
         yield Problem(("variants",), "There is no variant; write at least one, e.g. [variants.sh].")
     if sheet.default and sheet.default not in sheet.variants:
@@ -61,6 +65,14 @@ def problems_of_meaning(sheet: Document, folder: Path) -> Iterator[Problem]:
     yield from _check_questions(sheet)
     for name, plan in sheet.schedules.items():
         yield from problems_of_schedule(sheet, name, plan)
+
+
+def _check_sentences(sentences: tuple[str, ...], path: KeyPath) -> Iterator[Problem]:
+    for place, sentence in enumerate(sentences):
+        if not sentence.strip():
+            yield Problem(
+                (*path, place), f"Number {place + 1} of {path[-1]!r} is empty; leave it out."
+            )
 
 
 def _check_parameter(name: str, parameter: Parameter) -> Iterator[Problem]:

@@ -286,6 +286,7 @@ class Step(Sheet, frozen=True):
             and this one.
         otherwise: What is said if the step is skipped; empty for a sentence that ipcviz makes.
         look: Panels in which it shows.
+        notes: For the teacher alone: what to point at, what to say; `ipcviz notes` shows it.
     """
 
     text: str
@@ -296,6 +297,7 @@ class Step(Sheet, frozen=True):
     unless: When | None = None
     otherwise: str = ""
     look: tuple[Panel, ...] = ()
+    notes: str = ""
 
 
 class Question(Sheet, frozen=True):
@@ -334,6 +336,18 @@ class SchedulePlan(Sheet, frozen=True):
     settings: dict[str, Value] = {}
 
 
+class Teacher(Sheet, frozen=True):
+    """What the teacher should know, and the class does not see; `ipcviz notes` shows it.
+
+    Attributes:
+        wrong: What students get wrong, a sentence each.
+        next: What to ask or to try next, a sentence each.
+    """
+
+    wrong: tuple[str, ...] = ()
+    next: tuple[str, ...] = ()
+
+
 class Document(Sheet, frozen=True):
     """A whole `scenario.toml`.
 
@@ -353,6 +367,8 @@ class Document(Sheet, frozen=True):
         questions: What to ask before some of them.
         schedules: Orders in which its processes can be stepped, by name.
         elsewhere: Where other systems than Linux differ; empty if nothing is to be said.
+        reading: What to read about it: manual pages (`pipe(2)`), chapters of books.
+        teacher: What the teacher should know.
     """
 
     title: str
@@ -369,6 +385,8 @@ class Document(Sheet, frozen=True):
     questions: tuple[Question, ...] = ()
     schedules: dict[str, SchedulePlan] = {}
     elsewhere: str = ""
+    reading: tuple[str, ...] = ()
+    teacher: Teacher = Teacher()
 
 
 class Scenario(Document, frozen=True, kw_only=True):

@@ -131,6 +131,22 @@ def test_a_good_one_is_read_whole(folder):
             6,
             "'learn' is the number 7, but must be text in quotes",
         ),
+        (
+            'learn = ["something"]',
+            'learn = [\n"a",\n" "]',
+            6,
+            "Number 2 of 'learn' is empty; leave it out.",
+        ),
+        ("minutes = 5", 'minutes = 5\nreading = "pipe(2)"', 6, "'reading' is the text"),
+        ("minutes = 5", 'minutes = 5\nreading = [""]', 6, "Number 1 of 'reading' is empty"),
+        (
+            "minutes = 5",
+            'minutes = 5\n[teacher]\nwrnog = ["a"]',
+            7,
+            "'wrnog' is not a key of teacher; did you mean 'wrong'?",
+        ),
+        ("minutes = 5", 'minutes = 5\n[teacher]\nnext = ["", "a"]', 7, "Number 1 of 'next'"),
+        ('text = "A pipe."', 'text = "A pipe."\nnotes = 1', 32, "'notes' is the number 1"),
         ('topic = "pipes"', 'topic = ""', 2, "'topic' is empty"),
         ("default = 3", "default = 0", 8, "times can't be '0': it must be a whole number from 1."),
         (
@@ -237,6 +253,27 @@ def test_each_mistake_has_its_line_and_what_is_allowed(folder, old, new, line, s
     message = wrong(folder, old, new)
     assert message.startswith(f"{folder / 'scenario.toml'}:{line}: "), message
     assert says in message
+
+
+def test_what_is_for_the_teacher_is_read(folder):
+    text = GOOD.replace(
+        "minutes = 5",
+        'minutes = 5\nreading = ["pipe(2)"]\n[teacher]\nwrong = ["It is a file."]\nnext = ["Why?"]',
+    ).replace('text = "A pipe."', 'text = "A pipe."\nnotes = "Point at 3."')
+    (folder / "scenario.toml").write_text(text)
+    scenario = load_scenario(folder)
+    assert scenario.reading == ("pipe(2)",)
+    assert scenario.teacher.wrong == ("It is a file.",)
+    assert scenario.teacher.next == ("Why?",)
+    assert [step.notes for step in scenario.story] == ["Point at 3.", ""]
+
+
+def test_the_shipped_ones_have_notes_for_the_teacher():
+    for scenario in load_all():
+        assert scenario.reading, scenario.name
+        assert scenario.teacher.wrong, scenario.name
+        assert scenario.teacher.next, scenario.name
+        assert any(step.notes for step in scenario.story), scenario.name
 
 
 def test_the_first_of_several_mistakes_is_said_and_the_others_counted(folder):
