@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Event, Executed, Forked, ObjectInfo, SemaphoreOp
+from ipcviz.model import layouts
 from ipcviz.model.maps import Map
 from ipcviz.model.state import Semaphore, State
 from ipcviz.scenario.format import Label, Role, Scenario
@@ -170,6 +171,24 @@ def _is_semaphore(label: Label, semaphore: Semaphore, after: State) -> bool:
 
 def _strip_folder(path: str) -> str:
     return path.removesuffix(" (deleted)").rstrip("/").rpartition("/")[2]
+
+
+def list_layouts(scenario: Scenario) -> dict[str, tuple[layouts.Field, ...]]:
+    """The declared fields of its objects, by the objects' names; those without any are left out."""
+    return {
+        label.name: tuple(
+            layouts.Field(
+                name=field.name,
+                type=field.type,
+                offset=field.offset,
+                count=layouts.MOST_ELEMENTS if isinstance(field.count, str) else field.count,
+                counted_by=field.count if isinstance(field.count, str) else "",
+            )
+            for field in label.fields
+        )
+        for label in scenario.objects
+        if label.fields
+    }
 
 
 def named_by_path(scenario: Scenario, path: str) -> frozenset[str]:
