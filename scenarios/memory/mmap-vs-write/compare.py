@@ -8,7 +8,8 @@ import statistics
 import sys
 
 FIELDS = ("task", "way", "median_s", "least_s", "most_s", "calls", "copied", "faults")
-kib, updates, rounds, form = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
+kib = (int(sys.argv[1]) + 63) // 64 * 64  # whole pieces
+updates, rounds, form = sys.argv[2], int(sys.argv[3]), sys.argv[4]
 program = sys.argv[5:]
 
 
@@ -25,7 +26,9 @@ def run(task, way):
     os.close(end)
     with open(answer) as file:
         figures = [float(word) for word in file.read().split()]
-    os.waitpid(pid, 0)
+    _, status = os.waitpid(pid, 0)
+    if status:
+        sys.exit(f"{' '.join(words)} failed")
     return figures
 
 
