@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ipcviz.cli.progress import Progress
+from ipcviz.cli.progress import TaskProgress
 from ipcviz.messages import write_error, write_line
 from ipcviz.outputs import OutputError
 from ipcviz.scenario import Scenario, choose_variant, explain_missing, load_all
@@ -75,7 +75,7 @@ def record_catalogue(folder: str, flags: Sequence[str]) -> int:
         if lesson.missing:
             write_error(f"{lesson.name} is left out: {lesson.missing}")
     complete: list[str] = []
-    progress = Progress("Casts")
+    progress = TaskProgress("Casts")
     recorders = _Recorders(place, flags)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         tasks = {pool.submit(recorders.record, lesson): lesson for lesson in todo}
