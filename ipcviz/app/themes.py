@@ -4,8 +4,9 @@ colour-blind.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+from textual.app import App
 from textual.theme import Theme
 
 _CHIPS: Final = {
@@ -66,3 +67,15 @@ LIGHT: Final = Theme(
         "text-muted": "#4A5560",
     },
 )
+
+
+def register_themes(app: App[Any]) -> None:
+    """Give an app our themes, and the dark one to begin with."""
+    for theme in (DARK, LIGHT):
+        app.register_theme(theme)
+    app.theme = DARK.name
+
+
+def toggle_light(app: App[Any]) -> None:
+    """Change an app between dark and light."""
+    app.theme = LIGHT.name if app.theme == DARK.name else DARK.name
