@@ -17,8 +17,9 @@ from ipcviz.app.notes.host import NotesHost
 from ipcviz.app.notes.page import (
     FORMAT,
     MOST_BYTES,
-    Page,
-    Part,
+    NotesPage,
+    OnScreen,
+    StoryPart,
     build_page,
     decode_page,
     encode_page,
@@ -30,7 +31,9 @@ from ipcviz.scenario import Progress, find_scenario
 from tests import stepped
 from tests.app.test_stepping import stage
 
-PAGE = Page(format=FORMAT, scenario="talk", title="Two and a pipe", pid=7, way="live", minutes=5)
+PAGE = NotesPage(
+    format=FORMAT, scenario="talk", title="Two and a pipe", pid=7, way="live", minutes=5
+)
 
 
 @pytest.fixture
@@ -50,9 +53,7 @@ def serve(folder, page=PAGE, on_readers=lambda anybody: None):
 
 def test_a_page_has_the_notes_what_comes_next_and_the_answer():
     scenario = find_scenario("shell-pipeline")
-    page = build_page(
-        scenario,
-        Progress(reached=(0, 1)),
+    shown = OnScreen(
         pid=7,
         way="step by step",
         place="part 2 of 15",
@@ -60,6 +61,7 @@ def test_a_page_has_the_notes_what_comes_next_and_the_answer():
         step=4,
         following="shell is about to fork",
     )
+    page = build_page(scenario, Progress(reached=(0, 1)), shown)
     assert decode_page(encode_page(page)) == page
     text = "\n".join(format_page(page))
     assert text.startswith(
@@ -75,9 +77,8 @@ def test_a_page_has_the_notes_what_comes_next_and_the_answer():
 
 def test_hands_are_told_with_the_choices():
     scenario = find_scenario("shell-pipeline")
-    page = build_page(
-        scenario, Progress(reached=(0, 1)), pid=7, way="live", place="", used=0.0, counts=(3, 1, 0)
-    )
+    shown = OnScreen(pid=7, way="live", place="", used=0.0, counts=(3, 1, 0))
+    page = build_page(scenario, Progress(reached=(0, 1)), shown)
     text = "\n".join(format_page(page))
     assert "only the one that it needs   3 hands" in text
     assert "both   1 hand\n" in text
@@ -97,9 +98,8 @@ def test_a_page_is_bounded_whatever_the_scenario_says():
             replace(step, text=many[0], notes=many[0], title=many[0]) for step in scenario.story
         ),
     )
-    line = encode_page(
-        build_page(hostile, Progress(reached=(0,)), pid=7, way="live", place="", used=0.0)
-    )
+    shown = OnScreen(pid=7, way="live", place="\x1b" * 5_000, used=0.0)
+    line = encode_page(build_page(hostile, Progress(reached=(0,)), shown))
     assert len(line) < MOST_BYTES
     assert decode_page(line).reading[0].startswith("\x01")
 
@@ -132,7 +132,9 @@ async def test_pages_follow_and_the_end_is_the_end(folder):
     for place in ("part 1 of 3", "part 1 of 3", "part 2 of 3"):
         await until(lambda: told)
         pages.append(
-            Page(format=FORMAT, scenario="talk", title="", pid=7, way="live", place=place, used=3.0)
+            NotesPage(
+                format=FORMAT, scenario="talk", title="", pid=7, way="live", place=place, used=3.0
+            )
         )
         server.tell_page()
     await until(lambda: told[-1] == "part 2 of 3")
@@ -151,8 +153,13 @@ async def until(holds):
 
 
 async def test_a_reader_that_sends_anything_or_takes_nothing_is_left(folder):
-    big = Page(
-        format=FORMAT, scenario="talk", title="", pid=7, way="live", now=Part(text="x" * 400_000)
+    big = NotesPage(
+        format=FORMAT,
+        scenario="talk",
+        title="",
+        pid=7,
+        way="live",
+        now=StoryPart(text="x" * 400_000),
     )
     pages = [big]
     server = NotesServer(lambda: pages[-1], lambda anybody: None, folder)
@@ -169,7 +176,7 @@ async def test_a_reader_that_sends_anything_or_takes_nothing_is_left(folder):
         await until(lambda: server._readers)
         for number in range(20):
             pages.append(
-                Page(
+                NotesPage(
                     format=FORMAT,
                     scenario="talk",
                     title=str(number),
@@ -254,7 +261,10 @@ async def test_whoever_tells_something_else_is_one_sentence(folder, sent, says):
 
 
 async def test_several_are_told_apart(folder):
-    found = [(offer_of(2), PAGE), (offer_of(1), Page(**{**vars_of(PAGE), "scenario": "queue"}))]
+    found = [
+        (offer_of(2), PAGE),
+        (offer_of(1), NotesPage(**{**vars_of(PAGE), "scenario": "queue"})),
+    ]
     assert choose_screen(found, "")[0].pid == 2
     assert choose_screen(found, "queue")[0].pid == 1
     assert choose_screen(found, "1")[0].pid == 1
@@ -300,13 +310,13 @@ async def test_the_notes_follow_the_screen(folder):
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (20, 5)])
 async def test_the_notes_screen_shows_pages_escaped_and_ends_with_the_screen(folder, size):
     told = [
-        Page(
+        NotesPage(
             format=FORMAT,
             scenario="talk",
             title="\x1b]0;mine\x07 [/foo]",
             pid=7,
             way="live",
-            now=Part(title="A pipe [/b]", text="text", notes="Point at 3 \x1b[2J."),
+            now=StoryPart(title="A pipe [/b]", text="text", notes="Point at 3 \x1b[2J."),
             minutes=5,
             used=301.0,
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ipcviz.app.notes.folder import NotesError, Offer, clear_leftovers, list_offers
-from ipcviz.app.notes.page import FORMAT, MOST_BYTES, Page, decode_page
+from ipcviz.app.notes.page import FORMAT, MOST_BYTES, NotesPage, decode_page
 from ipcviz.events.decoding import DecodingError
 
 _FIRST: Final = 3.0
@@ -17,7 +17,7 @@ _MOST: Final = 16
 """Screens that are asked what they show."""
 
 
-async def read_pages(path: Path) -> AsyncGenerator[Page, None]:
+async def read_pages(path: Path) -> AsyncGenerator[NotesPage, None]:
     """The pages that a screen tells, until it ends.
 
     Raises:
@@ -45,7 +45,7 @@ async def _read_line(reader: asyncio.StreamReader, path: Path) -> bytes:
     return line if line.endswith(b"\n") else b""
 
 
-def _decode(line: bytes, path: Path) -> Page:
+def _decode(line: bytes, path: Path) -> NotesPage:
     try:
         page = decode_page(line)
     except DecodingError as error:
@@ -58,7 +58,7 @@ def _decode(line: bytes, path: Path) -> Page:
     return page
 
 
-async def read_first_page(path: Path) -> Page | None:
+async def read_first_page(path: Path) -> NotesPage | None:
     """What a screen shows now; None if it tells nothing in time.
 
     Raises:
@@ -73,7 +73,7 @@ async def read_first_page(path: Path) -> Page | None:
         await pages.aclose()
 
 
-async def find_screens(folder: Path) -> list[tuple[Offer, Page]]:
+async def find_screens(folder: Path) -> list[tuple[Offer, NotesPage]]:
     """The screens of this user that offer notes, the latest first, with what they show.
 
     Raises:
@@ -86,10 +86,10 @@ async def find_screens(folder: Path) -> list[tuple[Offer, Page]]:
     answers = await asyncio.gather(
         *(read_first_page(offer.path) for offer in offers), return_exceptions=True
     )
-    found: list[tuple[Offer, Page]] = []
+    found: list[tuple[Offer, NotesPage]] = []
     wrong: list[NotesError] = []
     for offer, answer in zip(offers, answers, strict=True):
-        if isinstance(answer, Page):
+        if isinstance(answer, NotesPage):
             found.append((offer, answer))
         elif isinstance(answer, NotesError):
             wrong.append(answer)
@@ -100,7 +100,7 @@ async def find_screens(folder: Path) -> list[tuple[Offer, Page]]:
     return found
 
 
-def choose_screen(found: list[tuple[Offer, Page]], wanted: str) -> tuple[Offer, Page]:
+def choose_screen(found: list[tuple[Offer, NotesPage]], wanted: str) -> tuple[Offer, NotesPage]:
     """The screen that is meant: by the number of its process, or by its scenario; else the latest.
 
     Args:
@@ -122,6 +122,6 @@ def choose_screen(found: list[tuple[Offer, Page]], wanted: str) -> tuple[Offer, 
     raise NotesError(f"No screen of yours shows {wanted!r}. There is: {there}.")
 
 
-def describe_screen(offer: Offer, page: Page) -> str:
+def describe_screen(offer: Offer, page: NotesPage) -> str:
     """A screen in words: `sleep-race (process 4711)`."""
     return f"{page.scenario} (process {offer.pid})"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ipcviz.app.notes.folder import NotesError
-from ipcviz.app.notes.page import Page, Way, build_page
+from ipcviz.app.notes.page import NotesPage, OnScreen, Way, build_page
 from ipcviz.app.notes.server import NotesServer
 from ipcviz.app.panels.story import describe_place
 from ipcviz.app.strip import describe_following, find_following
@@ -66,7 +66,7 @@ class NotesHost:
         else:
             self._timer.pause()
 
-    def make_page(self) -> Page | None:
+    def make_page(self) -> NotesPage | None:
         """The page of what is shown now; None before there is anything."""
         view = self._app.live.view
         if view is None or view.story is None:
@@ -77,9 +77,7 @@ class NotesHost:
         following = ""
         if state.stepping:
             following = describe_following(view, steps, find_following(view, steps))
-        return build_page(
-            scenario,
-            progress,
+        shown = OnScreen(
             pid=os.getpid(),
             way=self._find_way(view),
             place=describe_place(scenario, progress),
@@ -89,6 +87,7 @@ class NotesHost:
             following=following,
             finished=state.finished,
         )
+        return build_page(scenario, progress, shown)
 
     def _find_way(self, view: View) -> Way:
         if self._app.kept:

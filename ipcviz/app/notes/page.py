@@ -8,12 +8,12 @@ bounded here, and escaped where they are shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from ipcviz.events.decoding import decode_json
-from ipcviz.scenario import Progress, Scenario, Step, Story
+from ipcviz.scenario import Progress, Question, Scenario, Step, Story
 
 FORMAT: Final = 1
 """What this format of pages is called; a reader refuses others."""
@@ -29,7 +29,7 @@ _AHEAD: Final = 3
 Way = Literal["live", "step by step", "trace"]
 
 
-class Part(msgspec.Struct, frozen=True):
+class StoryPart(msgspec.Struct, frozen=True):
     """A part of the story.
 
     Attributes:
@@ -63,7 +63,7 @@ class Asked(msgspec.Struct, frozen=True):
     open: bool = False
 
 
-class Page(msgspec.Struct, frozen=True):
+class NotesPage(msgspec.Struct, frozen=True):
     """What the teacher is shown at one moment.
 
     Attributes:
@@ -96,8 +96,8 @@ class Page(msgspec.Struct, frozen=True):
     past: bool = False
     step: int = 0
     following: str = ""
-    now: Part = Part()
-    ahead: tuple[Part, ...] = ()
+    now: StoryPart = StoryPart()
+    ahead: tuple[StoryPart, ...] = ()
     question: Asked | None = None
     wrong: tuple[str, ...] = ()
     ask: tuple[str, ...] = ()
@@ -106,20 +106,20 @@ class Page(msgspec.Struct, frozen=True):
     used: float = 0.0
     finished: bool = False
 
-    def says_the_same(self, other: Page | None) -> bool:
+    def says_the_same(self, other: NotesPage | None) -> bool:
         """Whether another page shows the same, but for the time that has passed."""
         return other is not None and msgspec.structs.replace(other, used=self.used) == self
 
 
-_DECODER: Final = msgspec.json.Decoder(Page)
+_DECODER: Final = msgspec.json.Decoder(NotesPage)
 
 
-def encode_page(page: Page) -> bytes:
+def encode_page(page: NotesPage) -> bytes:
     """A page as a line."""
     return msgspec.json.encode(page) + b"\n"
 
 
-def decode_page(line: bytes) -> Page:
+def decode_page(line: bytes) -> NotesPage:
     """The page in a line.
 
     Raises:
@@ -128,73 +128,72 @@ def decode_page(line: bytes) -> Page:
     return decode_json(_DECODER, line)
 
 
-def build_page(
-    scenario: Scenario,
-    progress: Progress,
-    *,
-    pid: int,
-    way: Way,
-    place: str,
-    used: float,
-    past: bool = False,
-    step: int = 0,
-    following: str = "",
-    counts: Sequence[int] = (),
-    asking: bool = False,
-    finished: bool = False,
-) -> Page:
+class OnScreen(NamedTuple):
+    """What is on the screen besides the story; see `NotesPage` for what is not said here.
+
+    Attributes:
+        counts: How many chose each of the choices of the question that is next; empty if none did.
+        asking: Whether that question is on the screen now.
+    """
+
+    pid: int
+    way: Way
+    place: str
+    used: float
+    past: bool = False
+    step: int = 0
+    following: str = ""
+    counts: tuple[int, ...] = ()
+    asking: bool = False
+    finished: bool = False
+
+
+def build_page(scenario: Scenario, progress: Progress, shown: OnScreen) -> NotesPage:
     """The page for a moment.
 
     Args:
         scenario: The scenario.
         progress: How far its story is.
-        pid: As in `Page`, and so are the others.
-        way: How it is gone through.
-        place: How far the story is, in words.
-        used: Seconds.
-        past: Whether this is the past.
-        step: The step's number.
-        following: What comes next.
-        counts: How many chose each of the choices.
-        asking: Whether the question is on the screen now.
-        finished: Whether all has ended.
+        shown: What else is on the screen.
     """
     story = Story(scenario, progress)
-    asked = story.question
-    question = None
-    if asked is not None:
-        question = Asked(
-            text=_cut(asked.text),
-            choices=_cut_list(asked.choices),
-            answer=_cut(asked.answer),
-            why=_cut(asked.why),
-            counts=tuple(counts[:_MOST_ITEMS]),
-            open=asking,
-        )
-    return Page(
+    return NotesPage(
         format=FORMAT,
         scenario=_cut(scenario.name),
         title=_cut(scenario.title),
-        pid=pid,
-        way=way,
-        place=_cut(place),
-        past=past,
-        step=step,
-        following=_cut(following),
-        now=_make_part(story.step) if story.step is not None else Part(),
+        pid=shown.pid,
+        way=shown.way,
+        place=_cut(shown.place),
+        past=shown.past,
+        step=shown.step,
+        following=_cut(shown.following),
+        now=_make_part(story.step) if story.step is not None else StoryPart(),
         ahead=tuple(_make_part(scenario.story[at]) for at in story.pending[:_AHEAD]),
-        question=question,
+        question=_make_asked(story.question, shown) if story.question is not None else None,
         wrong=_cut_list(scenario.teacher.wrong),
         ask=_cut_list(scenario.teacher.next),
         reading=_cut_list(scenario.reading),
         minutes=scenario.minutes,
-        used=used,
-        finished=finished,
+        used=shown.used,
+        finished=shown.finished,
     )
 
 
-def _make_part(step: Step) -> Part:
-    return Part(title=_cut(step.title or step.id), text=_cut(step.text), notes=_cut(step.notes))
+def _make_asked(question: Question, shown: OnScreen) -> Asked:
+    return Asked(
+        text=_cut(question.text),
+        choices=_cut_list(question.choices),
+        answer=_cut(question.answer),
+        why=_cut(question.why),
+        counts=shown.counts[:_MOST_ITEMS],
+        open=shown.asking,
+    )
+
+
+def _make_part(step: Step) -> StoryPart:
+    return StoryPart(
+        title=_cut(step.title or step.id), text=_cut(step.text), notes=_cut(step.notes)
+    )
 
 
 def _cut(text: str) -> str:

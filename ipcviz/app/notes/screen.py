@@ -15,7 +15,7 @@ from textual.widgets import Footer, Static
 from ipcviz.app.base import BaseApp
 from ipcviz.app.notes.client import read_pages
 from ipcviz.app.notes.folder import NotesError, Offer
-from ipcviz.app.notes.page import Page
+from ipcviz.app.notes.page import NotesPage
 from ipcviz.app.notes.words import describe_page, describe_time, list_lines, wrap_line
 from ipcviz.app.text import make_visible
 from ipcviz.app.themes import register_themes, toggle_light
@@ -59,7 +59,7 @@ class NotesApp(BaseApp[str]):
     def __init__(
         self,
         offer: Offer,
-        page: Page,
+        page: NotesPage,
         hint: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

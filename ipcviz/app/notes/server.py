@@ -18,7 +18,7 @@ from ipcviz.app.notes.folder import (
     name_socket,
     name_unready,
 )
-from ipcviz.app.notes.page import MOST_BYTES, Page, encode_page
+from ipcviz.app.notes.page import MOST_BYTES, NotesPage, encode_page
 
 _MOST_READERS: Final = 8
 _MOST_WAITING: Final = 4 * MOST_BYTES
@@ -37,7 +37,7 @@ class NotesServer:
 
     def __init__(
         self,
-        make_page: Callable[[], Page | None],
+        make_page: Callable[[], NotesPage | None],
         on_readers: Callable[[bool], None],
         folder: Path | None = None,
     ) -> None:
@@ -47,7 +47,7 @@ class NotesServer:
         self._path: Path | None = None
         self._server: asyncio.Server | None = None
         self._readers: set[asyncio.StreamWriter] = set()
-        self._told: Page | None = None
+        self._told: NotesPage | None = None
 
     async def start(self) -> None:
         """Offer the notes.
