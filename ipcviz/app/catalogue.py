@@ -17,6 +17,7 @@ from ipcviz.app.driver import run_on_terminal
 from ipcviz.app.text import make_visible
 from ipcviz.app.themes import register_themes, toggle_light
 from ipcviz.scenario import Scenario, explain_missing
+from ipcviz.scenario.plans import BEGIN
 from ipcviz.terminals import SignalPipe
 
 
@@ -47,7 +48,7 @@ def orders_of(scenario: Scenario, variant: str) -> dict[str, tuple[str, bool]]:
     plans = {
         f"step by step: {plan.title}": (name, False)
         for name, plan in scenario.schedules.items()
-        if name != "begin" and (not plan.variants or variant in plan.variants)
+        if name != BEGIN and (not plan.variants or variant in plan.variants)
     }
     return {_BY_HAND: ("", False), **plans, _LIVE: ("", True)}
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipcviz.cli.check import check
-from ipcviz.scenario import ScenarioError, find_scenario, load_all, load_scenario
+from ipcviz.scenario import ScenarioError, find_scenario, list_layouts, load_all, load_scenario
 from ipcviz.scenario.lines import key_lines, line_of
 from ipcviz.scenario.loader import TOPICS, shipped_folder
 from ipcviz.scenario.reasons import find_phrases
@@ -253,6 +253,54 @@ def test_each_mistake_has_its_line_and_what_is_allowed(folder, old, new, line, s
     message = wrong(folder, old, new)
     assert message.startswith(f"{folder / 'scenario.toml'}:{line}: "), message
     assert says in message
+
+
+FIELDS = """name = "the pipe"
+kind = "shared memory"
+path = "queue"
+fields = [
+  { name = "size", offset = 0 },
+  { name = "slot", offset = 8, type = "long", count = "size" },
+  { name = "text", offset = 64, type = "char", count = 16 },
+]
+"""
+
+
+def with_fields(folder, old, new):
+    text = GOOD.replace('name = "the pipe"\nkind = "pipe"\n', FIELDS.replace(old, new))
+    assert "fields" in text
+    (folder / "scenario.toml").write_text(text)
+    return load_scenario(folder)
+
+
+def test_fields_of_shared_memory_are_read(folder):
+    layout = list_layouts(with_fields(folder, "", ""))["the pipe"]
+    assert [(f.name, f.type, f.offset, f.counted_by) for f in layout] == [
+        ("size", "int", 0, ""),
+        ("slot", "long", 8, "size"),
+        ("text", "char", 64, ""),
+    ]
+    assert (layout[0].count, layout[2].count, layout[2].is_text) == (1, 16, True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (", offset = 0", "", "has no 'offset'; it needs name, offset"),
+        ("offset = 0 ", "offset = -4 ", "'offset' is -4, but must be 0 or more"),
+        ('"long"', '"lang"', "'lang' is not a type; did you mean 'long'?"),
+        ('"size" }', '"sise" }', "'sise' is not an earlier field; did you mean 'size'?"),
+        ("count = 16", "count = 0", "'count' is 0, but must be from 1 to"),
+        ("count = 16", "count = true", "'count'"),
+        ('name = "text"', 'name = "slot"', "'slot' can't name a field of 'the pipe'"),
+        ('"shared memory"', '"pipe"', "'fields' are for what can be mapped"),
+    ],
+)
+def test_what_is_wrong_with_fields(folder, old, new, says):
+    assert FIELDS.count(old) == 1
+    with pytest.raises(ScenarioError) as caught:
+        with_fields(folder, old, new)
+    assert says in caught.value.message
 
 
 def test_what_is_for_the_teacher_is_read(folder):
