@@ -17,6 +17,7 @@ from textual.widgets import Footer, Input, Static
 
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
 from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, SourcePanel, StoryPanel
+from ipcviz.app.panels.lanes import LanesPanel
 from ipcviz.app.picture import Picture
 from ipcviz.app.questions import Questions
 from ipcviz.app.screens.commands import Commands
@@ -83,6 +84,14 @@ class LiveScreen(ControlledScreen):
         & #main { height: 1fr; }
         & #left { width: 1fr; }
         & Picture { height: 1fr; min-height: 4; }
+        /* The lanes stand in the picture's place, or beside it in that of the panels. */
+        & #lanes, & #side-lanes { display: none; }
+        & #lanes { height: 1fr; min-height: 4; }
+        & #side-lanes { height: 1fr; }
+        &.-lanes #side > * { display: none; }
+        &.-lanes #side-lanes { display: block; }
+        &.-lanes.-narrow Picture { display: none; }
+        &.-lanes.-narrow #lanes { display: block; }
         & #panels { height: 1fr; min-height: 4; }
         & #panels > * { height: 1fr; }
         & #side { display: none; width: 1fr; border-left: solid $panel-border; }
@@ -102,6 +111,8 @@ class LiveScreen(ControlledScreen):
            picture the rest. */
         &.-telling.-low Picture { height: 1fr; max-height: 100%; }
         &.-telling.-low #panels { height: 1; }
+        &.-low #lanes { height: 55vh; max-height: 65%; }
+        &.-telling.-low #lanes { height: 1fr; max-height: 100%; }
         &.-asking Footer { display: none; }
         & .-maximized { height: 1fr; width: 1fr; }
         & Footer { background: $panel; }
@@ -174,6 +185,7 @@ class LiveScreen(ControlledScreen):
         with Horizontal(id="main"):
             with Vertical(id="left"):
                 yield Picture(id="picture")
+                yield from self.panes.compose_lanes()
                 yield from self.panes.compose_below()
             with Vertical(id="side"):
                 yield from self.panes.compose_beside()
@@ -315,6 +327,22 @@ class LiveScreen(ControlledScreen):
             self.selection.select(key=str(event.key))
         elif event.kind == "outsider":
             self.notify("This process is not watched: A watches it too, or says how", timeout=4)
+
+    def on_lanes_panel_row_chosen(self, event: LanesPanel.RowChosen) -> None:
+        """A row of the lanes was clicked."""
+        event.stop()
+        if event.pid:
+            self.selection.select(pid=event.pid)
+        if event.n:
+            self.timeline.go_to_event(event.n)
+
+    def on_lanes_panel_cross_hair_moved(self, event: LanesPanel.CrossHairMoved) -> None:
+        """The cross-hair of the lanes is moved by a key."""
+        event.stop()
+        if event.by < 0:
+            self.timeline.action_back()
+        elif self.at:
+            self.timeline.action_next()
 
     def on_status_line_sought(self, event: StatusLine.Sought) -> None:
         """The scrubber was moved, or one of its ends clicked."""
