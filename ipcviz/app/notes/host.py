@@ -77,6 +77,7 @@ class NotesHost:
         following = ""
         if state.stepping:
             following = describe_following(view, steps, find_following(view, steps))
+        asking = self._app.live.questions.asking
         shown = OnScreen(
             pid=os.getpid(),
             way=self._find_way(view),
@@ -85,6 +86,8 @@ class NotesHost:
             past=view.past,
             step=state.step if state.stepping else 0,
             following=following,
+            counts=asking[1].counts if asking is not None else (),
+            asking=asking is not None,
             finished=state.finished,
         )
         return build_page(scenario, progress, shown)
