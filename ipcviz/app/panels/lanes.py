@@ -154,15 +154,19 @@ class _Band:
             x += size
         return x
 
-    def make_spans(self, style: str = "") -> tuple[tuple[str, str], ...]:
-        """The row as spans; `style` is that of all cells without one."""
+    def make_spans(self, *, marked: bool = False) -> tuple[tuple[str, str], ...]:
+        """The row as spans; a marked one is a bar from edge to edge, but for its chips."""
         spans: list[tuple[str, str]] = []
         for cell, own in zip(self.cells, self.styles, strict=True):
-            if spans and spans[-1][1] == (own or style):
-                spans[-1] = (spans[-1][0] + cell, own or style)
+            style = "cursor" if marked and own not in _CHIPS else own
+            if spans and spans[-1][1] == style:
+                spans[-1] = (spans[-1][0] + cell, style)
             else:
-                spans.append((cell, own or style))
+                spans.append((cell, style))
         return tuple(spans)
+
+
+_CHIPS: Final = frozenset({"blocked", "asleep", "lit-chip"})
 
 
 class Drawing:
@@ -226,7 +230,7 @@ class Drawing:
         self._draw_words(band, deed)
         here = mark == ">"
         target = ("process", deed.pid)
-        return Row(band.make_spans("cursor" if here else ""), target)
+        return Row(band.make_spans(marked=here), target)
 
     def _draw_life(self, band: _Band, number: int, deed: Deed, chosen: int) -> None:
         """A lane at a moment: a line while it lives, a bar while it is blocked, dots while it

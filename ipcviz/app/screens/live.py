@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.widgets import Footer, Input, Static
 
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
@@ -31,6 +32,7 @@ from ipcviz.app.screens.timeline import Timeline
 from ipcviz.app.source import MomentSource
 from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
+from ipcviz.app.themes import has_high_contrast
 from ipcviz.app.view import View
 
 _TOO_SMALL: Final = (
@@ -113,6 +115,24 @@ class LiveScreen(ControlledScreen):
         &.-telling.-low #panels { height: 1; }
         &.-low #lanes { height: 55vh; max-height: 65%; }
         &.-telling.-low #lanes { height: 1fr; max-height: 100%; }
+        /* For a projector: what is not picture or story gives its room. */
+        &.-presenting #side, &.-presenting PanelBar, &.-presenting Footer { display: none; }
+        &.-presenting ProcessBar { display: none; }
+        &.-presenting.-wide.-lanes Picture { display: none; }
+        &.-presenting.-wide.-lanes #lanes { display: block; }
+        &.-presenting Picture, &.-presenting #lanes { height: 1fr; max-height: 100%; }
+        &.-presenting.-low #panels, &.-presenting.-tall #panels { height: 6; }
+        &.-presenting.-telling #panels { height: 1; }
+        /* High contrast: nothing is dim. */
+        &.-contrast Picture {
+            & > .picture--dim, & > .picture--pid, & > .picture--gone { color: $foreground; }
+            & > .picture--box, & > .picture--edge, & > .picture--child { color: $foreground; }
+            & > .picture--hold, & > .picture--end, & > .picture--tube { color: $foreground; }
+            & > .picture--fill { color: $object; }
+            & > .picture--full, & > .picture--signal { color: $warning; }
+            & > .picture--memory, & > .picture--semaphore { color: $success; }
+            & > .picture--lit { color: $accent; }
+        }
         &.-asking Footer { display: none; }
         & .-maximized { height: 1fr; width: 1fr; }
         & Footer { background: $panel; }
@@ -198,11 +218,15 @@ class LiveScreen(ControlledScreen):
         """The panel below the picture has the focus; there is none where the viewer has left
         already.
         """
+        self.app.theme_changed_signal.subscribe(self, self._note_theme)
         texts = SourceTexts(self.source.read_sources, kept_first=self.kept)
         for source in self.query(SourcePanel):
             source.texts = texts
         for panel in self.query(f"#{self.panes.first}"):
             panel.focus()
+
+    def _note_theme(self, theme: Theme) -> None:
+        self.set_class(has_high_contrast(theme.name), "-contrast")
 
     def ask(self, screen: Screen[Answer], answered: Callable[[Answer | None], None]) -> None:
         """Show a screen that asks something; `answered` gets the answer, or None."""

@@ -19,6 +19,7 @@ from ipcviz.app.picture import Picture
 from ipcviz.app.screens.controller import Controller, Stage
 from ipcviz.app.screens.help import HelpScreen, plain_help
 from ipcviz.app.strip import StepStrip
+from ipcviz.app.themes import find_contrast
 from ipcviz.app.view import View
 
 _LEAST: Final = 3
@@ -63,6 +64,14 @@ class Panes(Controller):
             show=False,
             id="live.lanes",
             tooltip="The same story in time, one lane a process; again, the picture",
+        ),
+        Binding(
+            "P",
+            "present",
+            "Present",
+            show=False,
+            id="live.present",
+            tooltip="For a projector: fewer, larger things, high contrast; again, all of it",
         ),
         Binding(
             "v", "picture", "Picture", show=False, id="live.picture", tooltip="Move to the picture"
@@ -183,6 +192,19 @@ class Panes(Controller):
         self.minimize_panel()
         shown = not self._screen.has_class("-lanes")
         self._screen.set_class(shown, "-lanes")
+        self._screen.call_after_refresh(self._show_again)
+
+    def action_present(self) -> None:
+        """For a projector, or not: the picture has fewer and larger things, with the room of the
+        panels beside it and of the bars, and the contrast is high.
+        """
+        self.minimize_panel()
+        presents = not self._screen.has_class("-presenting")
+        self._screen.set_class(presents, "-presenting")
+        self._screen.query_one(Picture).roomy = presents
+        app = self._screen.app
+        app.theme = find_contrast(app.theme, high=presents)
+        self._give_rows()
         self._screen.call_after_refresh(self._show_again)
 
     def open_typing(self) -> None:
