@@ -19,6 +19,7 @@ from textual.widgets import Footer, Input, Static
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
 from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, SourcePanel, StoryPanel
 from ipcviz.app.panels.lanes import LanesPanel
+from ipcviz.app.panels.source import has_source
 from ipcviz.app.picture import Picture
 from ipcviz.app.questions import Questions
 from ipcviz.app.screens.commands import Commands
@@ -38,6 +39,10 @@ from ipcviz.app.view import View
 _TOO_SMALL: Final = (
     "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
 )
+
+
+_SOURCE_FROM: Final = 120
+"""Columns from which on the source has a pane of its own."""
 
 
 class Host(Protocol):
@@ -100,6 +105,12 @@ class LiveScreen(ControlledScreen):
         & #side > Descriptors { height: 1fr; }
         & #side > Buffers { height: 1fr; }
         & #side > Proc { height: 1fr; }
+        /* The source stands there where there is any, in the place of what tells less. */
+        & #side > SourcePanel { display: none; height: 1.4fr; }
+        &.-sourced #side > SourcePanel { display: block; }
+        &.-sourced #side > Proc { display: none; }
+        &.-sourced.-low #side > Buffers { display: none; }
+        &.-sourced.-lanes #side > SourcePanel { display: none; }
         &.-wide #side { display: block; }
         &.-wide.-low #side > Proc { display: none; }
         &.-crowded Picture { height: 1.6fr; }
@@ -250,6 +261,7 @@ class LiveScreen(ControlledScreen):
             self.questions.reveal_answer(*view.story)
         living = sum(process.fate == "alive" for process in view.state.processes.values())
         self.set_class(self._crowding.update(living, view.now, past=view.past), "-crowded")
+        self.set_class(self.size.width >= _SOURCE_FROM and has_source(view), "-sourced")
         with self.app.batch_update():
             self.panes.show_view(view)
             picture = self.query_one(Picture)
