@@ -60,7 +60,13 @@ from ipcviz.model.mechanisms.queues import (
     forget_queue,
     note_use,
 )
-from ipcviz.model.mechanisms.signals import apply_sent, apply_taken, restore_own_mask
+from ipcviz.model.mechanisms.signals import (
+    apply_sent,
+    apply_taken,
+    end_timer,
+    forget_past_timer,
+    restore_own_mask,
+)
 from ipcviz.model.parts import DescriptorPart, ObjectPart, SignalPart
 from ipcviz.model.state import (
     POSIX,
@@ -410,6 +416,7 @@ def _apply_timer(draft: Draft, event: Call, effect: Timer) -> None:
     ):
         if known is not None:
             draft.timers = draft.timers.delete(key)
+            end_timer(draft, key, known, cancelled=True)
     else:
         clock = effect.clock or (known.clock if known is not None else "")
         timer = ArmedTimer(
@@ -419,8 +426,14 @@ def _apply_timer(draft: Draft, event: Call, effect: Timer) -> None:
             id=effect.id,
             clock=clock,
             armed=effect.seconds > 0,
+            since=event.t,
+            step=draft.step,
         )
         draft.timers = draft.timers.set(key, timer)
+        if timer.armed:
+            forget_past_timer(draft, key)
+        elif known is not None:
+            end_timer(draft, key, known, cancelled=True)
     draft.note_change(SignalPart(event.pid, signo))
 
 

@@ -42,6 +42,9 @@ def _forget_processes(draft: Draft) -> None:
         for _, pid in gone[: max(len(gone) - KEPT, 0)]:
             del kept[pid]
         draft.processes = kept.finish()
+    for key in list(draft.past_timers):
+        if key[0] not in draft.processes:
+            draft.past_timers = draft.past_timers.delete(key)
 
 
 def _forget_objects(draft: Draft) -> None:

@@ -537,6 +537,9 @@ class ArmedTimer(Value, frozen=True):
         id: Number of a POSIX timer (timer_create); -1 for alarm and setitimer.
         clock: What it counts, if that is not real time: `CPU time`.
         armed: It will expire; a POSIX timer is made first and armed later.
+        since: When it was armed, in session seconds.
+        step: How many steps had been made then.
+        fired: How many times it has expired since, as far as its signals were delivered.
     """
 
     signo: int
@@ -545,6 +548,31 @@ class ArmedTimer(Value, frozen=True):
     id: int = -1
     clock: str = ""
     armed: bool = True
+    since: float = 0.0
+    step: int = 0
+    fired: int = 0
+
+
+class PastTimer(Value, frozen=True):
+    """What became of a timer that is armed no more.
+
+    Attributes:
+        signo: Which signal it was to send.
+        since: When it had been armed, in session seconds.
+        step: How many steps had been made then.
+        over: When it was over: its last signal was delivered, or it was cancelled.
+        over_step: How many steps had been made then.
+        fired: How many times it had expired; 0 if it was cancelled before it did.
+        cancelled: It was disarmed or removed.
+    """
+
+    signo: int
+    since: float
+    step: int
+    over: float
+    over_step: int
+    fired: int = 0
+    cancelled: bool = False
 
 
 NO_DESCRIPTORS: Final[Map[int, Descriptor]] = Map()
@@ -599,6 +627,8 @@ class StateFields(msgspec.Struct, gc=False):
         sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
         delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
         timers: Timers by (pid, signo); those of timer_create by (pid, `POSIX` + id).
+        past_timers: What became of the last timer that was armed under the same key, if it is armed
+            no more; dropped with the process.
         labels: How many labels of each letter were given out, and how many processes have had
             each name.
         command_code: The launched command's exit status, None while it runs.
@@ -641,6 +671,7 @@ class StateFields(msgspec.Struct, gc=False):
     sent: tuple[SignalSent, ...] = ()
     delivered: tuple[SignalDelivered, ...] = ()
     timers: Map[tuple[int, int], ArmedTimer] = Map()
+    past_timers: Map[tuple[int, int], PastTimer] = Map()
     labels: Map[str, int] = Map()
     command_code: int | None = None
     command_signal: int = 0

@@ -77,6 +77,7 @@ class SceneDraft:
         state: The moment.
         slots: The digits that choose processes, by pid, to be shown.
         lit: What is shown as changed.
+        about: Names of the panels that the story points at: what it is about.
         joins: Who is connected to what.
         processes: Those that are drawn, by pid.
         waits: What each of them waits for.
@@ -94,6 +95,7 @@ class SceneDraft:
         self.state = state
         self.slots: Mapping[int, int] = {}
         self.lit = lit
+        self.about: frozenset[str] = frozenset()
         self.joins = joins
         joins.update(state)
         self.processes = {p.pid: p for p in state.processes.values() if _is_shown(state, p)}

@@ -41,6 +41,7 @@ def build_scene(
     size: tuple[int, int] = (80, 24),
     level: int = 0,
     joins: Joins | None = None,
+    about: frozenset[str] = frozenset(),
 ) -> Scene:
     """The scene of a moment.
 
@@ -54,12 +55,14 @@ def build_scene(
         level: How much was folded in the scene before.
         joins: What was found of who is connected to what, for the scene before; anything else is
             found anew.
+        about: Names of the panels that the story points at: what is to be seen of processes.
 
     Returns:
         A scene whose size is bounded, whatever the state is.
     """
     draft = SceneDraft(state, frozenset(state.changed) if lit is None else lit, joins or Joins())
     draft.slots = slots or {}
+    draft.about = about
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
     scene = folding.fold_scene(
         _without_private(draft, _build_whole_scene(draft), size[1]),

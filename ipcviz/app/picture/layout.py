@@ -221,10 +221,12 @@ def _box_height(node: Node, scale: int, above: frozenset[str]) -> int:
     height = _HEIGHTS[scale][2 if node.id in above else 0]
     if node.kind in BLOCKS:
         return max(height, len(node.lines) + 2)
-    if node.kind == "signal" and height > 4:
-        return 4
+    if node.kind == "signal" and height >= 4:
+        return max(4, node.rows + 2)
     if node.kind in ENDS:
         return min(height, 4)
+    if height >= 4:
+        return max(height, node.rows + 2)
     return height
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ipcviz.app.picture import words
+from ipcviz.app.picture import signals, words
 from ipcviz.app.picture.draft import SceneDraft, make_process_age_key
 from ipcviz.app.picture.scene import Edge, Node, NodeLine
 from ipcviz.app.text import argv_text, make_visible
@@ -53,7 +53,8 @@ def complete_box(d: SceneDraft, node: Node) -> Node:
     process = d.processes[int(node.select[1])]
     lines = list(node.lines)
     lines.extend(words.line_row(d.state, process))
-    lines.extend(words.pending_lines(d.state, process))
+    lines.extend(signals.list_signal_lines(d, process))
+    rows = len(lines) if signals.ABOUT in d.about and process.fate == "alive" else 0
     if len(process.threads) > 1:
         lines.append(NodeLine(f"{len(process.threads)} threads", "dim"))
     if len(process.argv) > 1 and (process.executed or process.how == "launched"):
@@ -64,7 +65,7 @@ def complete_box(d: SceneDraft, node: Node) -> Node:
         lines.append(NodeLine(make_visible(process.name), "dim"))
     if process.fate == "alive" and not process.full:
         lines.append(NodeLine("sampled", "dim"))
-    return replace(node, lines=tuple(lines), digit=str(d.slots.get(process.pid, "")))
+    return replace(node, lines=tuple(lines), rows=rows, digit=str(d.slots.get(process.pid, "")))
 
 
 def _strip_folder(path: str) -> str:

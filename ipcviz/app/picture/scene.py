@@ -55,13 +55,15 @@ class NodeLine(msgspec.Struct, frozen=True):
     """A line of words inside a node; `style` is `text`, `dim`, `strong`, `pending` or a chip's
     name.
 
-    `short` is said instead where the text has no room.
+    `short` is said instead where the text has no room. `chips` stand behind the text: words and
+    the name of each one's style.
     """
 
     text: str
     style: str = "text"
     lit: bool = False
     short: str = ""
+    chips: tuple[tuple[str, str], ...] = ()
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -79,6 +81,8 @@ class Node(msgspec.Struct, frozen=True):
         letter: A process's state as a letter.
         chip: The style of that letter.
         lines: More words, the most important first.
+        rows: So many rows of words are wanted, whatever the words are at the moment: the box is as
+            high where there is room. 0 for as many as others of its kind have.
         gauges: How full it is, one for each direction.
         order: Older nodes come first.
         parent: Id of the node of the parent process; empty if it is not drawn.
@@ -98,6 +102,7 @@ class Node(msgspec.Struct, frozen=True):
     letter: str = ""
     chip: str = ""
     lines: tuple[NodeLine, ...] = ()
+    rows: int = 0
     gauges: tuple[Gauge, ...] = ()
     order: tuple[float, int] = (0.0, 0)
     parent: str = ""
@@ -115,7 +120,7 @@ class Node(msgspec.Struct, frozen=True):
 
 class Edge(msgspec.Struct, frozen=True):
     """A line between two nodes, in the direction in which the bytes flow; `both` if they flow both
-    ways.
+    ways; `at_door` if what goes there has not been let in.
     """
 
     source: str
@@ -123,6 +128,7 @@ class Edge(msgspec.Struct, frozen=True):
     kind: EdgeKind = "flow"
     both: bool = False
     lit: bool = False
+    at_door: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -146,9 +152,11 @@ class Scene(msgspec.Struct, frozen=True):
     def compute_shape(self) -> tuple[object, ...]:
         """What a layout depends on: equal shapes can share one."""
         return (
-            tuple(
-                (n.id, n.kind, n.tree, n.parent, len(n.lines) if n.kind in BLOCKS else 0)
-                for n in self.nodes
-            ),
+            tuple((n.id, n.kind, n.tree, n.parent, _count_rows(n)) for n in self.nodes),
             tuple((e.source, e.target, e.kind, e.both) for e in self.edges),
         )
+
+
+def _count_rows(node: Node) -> int:
+    """The rows of words by which a node's height is chosen."""
+    return len(node.lines) if node.kind in BLOCKS else node.rows

@@ -112,6 +112,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         "picture--selected",
         "picture--gone",
         "picture--note",
+        "picture--chip-signal",
+        "picture--chip-mask",
         *(f"picture--chip-{name}" for name in _CHIPS),
     }
     """One class for each style that `draw` names: `picture--` and the style's name."""
@@ -142,6 +144,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         & > .picture--chip-stopped { background: #f0e442; color: black; text-style: bold; }
         & > .picture--chip-zombie { background: #cc79a7; color: black; text-style: bold; }
         & > .picture--chip-gone { background: #999999; color: black; text-style: bold; }
+        & > .picture--chip-signal { background: #e8793a; color: black; text-style: bold; }
+        & > .picture--chip-mask { background: $foreground 25%; color: $foreground; }
     }
     Picture:light {
         & > .picture--lit { color: #b00040; }
@@ -185,6 +189,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         """The digits that stand in the boxes, by pid; none if it is None. Set it before `state`."""
         self.lit: frozenset[Part] | None = None
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
+        self.about: frozenset[str] = frozenset()
+        """The panels that the story points at. Set it before `state`."""
         self.scene = Scene()
         self._layout_now: Layout | None = None
         self._rows: list[tuple[Run, ...]] = []
@@ -234,6 +240,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             size=room,
             level=self.scene.level,
             joins=self._joins,
+            about=self.about,
         )
         self._layout_now = self._arrange_scene(room)
         extent = Size(*self._layout_now.extent)

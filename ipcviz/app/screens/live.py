@@ -232,6 +232,7 @@ class LiveScreen(ControlledScreen):
         if not self.pace.may_draw(began, must=view.past or view.state.finished):
             return
         picture.lit = view.lit
+        picture.about = view.about
         picture.slots = view.slots if view.state.stepping else None
         picture.state = view.state
         if view.pid != self._drawn_pid:
