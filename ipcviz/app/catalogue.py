@@ -17,6 +17,7 @@ from ipcviz.app.driver import run_on_terminal
 from ipcviz.app.text import make_visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.scenario import Scenario, explain_missing
+from ipcviz.scenario.plans import BEGIN
 from ipcviz.terminals import SignalPipe
 
 
@@ -47,7 +48,7 @@ def orders_of(scenario: Scenario, variant: str) -> dict[str, tuple[str, bool]]:
     plans = {
         f"step by step: {plan.title}": (name, False)
         for name, plan in scenario.schedules.items()
-        if name != "begin" and (not plan.variants or variant in plan.variants)
+        if name != BEGIN and (not plan.variants or variant in plan.variants)
     }
     return {_BY_HAND: ("", False), **plans, _LIVE: ("", True)}
 
@@ -199,6 +200,9 @@ class Catalogue(BaseApp[Choice | None]):
             )
         parts.append(("\nWhat one knows afterwards\n", "bold underline"))
         parts.extend(f"- {make_visible(line)}\n" for line in scenario.learn)
+        if scenario.reading:
+            parts.append(("\nTo read\n", "bold underline"))
+            parts.append(f"{make_visible(', '.join(scenario.reading))}\n")
         parts.append(
             (f"\nEnter runs it: {scenario.minutes} minutes, {len(scenario.story)} steps", "bold")
         )

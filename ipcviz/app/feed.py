@@ -245,7 +245,8 @@ class Feed:
             return name_objects(after, {})
         self._story.feed(event, before, after)
         progress = self._story.progress
-        return name_objects(after, self.past.set_progress(after.n, progress), progress.cast.roles)
+        labels = self.past.set_progress(after.n, progress)
+        return name_objects(after, labels, progress.cast.roles, self.past.layouts)
 
     def _build_names(self) -> GivenNames:
         """The scenario's names for processes and objects."""

@@ -16,7 +16,7 @@ class Questions:
 
     def __init__(self) -> None:
         self.verdict = ""
-        self._asked: set[str] = set()
+        self._asked: set[tuple[str, ...]] = set()
         self._open: tuple[Question, int | None] | None = None
 
     def find_question(self, story: Story | None, state: State, tid: int) -> Question | None:
@@ -31,7 +31,7 @@ class Questions:
         question = story.question if story is not None else None
         if story is None or question is None or thread is None or thread.poised is None:
             return None
-        if question.before in self._asked:
+        if question.ids in self._asked:
             return None
         cast = story.progress.cast
         answers = may_answer(question, story.scenario, cast, thread.poised, state)
@@ -39,7 +39,7 @@ class Questions:
 
     def add_guess(self, question: Question, choice: int | None) -> None:
         """Note what was guessed: the number of a choice from 0, or None if nobody wanted to."""
-        self._asked.add(question.before)
+        self._asked.add(question.ids)
         self._open = question, choice
         self.verdict = ""
 
@@ -53,9 +53,10 @@ class Questions:
         reached = {ids[place] for place in progress.reached}
         skipped = {ids[skip.step] for skip in progress.skipped}
         question, choice = self._open
-        if question.before in reached | skipped:
+        came = not reached.isdisjoint(question.ids)
+        if came or skipped.issuperset(question.ids):
             self._open = None
-            self.verdict = _judge_guess(question, choice, came=question.before not in skipped)
+            self.verdict = _judge_guess(question, choice, came=came)
 
 
 def _judge_guess(question: Question, choice: int | None, *, came: bool) -> str:

@@ -36,6 +36,7 @@ def _collect_facts(scenario: Scenario) -> dict[str, Any]:
         "title": scenario.title,
         "summary": scenario.summary,
         "learn": scenario.learn,
+        "reading": scenario.reading,
         "minutes": scenario.minutes,
         "folder": str(scenario.folder),
         "default": scenario.default_variant,

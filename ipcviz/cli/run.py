@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import click
 
@@ -40,6 +40,7 @@ from ipcviz.scenario import (
     read_settings,
 )
 from ipcviz.scenario.format import Value
+from ipcviz.scenario.plans import BEGIN
 from ipcviz.session.live import LiveSession
 from ipcviz.sizes import terminal_size
 from ipcviz.tracer.config import LaunchConfig
@@ -134,10 +135,6 @@ def _need_a_terminal() -> None:
     """The screen needs one; say so before anything is launched."""
     if not (os.isatty(0) and os.isatty(1)):
         exit_with_error("The screen needs a terminal; without one use 'ipcviz trace'.")
-
-
-BEGIN: Final = "begin"
-"""Name of the schedule that a scenario is begun with if none is asked for."""
 
 
 class RunOptions(NamedTuple):

@@ -36,6 +36,7 @@ from ipcviz.events.accesses import VariableInfo
 from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.model.channels import Channel, Read
 from ipcviz.model.ends import Ends
+from ipcviz.model.layouts import Field
 from ipcviz.model.maps import Map
 from ipcviz.model.parts import Part
 
@@ -291,6 +292,8 @@ class Object(Value, frozen=True):
         shut: The directions that shutdown(2) was seen to end of a socket: `r`, `w`, `rw`; `closed`
             once nobody that is watched has it open any more; empty else.
         limited: A timeout was seen to be set for it (SO_RCVTIMEO, SO_SNDTIMEO).
+        named: A scenario names it.
+        fields: What lies where in it, as far as the scenario has declared it.
     """
 
     info: ObjectInfo
@@ -312,6 +315,8 @@ class Object(Value, frozen=True):
     sent_to: str = ""
     shut: str = ""
     limited: bool = False
+    named: bool = False
+    fields: tuple[Field, ...] = ()
 
 
 class Flight(Value, frozen=True):
@@ -454,13 +459,14 @@ class Change(Value, frozen=True):
         tid: The thread.
         group: What the variables belong to.
         stored: Those that it has stored so far, by key.
-        readers: Threads that have loaded one of the group meanwhile.
+        readers: Threads that have loaded one of the group meanwhile, each as (pid, tid): they may
+            end before the change does.
     """
 
     tid: int
     group: str
     stored: frozenset[str]
-    readers: frozenset[int] = frozenset()
+    readers: frozenset[tuple[int, int]] = frozenset()
 
 
 class Variable(Value, frozen=True):

@@ -41,7 +41,7 @@ def completed(*words: str) -> list[str]:
         (("trace", "--schedule", "./"), [FILES]),
         (("run", "sleep-race", "--variant", ""), list(find_scenario("sleep-race").variants)),
         (("run", "mmap-queue", "--set", "order="), ["order=stack", "order=ring"]),
-        (("run", "mmap-queue", "--set", "sl"), ["slots=4"]),
+        (("run", "mmap-queue", "--set", "sl"), ["slots=5"]),
         (("record", "sleep-race", "--theme", ""), ["dark", "light"]),
         (("run", "--save", ""), [FILES]),
         (("trace", "-o", "t"), [FILES]),

@@ -67,7 +67,7 @@ def test_the_last_stage_writes_to_the_terminal():
     assert ("p:12", "t:88:3:out") not in flows(systems.pipeline_three())
 
 
-def test_a_forgotten_write_end_is_a_dotted_line():
+def test_a_forgotten_write_end_is_no_flow():
     edges = {(e.source, e.target, e.kind) for e in build_scene(systems.forgotten_end()).edges}
     assert ("p:71", "o:pipe:[4711]", "hold") in edges
     assert ("o:pipe:[4711]", "p:71", "flow") in edges

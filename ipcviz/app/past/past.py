@@ -19,6 +19,7 @@ from ipcviz.app.slots import Slots
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Holders, Lazy, LogUntil, Moment, TerminalAt, View
 from ipcviz.events import Event, Output, Stepped
+from ipcviz.model.layouts import Field
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
 from ipcviz.narrate import STEP, Outcomes, Sentence, narrate
@@ -211,6 +212,11 @@ class Past:
             return {}
         self.turns.add(n, progress)
         return self.turns.find_labels(n)
+
+    @property
+    def layouts(self) -> Mapping[str, tuple[Field, ...]]:
+        """The fields that the scenario declares in its objects, by their names."""
+        return self.turns.layouts if self.turns is not None else {}
 
     def add_event(self, event: Event, before: State, after: State) -> bool:
         """Add an event that came, with the states around it. Returns whether it is a moment."""

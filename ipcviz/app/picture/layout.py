@@ -313,12 +313,9 @@ def _find_bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, 
         tops[row] = y
         y += need.get(row, height) + gap
     back = any(
-        e.kind == "hold"
-        or (
-            e.kind not in ("child", "past")
-            and cells[e.source][0] > cells[e.target][0]
-            and cells[e.source][1] >= cells[e.target][1]
-        )
+        e.kind not in ("child", "past", "hold")
+        and cells[e.source][0] > cells[e.target][0]
+        and cells[e.source][1] >= cells[e.target][1]
         for e in scene.edges
     )
     return max(0, y - gap) + (1 if back else 0), tops
@@ -412,11 +409,19 @@ def _place_boxes(
 
 def _find_silent(scene: Scene, later: frozenset[str]) -> frozenset[EdgeKey]:
     """The edges that are not drawn: whose children the stages in later rows of a flow are is said
-    by the first row.
+    by the first row; what a process has open without using it is said in its box, where others use
+    it.
     """
+    used = {i for e in scene.edges if e.kind == "flow" for i in (e.source, e.target)}
+    unused = {e.key for e in scene.edges if e.kind == "hold" and e.target in used}
     first = {e.source for e in scene.edges if e.kind == "child" and e.target not in later}
     return frozenset(
-        e.key for e in scene.edges if e.kind == "child" and e.target in later and e.source in first
+        unused
+        | {
+            e.key
+            for e in scene.edges
+            if e.kind == "child" and e.target in later and e.source in first
+        }
     )
 
 

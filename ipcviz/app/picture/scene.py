@@ -14,7 +14,8 @@ NodeKind = Literal[
     "signal", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll",
 ]  # fmt: skip
 EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
-"""`flow`: bytes go this way. `hold`: a descriptor that is open and not used. `child`: fork.
+"""`flow`: bytes go this way. `hold`: descriptors that are open and not used, from the process to
+the object. `child`: fork.
 
 `signal`: sent or due. `past`: bytes went this way until the process ended; it keeps the places,
 and is not drawn."""
@@ -121,6 +122,10 @@ class Node(msgspec.Struct, frozen=True):
 class Edge(msgspec.Struct, frozen=True):
     """A line between two nodes, in the direction in which the bytes flow; `both` if they flow both
     ways; `at_door` if what goes there has not been let in.
+
+    `fds` are the descriptors by which the process has the object open, as they stand at its end of
+    the line: `1`, `3,4`; with their directions if they are not used: `3 r 4 w`. Empty if there are
+    none.
     """
 
     source: str
@@ -129,6 +134,7 @@ class Edge(msgspec.Struct, frozen=True):
     both: bool = False
     lit: bool = False
     at_door: bool = False
+    fds: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -37,16 +37,18 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
 
     HELP = """
     # The picture
-    Boxes are processes, tubes are pipes and sockets, blocks are shared memory, semaphores, and
-    eventfds and the like that processes share; bytes flow along the arrows. The letter says a
-    process's state: **H** is held in step mode, with what it does when it is let go, **R** runs,
-    **B** is blocked until another one acts, **S** waits for time, a signal, a child or input, **D**
-    for a device, **T** is stopped, **Z** has ended and was not waited for. A dotted line is a
-    descriptor that is open and not used; a star marks what changed; a dotted box is a process that
-    is not watched. **Shift** with the arrow keys moves from one to the next, whatever has the
-    focus. What there is no room for is folded into groups: a second click or **enter** opens one;
-    **enter** on anything else folds them again. At a tube, "in" is what was written: a write counts
-    when it returns, but what was read and what waits has been written, so it can say >= that.
+    Boxes are processes, tubes are pipes and sockets, blocks are shared memory, semaphores, eventfds
+    and the like that processes share; bytes flow along the arrows. The letter says a process's
+    state: **H** is held in step mode, with what it does when it is let go, **R** runs, **B** is
+    blocked until another one acts, **S** waits for time, a signal, a child or input, **D** for a
+    device, **T** is stopped, **Z** has ended and was not waited for. The number at a process's end
+    of a line is its descriptor. What it has open without using it stands in the lower border of its
+    box: "also has 4 w P1" is descriptor 4, for writing. A star marks what changed; a dotted box is
+    a process that is not watched. **Shift** with the arrow keys moves from one to the next,
+    whatever has the focus. What there is no room for is folded into groups: a second click or
+    **enter** opens one; **enter** on anything else folds them again. At a tube, "in" is what was
+    written: a write counts when it returns, but what was read and what waits has been written, so
+    it can say >= that.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
