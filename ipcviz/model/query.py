@@ -135,6 +135,29 @@ def list_links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) 
     return tuple(found[key] for key in sorted(found))
 
 
+def has_ended(state: State) -> bool:
+    """Whether there were processes, and none is left that has not ended."""
+    return bool(state.processes) and not any(p.fate == "alive" for p in state.processes.values())
+
+
+def list_past_links(state: State) -> tuple[Link, ...]:
+    """Every connection that a process has used, whether it still has it or not, ordered as those of
+    `list_links`.
+    """
+    found = [
+        Link(
+            pid=pid,
+            object=key,
+            reads=one.took or one.mapped,
+            writes=one.put or one.mapped,
+            fds=tuple(sorted(one.fds)),
+            mapped=one.mapped,
+        )
+        for (pid, key), one in state.traffic.items()
+    ]
+    return tuple(sorted(found, key=lambda link: (link.object, link.pid)))
+
+
 def list_waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
     """The threads that sleep on a semaphore, as far as the events tell, by tid."""
     return tuple(

@@ -56,7 +56,7 @@ from ipcviz.model.calls import apply_call, apply_sampled_bytes
 from ipcviz.model.draft import Draft
 from ipcviz.model.forgetting import forget_oldest
 from ipcviz.model.ledger import knowledge, ledger
-from ipcviz.model.mechanisms import semaphores, sockets, variables
+from ipcviz.model.mechanisms import semaphores, sockets, traffic, variables
 from ipcviz.model.mechanisms.futexes import apply_futex
 from ipcviz.model.mechanisms.locks import apply_locks, drop_locks
 from ipcviz.model.mechanisms.memory import apply_memory, forget_pages
@@ -286,6 +286,7 @@ def _apply_exited(draft: Draft, event: Exited) -> None:
     drop_locks(draft, event.pid)
     drop_uses(draft, event.pid)
     if event.pid in draft.mappings:
+        traffic.note_end(draft, event.pid)
         draft.mappings = draft.mappings.delete(event.pid)
         forget_pages(draft, event.pid)
     for pid, signo in list(draft.timers):

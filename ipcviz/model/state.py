@@ -319,6 +319,23 @@ class Object(Value, frozen=True):
     fields: tuple[Field, ...] = ()
 
 
+class Traffic(Value, frozen=True):
+    """That a process has moved data through an object, or had it mapped, and shared: it stays known
+    after the process's end.
+
+    Attributes:
+        fds: The descriptors by which it did, in the order of their first use; the first few.
+        took: It has taken data out.
+        put: It has put data in.
+        mapped: It has had the object mapped, shared with others.
+    """
+
+    fds: tuple[int, ...] = ()
+    took: bool = False
+    put: bool = False
+    mapped: bool = False
+
+
 class Flight(Value, frozen=True):
     """A message with descriptors that was sent through a UNIX socket and not received yet
     (SCM_RIGHTS).
@@ -611,6 +628,9 @@ class StateFields(msgspec.Struct, gc=False):
         semaphores: By key.
         variables: Those whose loads and stores are seen, by key.
         changes: Changes of several variables of one group that are under way.
+        traffic: Who has used what for communication since the beginning, by pid and the object's
+            key; dropped with the process or the object. The tracer has no use for it
+            (`keep_ledger`).
         uses: Keys of the System V message queues that each process has used, by pid.
         bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`,
             `udp ...`.
@@ -662,6 +682,7 @@ class StateFields(msgspec.Struct, gc=False):
     variables: Map[str, Variable] = Map()
     changes: tuple[Change, ...] = ()
     mappings: Map[int, tuple[MapEntry, ...]] = Map()
+    traffic: Map[tuple[int, str], Traffic] = Map()
     uses: Map[int, tuple[str, ...]] = Map()
     bound: Map[str, str] = Map()
     flights: Map[str, tuple[Flight, ...]] = Map()

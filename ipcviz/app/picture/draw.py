@@ -242,6 +242,8 @@ def _list_in(texts: list[str], cells: int) -> str:
 def _edge_style(edge: Edge) -> str:
     if edge.lit:
         return "lit"
+    if edge.faded:
+        return "gone"
     return edge.kind if edge.kind in ("child", "signal", "hold") else "edge"
 
 
@@ -630,11 +632,13 @@ def _draw_one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: 
     _draw_fill(canvas, gauge, rect.x, middle, rect.w)
     canvas.write(rect.x, under, "═" * rect.w, wall)
     amount = amount_text(gauge, rect.w - (4 if rect.w > 11 else 2))
+    lines = list(node.lines)
     if node.faded:
-        canvas.write(rect.x + 1, under, " closed ", "gone")
+        # What went through is its amount now; there is none where it is gone for a moment only.
+        total = node.ended and lines and _choose_text(lines.pop(0), rect.w - 4)
+        canvas.write(rect.x + 1, under, f" {total or 'closed'} ", "gone")
     else:
         canvas.write(rect.x + 1, under, f" {amount} ", "text")
-    lines = list(node.lines)
     if word == "full" and measure_width(word) > room:
         lines.insert(0, NodeLine("full", "strong"))
     for y, line in zip(range(under + 1, rect.bottom), lines, strict=False):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from ipcviz.app.picture import (
     channels,
     ends,
@@ -64,8 +66,9 @@ def build_scene(
     draft.slots = slots or {}
     draft.about = about
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
+    whole = _without_private(draft, _build_whole_scene(draft), size[1])
     scene = folding.fold_scene(
-        _without_private(draft, _build_whole_scene(draft), size[1]),
+        _fade_scene(whole) if draft.ended else whole,
         opened,
         most,
         room,
@@ -76,6 +79,12 @@ def build_scene(
         processes.complete_box(draft, n) if n.kind == "process" else n for n in scene.nodes
     )
     return Scene(nodes, scene.edges, scene.level)
+
+
+def _fade_scene(scene: Scene) -> Scene:
+    """The scene of a system of which nothing runs any more: as it last was, and faded."""
+    nodes = tuple(replace(n, faded=True, ended=True, lit=False) for n in scene.nodes)
+    return Scene(nodes, tuple(replace(e, faded=True, lit=False) for e in scene.edges), scene.level)
 
 
 def _without_private(d: SceneDraft, scene: Scene, rows: int) -> Scene:

@@ -93,6 +93,8 @@ def _semaphore_lines(d: SceneDraft, key: str, *, alone: bool) -> tuple[NodeLine,
     elif found.waiters > 0:
         text, short = f"{text} ←{found.waiters} wait", f"{short} ←{found.waiters}"
     style = "strong" if waiting or found.waiters > 0 else "text"
+    if d.ended and found.operations:
+        text = f"{text}, {found.operations:,} operation{'' if found.operations == 1 else 's'}"
     lines = [NodeLine(text, style, SemaphorePart(key) in d.lit, short)]
     if waiting:
         names = [title_of(d.state, hold.pid) for hold in list_semaphore_holders(found)]
@@ -121,9 +123,7 @@ def _variable_lines(d: SceneDraft, variable: Variable) -> tuple[NodeLine, ...]:
 def add_variables(d: SceneDraft) -> None:
     """Watched variables in memory that one process alone has: its threads share them."""
     for key, found in sorted(d.state.variables.items()):
-        pids = [
-            pid for pid in found.places if pid in d.processes and d.processes[pid].fate == "alive"
-        ]
+        pids = [pid for pid in found.places if d.is_there(pid)]
         if found.info.object or not pids:
             continue
         node = f"v:{key}"
@@ -152,7 +152,7 @@ def add_semaphores(d: SceneDraft) -> None:
             found.info.kind != "unnamed"
         ):  # those in private memory are a run-time's own locks, mostly
             pids.add(found.last_pid)
-        pids = {pid for pid in pids if pid in d.processes and d.processes[pid].fate == "alive"}
+        pids = {pid for pid in pids if d.is_there(pid)}
         if not pids:
             continue
         node = f"m:{key}"

@@ -6,6 +6,7 @@ block in the place of the arrow. It has an arrow into the box once it is deliver
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from msgspec.structs import replace
@@ -40,7 +41,10 @@ def add_signals(d: SceneDraft) -> None:
         process = d.processes.get(pid)
         if process is not None and _is_told(d, process, past):
             _add_timer(d, pid, key, past.signo, _describe_past_timer(d, past), pending=False)
-    _add_sent(d)
+    if d.ended:
+        _add_totals(d)
+    else:
+        _add_sent(d)
 
 
 # -- timers
@@ -50,7 +54,7 @@ def _is_told(d: SceneDraft, process: Process, past: PastTimer) -> bool:
     """Whether it matters that a timer was there: in step mode and in a story about signals, to who
     waits for a signal, and for a moment to everybody.
     """
-    if process.fate == "gone" or past.since < process.born:
+    if not d.is_there(process.pid) or past.since < process.born:
         return False
     if d.state.stepping or ABOUT in d.about or d.state.t - past.over < KEPT:
         return True
@@ -131,6 +135,31 @@ def _add_sent(d: SceneDraft) -> None:
             d.edges.setdefault(
                 (f"p:{sender}", node, "signal"), Edge(f"p:{sender}", node, "signal", lit=lit)
             )
+
+
+def _add_totals(d: SceneDraft) -> None:
+    """All have ended: who has sent which signal to whom, how often, and what came of the last."""
+    counts: Counter[tuple[int, int, int]] = Counter()
+    for sent in d.state.sent:
+        if sent.sender in d.processes and sent.target in d.processes:
+            counts[sent.sender, sent.target, sent.signo] += 1
+    for (sender, pid, signo), count in sorted(counts.items()):
+        times = {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+        lines = [NodeLine(f"sent {times}", "strong")]
+        if d.processes[pid].exit_signal == signo:
+            lines.append(NodeLine("ended it", "text"))
+        node = _add_node(
+            d,
+            f"s:signal:{pid}:{signo}" + ("" if sender == pid else f":{sender}"),
+            pid,
+            signo,
+            "signal",
+            tuple(lines),
+            pending=False,
+        )
+        if sender != pid:
+            edge = Edge(f"p:{sender}", node, "signal")
+            d.edges[edge.key] = edge
 
 
 def _describe_pending(d: SceneDraft, pid: int, signo: int) -> str:

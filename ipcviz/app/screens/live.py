@@ -30,11 +30,17 @@ from ipcviz.app.screens.timeline import Timeline
 from ipcviz.app.source import MomentSource
 from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
+from ipcviz.app.text import make_visible
 from ipcviz.app.view import View
+from ipcviz.model.query import has_ended
+from ipcviz.narrate.summary import summarize_run
 
 _TOO_SMALL: Final = (
     "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
 )
+_WAY_BACK: Final = " Home and \N{LEFTWARDS ARROW} lead back."
+_MARGIN: Final = 8
+"""Cells of a row that words which are not broken may leave free."""
 
 
 class Host(Protocol):
@@ -83,6 +89,8 @@ class LiveScreen(ControlledScreen):
         & #main { height: 1fr; }
         & #left { width: 1fr; }
         & Picture { height: 1fr; min-height: 4; }
+        & #summary { display: none; height: auto; max-height: 2; padding: 0 1; text-style: bold; }
+        &.-ended #summary { display: block; }
         & #panels { height: 1fr; min-height: 4; }
         & #panels > * { height: 1fr; }
         & #side { display: none; width: 1fr; border-left: solid $panel-border; }
@@ -146,6 +154,7 @@ class LiveScreen(ControlledScreen):
         )
         self._crowding = Crowding()
         self._drawn_pid = 0
+        self._summary = ""
         self._was_stepping = False
 
     @property
@@ -174,6 +183,7 @@ class LiveScreen(ControlledScreen):
         with Horizontal(id="main"):
             with Vertical(id="left"):
                 yield Picture(id="picture")
+                yield Static(id="summary")
                 yield from self.panes.compose_below()
             with Vertical(id="side"):
                 yield from self.panes.compose_beside()
@@ -215,6 +225,7 @@ class LiveScreen(ControlledScreen):
         living = sum(process.fate == "alive" for process in view.state.processes.values())
         self.set_class(self._crowding.update(living, view.now, past=view.past), "-crowded")
         with self.app.batch_update():
+            self._show_summary(view)
             self.panes.show_view(view)
             picture = self.query_one(Picture)
             if picture.display and self.query_one("#left").display:
@@ -225,6 +236,18 @@ class LiveScreen(ControlledScreen):
             facts=self.panes.can_see(Proc),
             lines=self.panes.can_see(SourcePanel),
         )
+
+    def _show_summary(self, view: View) -> None:
+        """Once all has ended: one sentence about the run, and the way back."""
+        ended = has_ended(view.state)
+        if ended:
+            text = make_visible(summarize_run(view.state))
+            if len(text) + len(_WAY_BACK) < 2 * (self.query_one("#left").size.width - _MARGIN):
+                text += _WAY_BACK
+            if text != self._summary:
+                self._summary = text
+                self.query_one("#summary", Static).update(Content(text))
+        self.set_class(ended, "-ended")
 
     def _draw_picture(self, picture: Picture, view: View) -> None:
         """Have the picture drawn, unless it has to rest."""
