@@ -153,7 +153,9 @@ class Process(Value, frozen=True):
             command, `1.2` for its second child.
         children: How many processes it has made.
         made_threads: How many threads it has had, the leader among them.
-        number: Which one it is of those that have had its name, 1 for the first; 0 if that is not
+        own_name: What it calls itself (`model.names`): `checkpointer`, `mp.py`; its program's name
+            if it says nothing.
+        number: Which one it is of those that have had this name, 1 for the first; 0 if that is not
             known.
         label: What it is called on the screen, its role or its name and number; empty where nobody
             has named it.
@@ -194,18 +196,25 @@ class Process(Value, frozen=True):
     lineage: str = ""
     children: int = 0
     made_threads: int = 1
+    own_name: str = ""
     number: int = 0
     label: str = ""
 
     @property
+    def title_words(self) -> tuple[str, ...]:
+        """Its arguments, or what it has written over them."""
+        written = self.surroundings.title if self.surroundings is not None else ()
+        return written or self.argv
+
+    @property
     def called(self) -> str:
-        """What sentences call it: its label, else its name and PID."""
-        return self.label or f"{self.name or 'process'}[{self.pid}]"
+        """What sentences call it: its label, else its own name and PID."""
+        return self.label or f"{self.own_name or self.name or 'process'}[{self.pid}]"
 
     @property
     def title(self) -> str:
-        """The same for where its PID stands beside it: its label, else its name."""
-        return self.label or self.name or "process"
+        """The same for where its PID stands beside it: its label, else its own name."""
+        return self.label or self.own_name or self.name or "process"
 
 
 class Descriptor(Value, frozen=True):
@@ -628,9 +637,9 @@ class StateFields(msgspec.Struct, gc=False):
         semaphores: By key.
         variables: Those whose loads and stores are seen, by key.
         changes: Changes of several variables of one group that are under way.
-        traffic: Who has used what for communication since the beginning, by pid and the object's
-            key; dropped with the process or the object. The tracer has no use for it
-            (`keep_ledger`).
+        traffic: What each process has used for communication in its last program, by pid and then
+            by the object's key; dropped with the process or the object. The tracer has no use for
+            it (`keep_ledger`).
         uses: Keys of the System V message queues that each process has used, by pid.
         bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`,
             `udp ...`.
@@ -682,7 +691,7 @@ class StateFields(msgspec.Struct, gc=False):
     variables: Map[str, Variable] = Map()
     changes: tuple[Change, ...] = ()
     mappings: Map[int, tuple[MapEntry, ...]] = Map()
-    traffic: Map[tuple[int, str], Traffic] = Map()
+    traffic: Map[int, Map[str, Traffic]] = Map()
     uses: Map[int, tuple[str, ...]] = Map()
     bound: Map[str, str] = Map()
     flights: Map[str, tuple[Flight, ...]] = Map()

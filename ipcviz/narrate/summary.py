@@ -31,8 +31,9 @@ def summarize_run(state: State) -> str:
 def _list_traffic(state: State) -> list[str]:
     found = []
     pids: dict[str, set[int]] = {}
-    for pid, key in state.traffic:
-        pids.setdefault(key, set()).add(pid)
+    for pid, keys in state.traffic.items():
+        for key in keys:
+            pids.setdefault(key, set()).add(pid)
     used = [state.objects[key] for key in pids if key in state.objects]
     for kinds, noun in ((PIPES, "pipe"), (SOCKETS, "socket"), ({"message queue"}, "queue")):
         things = [thing for thing in used if thing.info.kind in kinds]
@@ -65,7 +66,7 @@ def _count_through(state: State, thing: Object) -> int:
 
 def _is_mapped_by_two(state: State, thing: Object) -> bool:
     key = thing.info.key
-    return sum(one.mapped for (_, of), one in state.traffic.items() if of == key) > 1
+    return sum(key in used and used[key].mapped for used in state.traffic.values()) > 1
 
 
 def _describe_ends(state: State) -> str:

@@ -119,3 +119,25 @@ def test_what_is_known_of_who_used_what_does_not_grow_for_ever():
             Reaped(t=pid, pid=pid),
         ]
     assert len(reduce_all(fakes.numbered(events)).traffic) <= KEPT + EVERY
+
+
+def test_what_was_over_long_before_is_left_out_unless_it_had_to_do_with_the_last():
+    def one(start, end, pid, *calls):
+        return [
+            Forked(t=start, pid=pid, parent=11, by=11, name=f"p{pid}"),
+            *calls,
+            Exited(t=end, pid=pid, code=0),
+            Reaped(t=end, pid=pid),
+        ]
+
+    events = [
+        Forked(t=0.0, pid=11, parent=1, how="launched", name="sh"),
+        *one(0.1, 0.2, 12),
+        *one(0.3, 0.4, 13, mapped(0.35, 13, 200, "rw-")),
+        *one(60.0, 61.0, 14, mapped(60.5, 14, 200, "rw-")),
+        Exited(t=62.0, pid=11, code=0),
+    ]
+    scene = build_scene(reduce_all(fakes.numbered(events)))
+    found = {n.id for n in scene.nodes if n.kind == "process"}
+    # A mapped file is no channel: who had it mapped long ago is not part of what was last.
+    assert found == {"p:11", "p:14"}

@@ -39,6 +39,8 @@ class Joins:
         """Every object's holders."""
         self.links: dict[str, list[query.Link]] = {}
         """Every object's links, by the object's key, in the order of the keys."""
+        self.last: frozenset[int] = frozenset()
+        """Once all have ended: those of the system as it last was."""
         self._outside: dict[tuple[str, int], bool] = {}
         self._fds: dict[tuple[str, int, str, bool], str] = {}
 
@@ -72,7 +74,10 @@ class Joins:
         self.links = {}
         self._outside = {}
         self._fds = {}
+        self.last = query.find_last_processes(state)
         for link in query.list_past_links(state):
+            if link.pid not in self.last:
+                continue
             self.links.setdefault(link.object, []).append(link)
             for direction, flag in (("r", link.reads), ("w", link.writes), ("", True)):
                 if flag and link.fds:
@@ -146,7 +151,9 @@ class SceneDraft:
         joins.update(state)
         self.ended = query.has_ended(state)
         self.processes = {
-            p.pid: p for p in state.processes.values() if self.ended or _is_shown(state, p)
+            p.pid: p
+            for p in state.processes.values()
+            if (p.pid in joins.last if self.ended else _is_shown(state, p))
         }
         self.waits = {pid: words.waits_of(state, p) for pid, p in self.processes.items()}
         self.nodes: dict[str, Node] = {}

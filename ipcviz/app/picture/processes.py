@@ -24,7 +24,7 @@ def add_process(d: SceneDraft, process: Process) -> None:
         Node(
             id=f"p:{pid}",
             kind="process",
-            title=make_visible(process.name) or "?",
+            title=make_visible(process.own_name or process.name) or "?",
             label=make_visible(process.title),
             corner=str(pid),
             letter=letter,
@@ -57,10 +57,11 @@ def complete_box(d: SceneDraft, node: Node) -> Node:
     rows = len(lines) if signals.ABOUT in d.about and process.fate == "alive" else 0
     if len(process.threads) > 1:
         lines.append(NodeLine(f"{len(process.threads)} threads", "dim"))
-    if len(process.argv) > 1 and (process.executed or process.how == "launched"):
-        lines.append(
-            NodeLine(argv_text((_strip_folder(process.argv[0]), *process.argv[1:])), "dim")
-        )
+    written = process.title_words
+    if (len(written) > 1 or written != process.argv) and (
+        process.executed or process.how == "launched" or written != process.argv
+    ):
+        lines.append(NodeLine(argv_text((_strip_folder(written[0]), *written[1:])), "dim"))
     elif process.name and not process.title.startswith(process.name):
         lines.append(NodeLine(make_visible(process.name), "dim"))
     if process.fate == "alive" and not process.full:

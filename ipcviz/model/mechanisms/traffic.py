@@ -7,12 +7,14 @@ from typing import Final
 import msgspec
 
 from ipcviz.model.draft import Draft
+from ipcviz.model.maps import Map
 from ipcviz.model.state import Traffic
 
 replace = msgspec.structs.replace
 
 _FDS_KEPT: Final = 4
 _NONE: Final = Traffic()
+_NOTHING: Final[Map[str, Traffic]] = Map()
 
 
 def note_moved(draft: Draft, pid: int, key: str, fd: int = -1, *, took: bool, put: bool) -> None:
@@ -22,7 +24,7 @@ def note_moved(draft: Draft, pid: int, key: str, fd: int = -1, *, took: bool, pu
     """
     if not key or not draft.keep_ledger:
         return
-    known = draft.traffic.get((pid, key), _NONE)
+    known = draft.traffic.get(pid, _NOTHING).get(key, _NONE)
     fds = known.fds
     if fd >= 0 and fd not in fds:
         fds = (*fds, fd)[:_FDS_KEPT]
@@ -32,7 +34,8 @@ def note_moved(draft: Draft, pid: int, key: str, fd: int = -1, *, took: bool, pu
 def note_mapped(draft: Draft, pid: int, key: str) -> None:
     """A process has an object mapped, shared with whoever else has."""
     if draft.keep_ledger:
-        _store(draft, pid, key, replace(draft.traffic.get((pid, key), _NONE), mapped=True))
+        known = draft.traffic.get(pid, _NOTHING).get(key, _NONE)
+        _store(draft, pid, key, replace(known, mapped=True))
 
 
 def note_end(draft: Draft, pid: int) -> None:
@@ -42,20 +45,27 @@ def note_end(draft: Draft, pid: int) -> None:
             note_mapped(draft, pid, entry.object.key)
 
 
+def forget_program(draft: Draft, pid: int) -> None:
+    """A process executes another program: what the one before it has used says nothing of it."""
+    if pid in draft.traffic:
+        draft.traffic = draft.traffic.delete(pid)
+
+
 def forget_gone(draft: Draft) -> None:
     """Drop what is known of processes and objects that the state has let go of."""
-    gone = [
-        place
-        for place in draft.traffic
-        if place[0] not in draft.processes or place[1] not in draft.objects
-    ]
-    if gone:
-        with draft.traffic.mutate() as kept:
-            for place in gone:
-                del kept[place]
-            draft.traffic = kept.finish()
+    for pid, used in list(draft.traffic.items()):
+        if pid not in draft.processes:
+            draft.traffic = draft.traffic.delete(pid)
+            continue
+        kept = used
+        for key in used:
+            if key not in draft.objects:
+                kept = kept.delete(key)
+        if kept is not used:
+            draft.traffic = draft.traffic.set(pid, kept)
 
 
 def _store(draft: Draft, pid: int, key: str, now: Traffic) -> None:
-    if draft.traffic.get((pid, key)) != now:
-        draft.traffic = draft.traffic.set((pid, key), now)
+    used = draft.traffic.get(pid, _NOTHING)
+    if used.get(key) != now:
+        draft.traffic = draft.traffic.set(pid, used.set(key, now))
