@@ -249,6 +249,8 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
             want = max(end, min(channel, len(node.title) + 4))
         elif node.kind in BLOCKS:
             want = max(channel, (node.cells or _BLOCK_CELLS) + 4)
+        elif node.kind == "signal":
+            want = max(channel, node.cells + 4)
         elif node.kind == "group":
             want = max(channel, min(16, len(node.title) + 4))
         else:

@@ -242,7 +242,7 @@ def _semaphore_lines(
     names = ", ".join(title_of(d.state, hold.pid) for hold in holds)
     if d.ended:
         # Nobody holds anything any more: how often it was used is what is left to say.
-        names, value = "", f"{value}  {found.operations:,} operations"
+        names, value = "", f"{value}  used {found.operations:,}x"
     style = "strong" if waiting or found.waiters > 0 else "text"
     lit = SemaphorePart(key) in d.lit
     held = make_visible(f"held by {names}") if names else ""

@@ -26,6 +26,8 @@ ABOUT: Final = "signals"
 
 _TIMER_ROWS: Final = 4
 """Rows of words of a timer in step mode: its signal, since when, what became of it, what is now."""
+_TIMER_CELLS: Final = 17
+"""Cells of words of a timer: `nothing armed now`."""
 _CHIPS: Final = 8
 """Chips of a set of signals at most; of a set of more than half of all there are none."""
 
@@ -235,6 +237,7 @@ def _add_node(
             corner=corner,
             lines=lines,
             rows=rows,
+            cells=max(len(line.text) for line in lines) if not rows else _TIMER_CELLS,
             order=(d.make_age_key(pid)[0], pid),
             lit=lit,
             select=("process", pid),

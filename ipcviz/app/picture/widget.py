@@ -178,6 +178,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             """The picture that it was selected in."""
             return self.picture
 
+    class Cramped(Message):
+        """It is wider than the room that it has, and has to be scrolled to the side."""
+
     def __init__(
         self,
         state: State | None = None,
@@ -199,6 +202,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips: dict[int, Strip] = {}
         self._looks: dict[str, Style] = {}
         self._note = ""
+        self._is_cramped = False
         self._opened: frozenset[str] = frozenset()
         self._joins = Joins()
         if state is not None:
@@ -251,6 +255,10 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             self.call_after_refresh(
                 self.refresh
             )  # scroll bars that went away have left what was below them
+        is_cramped = extent.width > room[0]
+        if is_cramped and not self._is_cramped:
+            self.post_message(self.Cramped())
+        self._is_cramped = is_cramped
         self._show_something()
         self._repaint_rows()
 

@@ -88,17 +88,17 @@ class LiveScreen(ControlledScreen):
         &.-stepping.-low ProcessBar { display: none; }
         & #main { height: 1fr; }
         & #left { width: 1fr; }
+        &.-pointing #left { width: 1.2fr; }
+        &.-broad #left { width: 1.7fr; }
         & Picture { height: 1fr; min-height: 4; }
         & #summary { display: none; height: auto; max-height: 2; padding: 0 1; text-style: bold; }
         &.-ended #summary { display: block; }
         & #panels { height: 1fr; min-height: 4; }
         & #panels > * { height: 1fr; }
         & #side { display: none; width: 1fr; border-left: solid $panel-border; }
-        & #side > Descriptors { height: 1fr; }
-        & #side > Buffers { height: 1fr; }
-        & #side > Proc { height: 1fr; }
+        & #side > Panel { height: 1fr; }
         &.-wide #side { display: block; }
-        &.-wide.-low #side > Proc { display: none; }
+        &.-wide.-alone #side { display: none; }
         &.-crowded Picture { height: 1.6fr; }
         /* Of the terminal, not of what is left: a step told in two lines takes a row of the log,
            and nothing moves. */
@@ -207,6 +207,10 @@ class LiveScreen(ControlledScreen):
         self.app.push_screen(screen, answered)
 
     # Showing a view.
+
+    def on_resize(self) -> None:
+        """Another size: the picture may need no more than its share."""
+        self.remove_class("-broad")
 
     def watch_at(self) -> None:
         """What the keys do depends on it."""
@@ -330,6 +334,13 @@ class LiveScreen(ControlledScreen):
         """The story needs so many rows: it gets them, and the picture the rest."""
         event.stop()
         self.panes.give_story_rows(event.rows)
+
+    def on_picture_cramped(self, event: Picture.Cramped) -> None:
+        """The picture is wider than its share: it gets more, until the terminal has another
+        size; what is told beside it can be narrower.
+        """
+        event.stop()
+        self.add_class("-broad")
 
     def on_picture_selected(self, event: Picture.Selected) -> None:
         """Something in the picture was selected."""
