@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
@@ -14,6 +15,8 @@ from ipcviz.app.text import clip_text, fit_text, make_visible
 from ipcviz.app.view import View
 from ipcviz.model.lanes import Arrow, Deed, Lane, LaneRows, find_row, fold_lanes
 
+_EVERY: Final = 0.25
+"""Seconds from one making of the rows to the next, while everything runs."""
 _NARROWEST: Final = 12
 """Cells of a lane at least."""
 _WIDEST: Final = 30
@@ -66,9 +69,20 @@ class LanesPanel(Panel):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._built_at = 0.0
         self._deeds: tuple[Deed, ...] = ()
         self._lanes: tuple[Lane, ...] = ()
         self._starts: tuple[int, ...] = ()
+
+    def show_view(self, view: View) -> None:
+        """Take a new view. While everything runs rows fly past, and a few looks a second do."""
+        now = time.monotonic()
+        runs = not (view.past or view.state.stepping or view.state.finished)
+        if runs and self.view is not None and now - self._built_at < _EVERY:
+            self.view = view
+            return
+        self._built_at = now
+        super().show_view(view)
 
     def title_of(self, view: View) -> str:
         """How much of the time is shown."""
@@ -314,8 +328,12 @@ class Drawing:
         came from.
         """
         words = make_visible(deed.words)
-        if len(self._lanes[number].pids) > 1:
-            words = f"{make_visible(self._names.get(deed.pid, str(deed.pid)))}: {words}"
+        lane = self._lanes[number]
+        if len(lane.pids) > 1:
+            # Of `worker 7` in the lane `worker x50` the number is enough.
+            name = self._names.get(deed.pid, str(deed.pid))
+            kind = f"{lane.name.rpartition(' x')[0]} "
+            words = f"{make_visible(name.removeprefix(kind))}: {words}"
         if deed.times > 1:
             words = f"{deed.times} x {words}"
         steps = sorted({arrow.step for arrow in deed.arrows if arrow.step})
