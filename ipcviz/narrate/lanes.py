@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -83,7 +82,8 @@ def _describe_call(event: Call, after: State) -> str:
         amount = "end of file" if event.name in READS and not event.ret else count_text(event.ret)
         return f"{name} {amount} {label}".rstrip()
     if event.name in OPENS:
-        return f"open {os.path.basename(text_in(event.args, 'path'))} as {event.ret}"
+        path = _strip_folder(text_in(event.args, "path"))
+        return f"open {path} as {event.ret}"
     made = [effect for effect in event.effects if isinstance(effect, Opened)]
     copied = next((effect for effect in event.effects if isinstance(effect, Duplicated)), None)
     if copied is not None:
@@ -96,6 +96,10 @@ def _describe_call(event: Call, after: State) -> str:
     if label:
         return f"{name} {label}"
     return f"{name} {fd}" if fd is not None else name
+
+
+def _strip_folder(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _describe_waiting(event: Waiting, before: State, after: State) -> str:
@@ -144,7 +148,7 @@ def _describe_forked(event: Forked, before: State, after: State) -> str:
 
 
 def _describe_executed(event: Executed, before: State, after: State) -> str:
-    return f"exec {os.path.basename(event.path) or event.name}"
+    return f"exec {_strip_folder(event.path) or event.name}"
 
 
 def _describe_reaped(event: Reaped, before: State, after: State) -> str:

@@ -153,6 +153,14 @@ def test_arrows_are_drawn_from_lane_to_lane_and_bars_where_somebody_is_blocked()
     assert rows[3].startswith("* 0.400")
 
 
+def test_in_a_lane_of_many_the_number_says_who():
+    deeds = [make_deed(1, 12, "read 5", alive=frozenset(range(10, 30)))]
+    names = {10: "main", **{pid: f"worker {pid}" for pid in range(11, 30)}}
+    head, row = draw(deeds, names)
+    assert head.split() == ["main", "worker", "x19"]
+    assert row.endswith("12: read 5")
+
+
 def test_hostile_names_and_narrow_widths_break_no_row():
     deeds = [
         make_deed(1, 10, "\x1b]0;mine\x07", arrows=(Arrow("birth", 10, 12),)),

@@ -96,6 +96,8 @@ class NotesApp(BaseApp[str]):
         self.exit(f"{self.page.scenario}: its screen has ended.")
 
     def _show_page(self) -> None:
+        if not self.query("#text"):
+            return  # it is being left
         self.query_one("#what", Static).update(Content(make_visible(describe_page(self.page))))
         self._show_time()
         width = max(20, self.size.width - 4)
@@ -106,6 +108,8 @@ class NotesApp(BaseApp[str]):
         self.query_one("#text", Static).update(Content.assemble(*parts))
 
     def _show_time(self) -> None:
+        if not self.query("#time"):
+            return
         used = self.page.used + self._clock() - self._page_at
         words = describe_time(self.page, used)
         hint = f"   {make_visible(self.hint)}" if self.hint else ""
@@ -116,8 +120,7 @@ class NotesApp(BaseApp[str]):
 
     def on_resize(self) -> None:
         """Another width has other lines."""
-        if self.query("#text"):
-            self._show_page()
+        self._show_page()
 
     def action_scroll(self, by: int) -> None:
         """Move in the notes."""

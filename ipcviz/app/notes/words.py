@@ -50,7 +50,7 @@ def list_lines(page: NotesPage) -> Iterator[Paragraph]:
     if page.question is not None:
         yield from _list_question(page.question)
     if page.ahead:
-        yield Paragraph("What comes next in the story", "head")
+        yield Paragraph("What may come next in the story", "head")
         for part in page.ahead:
             yield from _list_part(part)
         yield Paragraph("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
@@ -14,6 +15,8 @@ from ipcviz.app.text import clip_text, fit_text, make_visible
 from ipcviz.app.view import View
 from ipcviz.model.lanes import Arrow, Deed, Lane, LaneRows, find_row, fold_lanes
 
+_EVERY: Final = 0.25
+"""Seconds from one making of the rows to the next, while everything runs."""
 _NARROWEST: Final = 12
 """Cells of a lane at least."""
 _WIDEST: Final = 30
@@ -66,9 +69,20 @@ class LanesPanel(Panel):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._built_at = 0.0
         self._deeds: tuple[Deed, ...] = ()
         self._lanes: tuple[Lane, ...] = ()
         self._starts: tuple[int, ...] = ()
+
+    def show_view(self, view: View) -> None:
+        """Take a new view. While everything runs rows fly past, and a few looks a second do."""
+        now = time.monotonic()
+        runs = not (view.past or view.state.stepping or view.state.finished)
+        if runs and self.view is not None and now - self._built_at < _EVERY:
+            self.view = view
+            return
+        self._built_at = now
+        super().show_view(view)
 
     def title_of(self, view: View) -> str:
         """How much of the time is shown."""
@@ -143,7 +157,7 @@ class _Band:
         self.cells = [" "] * width
         self.styles = [""] * width
 
-    def write_text(self, x: int, text: str, style: str, room: int) -> int:
+    def draw_text(self, x: int, text: str, style: str, room: int) -> int:
         """Put a displayable text into at most `room` cells. Returns the cell after it."""
         for character in clip_text(text, max(0, min(room, len(self.cells) - x))):
             size = cell_len(character)
@@ -217,14 +231,14 @@ class Drawing:
         band = _Band(self._width)
         for lane, start, end in zip(self._lanes, self._starts, self._ends, strict=True):
             style = "lit-chip" if chosen in lane.pids else "process"
-            band.write_text(start, make_visible(lane.name), style, end - start - 1)
+            band.draw_text(start, make_visible(lane.name), style, end - start - 1)
         return Row(band.make_spans())
 
     def _draw_deed(self, deed: Deed, label: str, *, mark: str, chosen: int) -> Row:
         band = _Band(self._width)
         gutter = self._starts[0] if self._starts else 0
-        band.write_text(0, mark, "lit-chip" if mark.strip() else "", 1)
-        band.write_text(1, fit_text(label, max(0, gutter - 2), "right"), "dim", gutter)
+        band.draw_text(0, mark, "lit-chip" if mark.strip() else "", 1)
+        band.draw_text(1, fit_text(label, max(0, gutter - 2), "right"), "dim", gutter)
         for number in range(len(self._lanes)):
             self._draw_life(band, number, deed, chosen)
         self._draw_words(band, deed)
@@ -243,10 +257,10 @@ class Drawing:
         start, end = self._starts[number], self._ends[number]
         letters = {deed.asleep.get(pid, "") for pid in alive}
         if letters == {"B"}:
-            band.write_text(start, "\u2592" * (end - start - 2), "gauge", end - start)
+            band.draw_text(start, "\u2592" * (end - start - 2), "gauge", end - start)
         else:
             awake = "" in letters
-            band.write_text(
+            band.draw_text(
                 start, "\u2502" if awake else ":", "chosen" if chosen in pids else "dim", 1
             )
 
@@ -269,17 +283,17 @@ class Drawing:
         elif right and self._find_room(number, deed) > room:
             room = max(room, self._starts[self._lane_of[right[0].source]] - start - 2 - _SHORTEST)
         if deed.letter:
-            band.write_text(start, deed.letter, "blocked" if deed.letter == "B" else "asleep", 1)
-            stop = band.write_text(start + 1, f" {words} ", "chosen", room - 1)
+            band.draw_text(start, deed.letter, "blocked" if deed.letter == "B" else "asleep", 1)
+            stop = band.draw_text(start + 1, f" {words} ", "chosen", room - 1)
         else:
-            band.write_text(start, " " * room, "", room)
-            stop = band.write_text(start, f"{words} ", "chosen", room)
+            band.draw_text(start, " " * room, "", room)
+            stop = band.draw_text(start, f"{words} ", "chosen", room)
         for arrow in left:
             self._draw_line(band, self._starts[self._lane_of[arrow.source]], start - 2, arrow)
-            band.write_text(start - 2, "\u2192", _style_of(arrow), 1)
+            band.draw_text(start - 2, "\u2192", _style_of(arrow), 1)
         for arrow in right:
             self._draw_line(band, stop, self._starts[self._lane_of[arrow.source]], arrow)
-            band.write_text(stop, "\u2190", _style_of(arrow), 1)
+            band.draw_text(stop, "\u2190", _style_of(arrow), 1)
         if born is not None and child is not None and child != number:
             self._draw_birth(band, stop, start, child, born)
 
@@ -287,17 +301,17 @@ class Drawing:
         place = self._starts[child]
         if place > stop:
             self._draw_line(band, stop, place - 2, born)
-            band.write_text(place - 1, "\u2192", "object", 1)
+            band.draw_text(place - 1, "\u2192", "object", 1)
         else:
             self._draw_line(band, place + 2, start - 2, born)
-            band.write_text(place + 1, "\u2190", "object", 1)
-        band.write_text(place, "\u25cf", "object", 1)
+            band.draw_text(place + 1, "\u2190", "object", 1)
+        band.draw_text(place, "\u25cf", "object", 1)
 
     def _draw_line(self, band: _Band, left: int, right: int, arrow: Arrow) -> None:
         style = _style_of(arrow)
         for x in range(max(0, left), min(right + 1, len(band.cells))):
             crossed = band.cells[x] in "\u2502:\u253c" and x not in (left, right)
-            band.write_text(x, "\u253c" if crossed else "\u2500", style, 1)
+            band.draw_text(x, "\u253c" if crossed else "\u2500", style, 1)
 
     def _find_room(self, number: int, deed: Deed) -> int:
         """How far words may go: over lanes in which nobody lives or somebody only runs on."""
@@ -314,8 +328,12 @@ class Drawing:
         came from.
         """
         words = make_visible(deed.words)
-        if len(self._lanes[number].pids) > 1:
-            words = f"{make_visible(self._names.get(deed.pid, str(deed.pid)))}: {words}"
+        lane = self._lanes[number]
+        if len(lane.pids) > 1:
+            # Of `worker 7` in the lane `worker x50` the number is enough.
+            name = self._names.get(deed.pid, str(deed.pid))
+            kind = f"{lane.name.rpartition(' x')[0]} "
+            words = f"{make_visible(name.removeprefix(kind))}: {words}"
         if deed.times > 1:
             words = f"{deed.times} x {words}"
         steps = sorted({arrow.step for arrow in deed.arrows if arrow.step})

@@ -101,10 +101,12 @@ class QuestionScreen(ModalScreen[int | None]):
             hint = "a digit a hand, backspace takes one back, n shows what happens"
         else:
             hint = "a digit guesses, n skips, Q counts hands"
-        self.query_one("#box").border_subtitle = hint
-        options = self.query_one(OptionList)
-        for number, line in enumerate(self._format_choices()):
-            options.replace_option_prompt_at_index(number, line)
+        # There is nothing to show it in where the viewer has left already.
+        for box in self.query("#box"):
+            box.border_subtitle = hint
+        for options in self.query(OptionList):
+            for number, line in enumerate(self._format_choices()):
+                options.replace_option_prompt_at_index(number, line)
 
     def _answer(self, number: int) -> None:
         """A choice was made: by a digit, a letter, a click."""
@@ -207,7 +209,8 @@ class QuestionsScreen(ModalScreen[None]):
         for guess in guesses:
             parts.append((f"\n{make_visible(guess.question.text)}\n", "bold"))
             parts += [f"  {line}\n" for line in _describe_guess(guess)]
-        self.query_one("#told", Static).update(Content.assemble(*parts))
+        for told in self.query("#told").results(Static):
+            told.update(Content.assemble(*parts))
 
     def action_by_hands(self) -> None:
         """Count hands from now on, or take one guess."""
