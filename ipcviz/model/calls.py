@@ -56,6 +56,7 @@ from ipcviz.model.mechanisms.offsets import MOVES_OFFSET, apply_offset
 from ipcviz.model.mechanisms.queues import (
     RECEIVES,
     SENDS,
+    apply_message,
     count_message_bytes,
     forget_queue,
     note_use,
@@ -128,6 +129,8 @@ def _has_moved(event: Call) -> bool:
 
 
 def _count_read(draft: Draft, event: Call) -> None:
+    if event.object in draft.posted:
+        apply_message(draft, event)
     if _has_moved(event):
         _count_bytes(draft, event.object, event.pid, event.ret, out=True)
         if event.object in draft.datagrams:
@@ -167,6 +170,7 @@ def _count_message(draft: Draft, event: Call) -> None:
     _count_bytes(
         draft, event.object, event.pid, count_message_bytes(event), out=event.name in RECEIVES
     )
+    apply_message(draft, event)
 
 
 def _count_messages(draft: Draft, event: Call) -> None:
