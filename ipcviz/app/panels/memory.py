@@ -34,6 +34,11 @@ class MemoryPanel(Panel):
         " say what lies where: then the values are shown by their names."
     )
 
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether any memory is or was shared, as far as it is known."""
+        return bool(list_mappers(view.state) or view.state.memory)
+
     def build_rows(self, view: View, width: int) -> list[Row]:
         """A row for each object, then the selected one's mappings, pages and bytes."""
         found = list_mappers(view.state)
@@ -72,6 +77,7 @@ class MemoryPanel(Panel):
             for thing in things
         )
         rows.extend(_build_object_row(view, thing, (), thing is chosen, width) for thing in kept)
+        rows.extend(_build_segment_rows(view, chosen, width))
         for mapper in found.get(chosen.info.key, ()):
             rows.extend(_build_mapping_rows(view, mapper, width))
         rows.extend(_build_contents(view, chosen, width))
@@ -102,10 +108,6 @@ def _build_object_row(
         or "not mapped now"
     )
     facts = []
-    if rows and memory is not None and memory.sample.attached >= 0:
-        facts.append(f"attached {memory.sample.attached} times")
-    if rows and memory is not None and memory.sample.removed:
-        facts.append("removed, goes with the last")
     if thing.unlinked:
         facts.append("name removed")
     if key.startswith("shm:") and (warning := warning_of(thing.info.path)):
@@ -124,6 +126,23 @@ def _build_object_row(
         ),
         target=("object", key),
     )
+
+
+def _build_segment_rows(view: View, thing: Object, width: int) -> list[Row]:
+    """How often a System V segment is attached, and what becomes of it; nothing for other memory.
+
+    One that nobody has attached stays until it is removed.
+    """
+    memory = view.state.memory.get((thing.info.key, 0))
+    if memory is None or memory.sample.attached < 0:
+        return []
+    count, removed = memory.sample.attached, memory.sample.removed
+    if removed:
+        fate = "it goes with the last of them" if count else "it is gone"
+        text = f"attached {count} (nattch), and removed: {fate}"
+    else:
+        text = f"attached {count} (nattch)" + ("" if count else ": it stays until it is removed")
+    return [make_row((fit_value(f"  {text}", width), ""))]
 
 
 def _format_size(size: int) -> str:

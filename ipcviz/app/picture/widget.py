@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -25,6 +25,8 @@ from ipcviz.app.picture.scene import Node, Scene
 from ipcviz.model.parts import Part
 from ipcviz.model.state import State
 
+_ROOMY: Final = 0.7
+"""The share of the room that is folded for where things are to be larger."""
 _CHIPS = ("held", "running", "blocked", "asleep", "stopped", "zombie", "gone")
 
 
@@ -115,6 +117,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         "picture--selected",
         "picture--gone",
         "picture--note",
+        "picture--chip-signal",
+        "picture--chip-mask",
         *(f"picture--chip-{name}" for name in _CHIPS),
         *(f"picture--share-{look}" for look in range(1, LOOKS + 1)),
     }
@@ -150,6 +154,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         & > .picture--chip-stopped { background: #f0e442; color: black; text-style: bold; }
         & > .picture--chip-zombie { background: #cc79a7; color: black; text-style: bold; }
         & > .picture--chip-gone { background: #999999; color: black; text-style: bold; }
+        & > .picture--chip-signal { background: #e8793a; color: black; text-style: bold; }
+        & > .picture--chip-mask { background: $foreground 25%; color: $foreground; }
     }
     Picture:light {
         & > .picture--lit { color: #b00040; }
@@ -180,6 +186,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             """The picture that it was selected in."""
             return self.picture
 
+    class Cramped(Message):
+        """It is wider than the room that it has, and has to be scrolled to the side."""
+
     def __init__(
         self,
         state: State | None = None,
@@ -193,12 +202,17 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         """The digits that stand in the boxes, by pid; none if it is None. Set it before `state`."""
         self.lit: frozenset[Part] | None = None
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
+        self.about: frozenset[str] = frozenset()
+        """The panels that the story points at. Set it before `state`."""
         self.scene = Scene()
+        self.roomy = False
+        """Whether it folds as if there were less room: fewer, larger things, for a projector."""
         self._layout_now: Layout | None = None
         self._rows: list[tuple[Run, ...]] = []
         self._strips: dict[int, Strip] = {}
         self._looks: dict[str, Style] = {}
         self._note = ""
+        self._is_cramped = False
         self._opened: frozenset[str] = frozenset()
         self._joins = Joins()
         if state is not None:
@@ -239,9 +253,10 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             opened=self._opened,
             slots=self.slots,
             lit=self.lit,
-            size=room,
+            size=self._find_room(room),
             level=self.scene.level,
             joins=self._joins,
+            about=self.about,
         )
         self._layout_now = self._arrange_scene(room)
         extent = Size(*self._layout_now.extent)
@@ -250,8 +265,18 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             self.call_after_refresh(
                 self.refresh
             )  # scroll bars that went away have left what was below them
+        is_cramped = extent.width > room[0]
+        if is_cramped and not self._is_cramped:
+            self.post_message(self.Cramped())
+        self._is_cramped = is_cramped
         self._show_something()
         self._repaint_rows()
+
+    def _find_room(self, room: tuple[int, int]) -> tuple[int, int]:
+        """The room that is folded for."""
+        if not self.roomy:
+            return room
+        return max(1, int(room[0] * _ROOMY)), max(1, int(room[1] * _ROOMY))
 
     def _arrange_scene(self, room: tuple[int, int]) -> Layout:
         """The layout; what is too tall leaves the last column to the scroll bar, so that it is not

@@ -160,7 +160,7 @@ def _is_mmap_visible(state: State, pid: int, args: Arguments) -> bool:
     of_nothing = fd is None or fd < 0
     if "MAP_SHARED" in text_in(args, "flags"):
         return of_nothing or _visible_fd(state, pid, fd)
-    return not of_nothing and "w" in text_in(args, "prot") and _visible_fd(state, pid, fd)
+    return not of_nothing and "PROT_WRITE" in text_in(args, "prot") and _visible_fd(state, pid, fd)
 
 
 def _is_range_visible(state: State, pid: int, args: Arguments) -> bool:
