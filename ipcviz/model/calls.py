@@ -56,6 +56,7 @@ from ipcviz.model.mechanisms.offsets import MOVES_OFFSET, apply_offset
 from ipcviz.model.mechanisms.queues import (
     RECEIVES,
     SENDS,
+    apply_message,
     count_message_bytes,
     forget_queue,
     note_use,
@@ -133,6 +134,8 @@ def _has_moved(event: Call) -> bool:
 
 
 def _count_read(draft: Draft, event: Call) -> None:
+    if event.object in draft.posted:
+        apply_message(draft, event)
     if _has_moved(event):
         _count_bytes(draft, event.object, event.pid, event.ret, out=True)
         if event.object in draft.datagrams:
@@ -172,6 +175,7 @@ def _count_message(draft: Draft, event: Call) -> None:
     if not event.error:
         traffic.note_moved(draft, event.pid, event.object, took=out, put=not out)
     _count_bytes(draft, event.object, event.pid, count_message_bytes(event), out=out)
+    apply_message(draft, event)
 
 
 def _count_messages(draft: Draft, event: Call) -> None:

@@ -68,3 +68,6 @@ def _forget_objects(draft: Draft) -> None:
         for _, key in left[: max(len(left) - KEPT, 0)]:
             del kept[key]
         draft.objects = kept.finish()
+    for key in draft.posted:
+        if key not in draft.objects:
+            draft.posted = draft.posted.delete(key)

@@ -375,6 +375,22 @@ class Datagram(Value, frozen=True):
     head: bytes = b""
 
 
+class Posted(Value, frozen=True):
+    """A message that was put into a POSIX queue and not taken out yet.
+
+    Attributes:
+        pid: The process that sent it.
+        priority: Higher ones are taken first.
+        length: Its bytes.
+        head: The first of them.
+    """
+
+    pid: int
+    priority: int
+    length: int
+    head: bytes = b""
+
+
 Did = Literal["watches", "lists", "reads", "takes", "puts"]
 """What a process did to a directory: watched it (inotify), listed it (getdents64), opened files
 of it for reading, removed names from it or moved them out, put names or bytes into it."""
@@ -647,6 +663,8 @@ class StateFields(msgspec.Struct, gc=False):
             receiving socket.
         datagrams: Those that wait to be received, oldest first, by the key of the receiving socket,
             as far as they were seen being sent.
+        posted: Messages that wait in POSIX queues, the next to be taken first, by the queue's key,
+            as far as they were seen being sent.
         locks: File locks, held and waited for, by the key of the file.
         outsiders: Who of those that are not watched has an object, as the last look for that found,
             by its key.
@@ -696,6 +714,7 @@ class StateFields(msgspec.Struct, gc=False):
     bound: Map[str, str] = Map()
     flights: Map[str, tuple[Flight, ...]] = Map()
     datagrams: Map[str, tuple[Datagram, ...]] = Map()
+    posted: Map[str, tuple[Posted, ...]] = Map()
     locks: Map[str, tuple[FileLock, ...]] = Map()
     outsiders: Map[str, Outside] = Map()
     pages: Map[tuple[int, int], PagesSample] = Map()

@@ -562,7 +562,49 @@ def _draw_fill(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None
     filled, empty = "█" * some, "░" * (cells - some)
     begin = x if gauge.backwards else x + cells - some
     canvas.write(x, y, empty + filled if not gauge.backwards else filled + empty, "tube")
-    canvas.write(begin, y, filled, "full" if gauge.full else "fill")
+    if len({share.name for share in gauge.shares}) > 1:
+        _draw_shares(canvas, gauge, begin, y, some)
+    else:
+        canvas.write(begin, y, filled, "full" if gauge.full else "fill")
+
+
+def _draw_shares(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None:
+    """What waits, each cell with the letter of who wrote most of it; what is taken next stands at
+    the end where it is taken out.
+    """
+    total = sum(share.length for share in gauge.shares)
+    place, passed = 0, 0
+    for share in gauge.shares:
+        passed += share.length
+        last = max(place, min(cells, round(passed * cells / total)))
+        if share is gauge.shares[-1]:
+            last = cells
+        width = last - place
+        left = x + place if gauge.backwards else x + cells - last
+        canvas.write(left, y, share.letter * width, f"share-{share.look}")
+        place = last
+
+
+def _draw_messages(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) -> None:
+    """A queue with its messages, a row each between its walls, the next to be taken first."""
+    gauge = node.gauges[0]
+    word = _fill_word(gauge)
+    if word and measure_width(word) <= room:
+        style = "chip-blocked" if gauge.full else "dim"
+        canvas.write(rect.right - 3 - measure_width(word), rect.y, f" {word} ", style)
+    canvas.write(rect.x, rect.bottom - 1, "═" * rect.w, wall)
+    canvas.write(rect.x + 1, rect.bottom - 1, f" {amount_text(gauge, rect.w - 4)} ", "text")
+    rows = rect.h - 2
+    count = gauge.queued if gauge.unit == "messages" else len(node.messages)
+    shown = node.messages[:rows]
+    brief = any(measure_width(line.text) > rect.w - 2 for line in shown)
+    for place, line in enumerate(shown):
+        more = count - rows if place == rows - 1 else 0
+        if place == len(node.messages) - 1:
+            more = max(more, count - len(node.messages))
+        rest = f" +{more}" if more > 0 else ""
+        text = clip_text(line.short if brief else line.text, rect.w - 2 - len(rest)) + rest
+        canvas.write(rect.x + 1, rect.y + 1 + place, text, "lit" if line.lit else "text")
 
 
 def _fill_word(gauge: Gauge) -> str:
@@ -585,16 +627,26 @@ def _draw_tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         _draw_tube_line(canvas, node, rect)
         return
     wall = _frame_style(node, chosen, "gone" if node.faded else "tube")
-    top = rect.middle - 1
+    listed = _lists_messages(node)
+    top = rect.y if listed else rect.middle - 1
     title = f"{node.title} (fifo)" if node.kind == "fifo" else node.title
     head = clip_text(title, rect.w - (3 if rect.w < 8 else 4))
     canvas.write(rect.x, top, "═" * rect.w, wall)
     canvas.write(rect.x + 1, top, f"{_change_mark(node)}{head} ", _tube_title_style(node))
     room = rect.w - measure_width(head) - 6
-    if len(node.gauges) > 1:
+    if listed:
+        _draw_messages(canvas, node, rect, room, wall)
+    elif len(node.gauges) > 1:
         _draw_two_way_tube(canvas, node, rect, room, wall)
     else:
         _draw_one_way_tube(canvas, node, rect, room, wall)
+
+
+def _lists_messages(node: Node) -> bool:
+    """Whether it is a queue of which it is known which messages wait in it, or that none do."""
+    if node.kind != "queue" or not node.gauges or node.faded:
+        return False
+    return bool(node.messages) or (node.gauges[0].known and not node.gauges[0].queued)
 
 
 def _tube_title_style(node: Node) -> str:

@@ -32,6 +32,22 @@ ENDS: Final = frozenset(kind.drawn for kind in KINDS.values() if kind.shape == "
 """What stands at the ends of a flow."""
 
 
+class Share(msgspec.Struct, frozen=True):
+    """Bytes of one writer that wait together.
+
+    Attributes:
+        letter: The writer's letter in this channel.
+        name: Its name.
+        length: How many bytes.
+        look: Which of the colours of writers it has, from 1.
+    """
+
+    letter: str
+    name: str
+    length: int
+    look: int = 1
+
+
 class Gauge(msgspec.Struct, frozen=True):
     """What waits in one direction of a channel.
 
@@ -42,6 +58,7 @@ class Gauge(msgspec.Struct, frozen=True):
         known: Whether it was looked at.
         backwards: It flows from right to left.
         unit: `B` or `messages`.
+        shares: Whose bytes wait, first those that are taken next; empty if that is not known.
     """
 
     queued: int = 0
@@ -50,6 +67,7 @@ class Gauge(msgspec.Struct, frozen=True):
     known: bool = False
     backwards: bool = False
     unit: str = "B"
+    shares: tuple[Share, ...] = ()
 
 
 class NodeLine(msgspec.Struct, frozen=True):
@@ -88,6 +106,7 @@ class Node(msgspec.Struct, frozen=True):
             high where there is room. 0 for as many as others of its kind have.
         cells: So many cells of words are wanted, likewise.
         gauges: How full it is, one for each direction.
+        messages: Those that wait in a queue, the next to be taken first.
         order: Older nodes come first.
         parent: Id of the node of the parent process; empty if it is not drawn.
         tree: It takes part in no flow: its place is in the tree of processes.
@@ -110,6 +129,7 @@ class Node(msgspec.Struct, frozen=True):
     rows: int = 0
     cells: int = 0
     gauges: tuple[Gauge, ...] = ()
+    messages: tuple[NodeLine, ...] = ()
     order: tuple[float, int] = (0.0, 0)
     parent: str = ""
     tree: bool = False

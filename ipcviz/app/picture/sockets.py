@@ -132,6 +132,7 @@ def _build_gauge(
         found.known,
         backwards,
         found.unit,
+        found.shares,
     )
 
 

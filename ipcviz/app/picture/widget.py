@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from ipcviz.app.picture import graph
 from ipcviz.app.picture.canvas import Run
+from ipcviz.app.picture.channels import LOOKS
 from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint_scene
 from ipcviz.app.picture.layout import Layout, arrange_scene
@@ -119,6 +120,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         "picture--chip-signal",
         "picture--chip-mask",
         *(f"picture--chip-{name}" for name in _CHIPS),
+        *(f"picture--share-{look}" for look in range(1, LOOKS + 1)),
     }
     """One class for each style that `draw` names: `picture--` and the style's name."""
     DEFAULT_CSS = """
@@ -141,6 +143,10 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         & > .picture--signal { color: #e8793a; }
         & > .picture--lit { color: #f0e442; text-style: bold; }
         & > .picture--selected { color: $foreground; text-style: bold; }
+        & > .picture--share-1 { background: #56b4e9; color: black; }
+        & > .picture--share-2 { background: #e69f00; color: black; }
+        & > .picture--share-3 { background: #29b98a; color: black; }
+        & > .picture--share-4 { background: #cc79a7; color: black; }
         & > .picture--chip-held { background: $foreground; color: $background; text-style: bold; }
         & > .picture--chip-running { background: #29b98a; color: black; text-style: bold; }
         & > .picture--chip-blocked { background: #e69f00; color: black; text-style: bold; }
