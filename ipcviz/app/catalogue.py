@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from ipcviz.app.base import BaseApp
 from ipcviz.app.driver import run_on_terminal
 from ipcviz.app.text import make_visible
-from ipcviz.app.themes import DARK, LIGHT
+from ipcviz.app.themes import register_themes, toggle_light
 from ipcviz.scenario import Scenario, explain_missing
 from ipcviz.scenario.course import title_of_topic
 from ipcviz.scenario.finished import read_finished
@@ -128,9 +128,7 @@ class Catalogue(BaseApp[Choice | None]):
         finished: Collection[str] = (),
     ) -> None:
         super().__init__()
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = DARK.name
+        register_themes(self)
         self.scenarios = {scenario.name: scenario for scenario in scenarios}
         self.message = message
         self.finished = frozenset(finished)
@@ -290,7 +288,7 @@ class Catalogue(BaseApp[Choice | None]):
 
     def action_light(self) -> None:
         """Change between the dark and the light theme."""
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        toggle_light(self)
 
 
 def _has_words(scenario: Scenario, words: Sequence[str]) -> bool:

@@ -316,12 +316,16 @@ def test_what_is_for_the_teacher_is_read(folder):
     assert [step.notes for step in scenario.story] == ["Point at 3.", ""]
 
 
-def test_the_shipped_ones_have_notes_for_the_teacher():
-    for scenario in load_all():
-        assert scenario.reading, scenario.name
-        assert scenario.teacher.wrong, scenario.name
-        assert scenario.teacher.next, scenario.name
-        assert any(step.notes for step in scenario.story), scenario.name
+WITH_NOTES = ("shell-pipeline", "fifo-gzip", "mmap-queue", "sem-counter", "sleep-race")
+
+
+@pytest.mark.parametrize("name", WITH_NOTES)
+def test_the_first_ones_have_notes_for_the_teacher(name):
+    scenario = find_scenario(name)
+    assert scenario.reading
+    assert scenario.teacher.wrong
+    assert scenario.teacher.next
+    assert sum(bool(step.notes) for step in scenario.story) > len(scenario.story) / 2
 
 
 def test_the_first_of_several_mistakes_is_said_and_the_others_counted(folder):
