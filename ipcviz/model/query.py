@@ -8,7 +8,7 @@ from typing import Final
 
 from ipcviz.events import MapEntry
 from ipcviz.events.calls import READS, WRITES
-from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.events.kinds import PIPES, SOCKETS, where
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.mechanisms.sockets import target_of
@@ -160,6 +160,9 @@ def list_past_links(state: State) -> tuple[Link, ...]:
     return tuple(sorted(found, key=lambda link: (link.object, link.pid)))
 
 
+_ENDS: Final = where(lambda kind: kind.shape == "end")
+"""Kinds of what stands at the ends of a flow: who uses the same one has nothing else in common."""
+
 LAST: Final = 3.0
 """Seconds before the end of all in which the last processes ended."""
 
@@ -173,7 +176,7 @@ def find_last_processes(state: State) -> frozenset[int]:
     for pid, used in state.traffic.items():
         for key in used:
             thing = state.objects.get(key)
-            if thing is not None and thing.info.kind not in ("file", "terminal"):
+            if thing is not None and thing.info.kind not in _ENDS:
                 users.setdefault(key, set()).add(pid)
     found: set[int] = set()
     ahead = [p.pid for p in state.processes.values() if (p.died or 0.0) >= end - LAST]

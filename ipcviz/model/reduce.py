@@ -159,7 +159,13 @@ def _apply_forked(draft: Draft, event: Forked) -> None:
         draft.store_process(replace(parent, children=parent.children + 1, shares=shares))
     maker = draft.threads.get(event.by)
     name, argv = event.name or base.name, event.argv or base.argv
-    own_name = choose_own_name(name, base.title_words if argv is base.argv else argv)
+    if event.how == "launched":
+        # It has not executed the program yet that its arguments are of.
+        own_name = name
+    elif name == base.name and argv == base.argv and base.own_name:
+        own_name = base.own_name
+    else:
+        own_name = choose_own_name(name, argv)
     draft.add_process(
         Process(
             pid=event.pid,

@@ -111,6 +111,15 @@ def test_a_new_program_has_its_own_name():
     assert names(state)[43] == "cat"
 
 
+def test_what_is_launched_gets_its_name_when_it_executes_its_program():
+    argv = ("python3", "mp.py")
+    launched = forked(0.0, 40, how="launched", name="python3", argv=argv)
+    shim = Executed(t=0.1, pid=40, path="/s", argv=("bash", "/shims/python3", "mp.py"), name="x")
+    python = Executed(t=0.2, pid=40, path="/p", argv=argv, name="python3")
+    state = name_objects(reduce_all(fakes.numbered([launched, shim, python])), {}, whole=True)
+    assert names(state)[40] == "mp.py"
+
+
 def test_a_name_without_a_screen_has_the_pid():
     assert names(reduce_all(fakes.numbered(postgres())))[41] == "checkpointer[41]"
     assert reduce_all(fakes.numbered(postgres())).processes[41].called == "checkpointer[41]"

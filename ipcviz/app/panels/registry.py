@@ -48,7 +48,7 @@ PANELS: Final[dict[str, PanelEntry]] = {
     "memory": PanelEntry("e", "Memory", "Mem", MemoryPanel, beside=True),
     "signals": PanelEntry("s", "Signals", "Sig", SignalsPanel, beside=True),
     "proc": PanelEntry("r", "/proc", "/proc", Proc, beside=True, usual=True),
-    "source": PanelEntry("x", "Source", "Src", SourcePanel, beside=True),
+    "source": PanelEntry("x", "Source", "Src", SourcePanel, beside=True, usual=True),
     "output": PanelEntry("o", "Output", "Out", OutputPanel),
 }
 """By name, in the order of the bar below the picture."""

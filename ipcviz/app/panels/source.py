@@ -79,11 +79,8 @@ class SourcePanel(Panel):
 
     @classmethod
     def has_content(cls, view: View) -> bool:
-        """Whether a living process has a source line that was read, be it not at this moment."""
-        return any(
-            process.fate == "alive" and process.located is not None and bool(process.located.file)
-            for process in view.state.processes.values()
-        )
+        """Whether there is a source line, or a script, to be shown."""
+        return has_source(view)
 
     def title_of(self, view: View) -> str:
         """The file, the line and the function, and of whom."""

@@ -19,7 +19,6 @@ from textual.widgets import Footer, Input, Static
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
 from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, SourcePanel, StoryPanel
 from ipcviz.app.panels.lanes import LanesPanel
-from ipcviz.app.panels.source import has_source
 from ipcviz.app.picture import Picture
 from ipcviz.app.questions import Questions
 from ipcviz.app.screens.commands import Commands
@@ -45,10 +44,6 @@ _TOO_SMALL: Final = (
 _WAY_BACK: Final = " Home and \N{LEFTWARDS ARROW} lead back."
 _MARGIN: Final = 8
 """Cells of a row that words which are not broken may leave free."""
-
-
-_SOURCE_FROM: Final = 120
-"""Columns from which on the source has a pane of its own."""
 
 
 class Host(Protocol):
@@ -99,20 +94,23 @@ class LiveScreen(ControlledScreen):
         &.-pointing #left { width: 1.2fr; }
         &.-broad #left { width: 1.7fr; }
         & Picture { height: 1fr; min-height: 4; }
-        /* The lanes stand in the picture's place, or beside it in that of the panels. */
-        & #lanes { display: none; }
-        & #lanes { height: 1fr; min-height: 4; }
-        &.-lanes.-narrow Picture { display: none; }
-        &.-lanes.-narrow #lanes { display: block; }
         & #summary { display: none; height: auto; max-height: 2; padding: 0 1; text-style: bold; }
         &.-ended #summary { display: block; }
+        /* The lanes stand in the picture's place, or beside it in that of the panels. */
+        & #lanes { display: none; height: 1fr; min-height: 4; }
         & #panels { height: 1fr; min-height: 4; }
         & #panels > * { height: 1fr; }
         & #side { display: none; width: 1fr; border-left: solid $panel-border; }
-        & #side > Panel { height: 1fr; }
+        & #side > Panel { display: none; height: 1fr; }
+        & #side > Panel.-beside { display: block; }
         & #side > SourcePanel { height: 1.4fr; }
+        &.-lanes #side > Panel { display: none; }
+        &.-lanes #side > #side-lanes { display: block; }
+        &.-lanes.-narrow Picture { display: none; }
+        &.-lanes.-narrow #lanes { display: block; }
         &.-wide #side { display: block; }
         &.-wide.-alone #side { display: none; }
+        &.-wide.-lanes #side { display: block; }
         &.-crowded Picture { height: 1.6fr; }
         /* Of the terminal, not of what is left: a step told in two lines takes a row of the log,
            and nothing moves. */
@@ -217,8 +215,8 @@ class LiveScreen(ControlledScreen):
         with Horizontal(id="main"):
             with Vertical(id="left"):
                 yield Picture(id="picture")
-                yield from self.panes.compose_lanes()
                 yield Static(id="summary")
+                yield from self.panes.compose_lanes()
                 yield from self.panes.compose_below()
             with Vertical(id="side"):
                 yield from self.panes.compose_beside()
@@ -267,7 +265,6 @@ class LiveScreen(ControlledScreen):
             self.questions.reveal_answer(*view.story)
         living = sum(process.fate == "alive" for process in view.state.processes.values())
         self.set_class(self._crowding.update(living, view.now, past=view.past), "-crowded")
-        self.set_class(self.size.width >= _SOURCE_FROM and has_source(view), "-sourced")
         with self.app.batch_update():
             self._show_summary(view)
             self.panes.show_view(view)

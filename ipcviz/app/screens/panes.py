@@ -26,6 +26,8 @@ _LEAST: Final = 3
 """Rows that a story's panel has at least."""
 _BESIDE: Final = 3
 """Panels beside the picture at most; one fewer on a low screen."""
+_SOURCE_FROM: Final = 120
+"""Columns from which on the source has a pane of its own."""
 _AROUND: Final = 11
 """Rows that bars, keys and the picture need."""
 
@@ -101,7 +103,7 @@ class Panes(Controller):
         self.first = first
         self._screen = screen
         self._story_rows = _LEAST
-        self._beside: list[str] = [name for name, panel in PANELS.items() if panel.usual]
+        self._beside: list[str] | None = None
         self._pointed: set[str] = set()
 
     # What there is.
@@ -123,9 +125,7 @@ class Panes(Controller):
         """Those that stand beside the picture where there is room, and the lanes, which take their
         place.
         """
-        lanes = LanesPanel(id="side-lanes")
-        lanes.display = False
-        yield lanes
+        yield LanesPanel(id="side-lanes")
         for name, panel in PANELS.items():
             if panel.usual:
                 yield panel.kind(id=f"side-{name}")
@@ -142,39 +142,32 @@ class Panes(Controller):
         """
         if not self._screen.has_class("-wide"):
             return
-        side = self._screen.query_one("#side")
-        if self._screen.has_class("-lanes"):
-            self._beside = ["lanes"]
-            for widget in side.children:
-                widget.display = widget.id == "side-lanes"
-            self._screen.remove_class("-alone", "-pointing")
-            return
         below = self._screen.query_one("#panels", ContentSwitcher).current
         pointed = {n for n in view.pointed_at if n in PANELS and PANELS[n].beside}
-        usual = {name for name, panel in PANELS.items() if panel.usual}
-        wanted = pointed | {"source"} if pointed else usual
+        wanted = pointed or {name for name, panel in PANELS.items() if panel.usual}
         most = _BESIDE if self._screen.has_class("-tall") else _BESIDE - 1
-        # The source takes the place of what tells less.
-        sourced = self._screen.has_class("-sourced") and below != "source"
-        wanted -= {"source", "proc"} if sourced else set()
-        shown = [
+        found = [
             name
             for name, panel in PANELS.items()
             if name in wanted
-            and name != below
+            and name not in (below, "source")
             and (name in pointed or panel.kind.has_content(view))
-        ][: most - sourced]
-        shown += ["source"] if sourced else []
+        ]
+        # The source stands there where there is any, in the place of what tells less.
+        is_there = self._screen.size.width >= _SOURCE_FROM and SourcePanel.has_content(view)
+        source = ["source"] if is_there and below != "source" else []
+        shown = [*found[: most - len(source)], *source]
         if shown == self._beside and pointed == self._pointed:
             return
         self._beside, self._pointed = shown, pointed
+        side = self._screen.query_one("#side")
         present = {widget.id for widget in side.children}
         for name in shown:
             if f"side-{name}" not in present:
                 side.mount(self._make_beside(name, view))
         for widget in side.children:
             name = (widget.id or "").removeprefix("side-")
-            widget.display = name in shown
+            widget.set_class(name in shown, "-beside")
             widget.set_class(name in pointed, "-pointed")
         self._screen.set_class(not shown, "-alone")
         # What a story points at is narrower than the tables of all that there is.
