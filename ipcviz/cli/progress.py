@@ -14,7 +14,7 @@ BETWEEN: Final = 0.25
 """Seconds between two lines."""
 
 
-class Progress:
+class TaskProgress:
     """The progress of a task that may take longer than a second. Says nothing where standard error
     is no terminal.
 

@@ -22,7 +22,7 @@ from ipcviz.cli.completing import (
 )
 from ipcviz.cli.numbers import Seconds
 from ipcviz.cli.options import schedule_option, settings_option, variant_option
-from ipcviz.cli.progress import Progress
+from ipcviz.cli.progress import TaskProgress
 from ipcviz.cli.recording_all import record_catalogue
 from ipcviz.cli.words import RemembersWords, check_outputs, choose_settings
 from ipcviz.events import Event
@@ -304,7 +304,7 @@ def _run_scenario(fresh: Fresh, path: str) -> None:
             )
         )
         driver = Driver(session, order, Story(scenario), patience=PATIENCE)
-        progress = Progress(f"{scenario.name} runs")
+        progress = TaskProgress(f"{scenario.name} runs")
         try:
             session.start()
             while not session.finished and not (driver.over and list_living(driver.state)):
@@ -352,7 +352,7 @@ def _write_cast(events: _Readable, output: str, wanted: Wanted, source: str) -> 
     title = reader.meta.get("title") or shlex.join(reader.argv) or os.path.basename(source)
     with OutputFile(output) as file:
         scenario = scenario_of(reader.meta)
-        progress = Progress("Drawing")
+        progress = TaskProgress("Drawing")
         try:
             made = make_cast(
                 events,

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ipcviz.cli.progress import Progress
+from ipcviz.cli.progress import TaskProgress
 from ipcviz.messages import write_error, write_line
 from ipcviz.outputs import OutputError
 from ipcviz.scenario import Scenario, choose_variant, explain_missing, load_all
 from ipcviz.scenario.plans import BEGIN
 
 
-class Lesson(NamedTuple):
+class PlannedCast(NamedTuple):
     """A cast to make.
 
     Attributes:
@@ -31,11 +31,11 @@ class Lesson(NamedTuple):
     missing: str = ""
 
 
-def list_lessons(scenarios: Iterable[Scenario]) -> Iterator[Lesson]:
+def list_lessons(scenarios: Iterable[Scenario]) -> Iterator[PlannedCast]:
     """List the casts of scenarios: of each one as it begins by itself, and of each schedule."""
     for scenario in scenarios:
         variant = choose_variant(scenario, None)
-        yield Lesson(scenario.name, (scenario.name,), explain_missing(scenario, variant))
+        yield PlannedCast(scenario.name, (scenario.name,), explain_missing(scenario, variant))
         for name, plan in scenario.schedules.items():
             if name == BEGIN:
                 continue
@@ -44,7 +44,7 @@ def list_lessons(scenarios: Iterable[Scenario]) -> Iterator[Lesson]:
             else:
                 missing = explain_missing(scenario, variant)
             words = (scenario.name, "--schedule", name)
-            yield Lesson(f"{scenario.name}-{name}", words, missing)
+            yield PlannedCast(f"{scenario.name}-{name}", words, missing)
 
 
 def record_catalogue(folder: str, flags: Sequence[str]) -> int:
@@ -75,7 +75,7 @@ def record_catalogue(folder: str, flags: Sequence[str]) -> int:
         if lesson.missing:
             write_error(f"{lesson.name} is left out: {lesson.missing}")
     complete: list[str] = []
-    progress = Progress("Casts")
+    progress = TaskProgress("Casts")
     recorders = _Recorders(place, flags)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         tasks = {pool.submit(recorders.record, lesson): lesson for lesson in todo}
@@ -113,7 +113,7 @@ class _Recorders:
         self._running: set[subprocess.Popen[str]] = set()
         self._ended = False
 
-    def record(self, lesson: Lesson) -> str:
+    def record(self, lesson: PlannedCast) -> str:
         """Make one; empty if it was made, else why not."""
         if self._ended:
             return "it was not begun"

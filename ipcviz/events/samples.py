@@ -300,7 +300,8 @@ class MemorySample(Struct, frozen=True):
         changed: Ranges (offset in the object, length) that differ from the look before, at most 32.
         more: There were more.
         attached: How often a System V segment is attached (nattch); -1 for others.
-        removed: A System V segment that goes with its last attachment (IPC_RMID).
+        removed: A System V segment that goes with its last attachment (IPC_RMID); where `attached`
+            is 0 it is gone.
     """
 
     object: str

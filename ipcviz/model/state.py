@@ -459,13 +459,14 @@ class Change(Value, frozen=True):
         tid: The thread.
         group: What the variables belong to.
         stored: Those that it has stored so far, by key.
-        readers: Threads that have loaded one of the group meanwhile.
+        readers: Threads that have loaded one of the group meanwhile, each as (pid, tid): they may
+            end before the change does.
     """
 
     tid: int
     group: str
     stored: frozenset[str]
-    readers: frozenset[int] = frozenset()
+    readers: frozenset[tuple[int, int]] = frozenset()
 
 
 class Variable(Value, frozen=True):

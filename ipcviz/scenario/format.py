@@ -212,6 +212,8 @@ class When(Sheet, frozen=True):
             `store` or `update` (both in one instruction).
         lost: For `accessed`: the store overwrites what another thread had stored since this one
             loaded the variable.
+        between: For `accessed`: the load comes between two stores of another thread to variables
+            of one group, so that what is loaded need not fit.
         value: For `semaphore-op`: the value just before.
         program: For `executed`: the program's name without folders.
         code: For `exited`: the exit status.
@@ -235,6 +237,7 @@ class When(Sheet, frozen=True):
     interrupted: Texts = ()
     op: Texts = ()
     lost: bool = False
+    between: bool = False
     value: int | None = None
     program: Texts = ()
     code: int | None = None
@@ -280,7 +283,7 @@ KEYS_OF: Final[dict[str, frozenset[str]]] = {
     "signal-delivered": frozenset({"signal", "action", "interrupted"}),
     "handler-returned": frozenset(),
     "semaphore-op": frozenset({"op", "object", "value"}),
-    "accessed": frozenset({"op", "object", "lost"}),
+    "accessed": frozenset({"op", "object", "lost", "between"}),
     "marker": frozenset({"marker"}),
     "stopped": frozenset({"signal"}),
     "continued": frozenset(),

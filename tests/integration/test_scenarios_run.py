@@ -52,7 +52,7 @@ def ready(name, variant, settings=None):
     scenario = find_scenario(name)
     if reason := explain_missing(scenario, variant):
         pytest.skip(reason)
-    return prepare_launch(scenario, variant, {**QUICK[name], **(settings or {})})
+    return prepare_launch(scenario, variant, {**QUICK.get(name, {}), **(settings or {})})
 
 
 def run(launch, timeout=30):
@@ -105,8 +105,9 @@ def test_each_variant_runs_to_its_end_and_leaves_nothing(name, variant):
             "mmap-queue": stack,
             "sleep-race": slept,
             "sem-counter": counted,
-        }[name]
-        check(output)
+        }.get(name)
+        if check is not None:
+            check(output)
         work = Path(launch.cwd)
     assert not work.parent.exists()
     # Others on this machine may have made some meanwhile; theirs go, and what we had left behind

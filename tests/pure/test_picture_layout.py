@@ -171,6 +171,66 @@ def test_amounts_and_words_are_drawn():
     assert "write(1) P1 full" in text
 
 
+def draw(state, size=(80, 14)):
+    scene = build_scene(state)
+    rows = paint_scene(scene, arrange_scene(scene, size))
+    return "\n".join("".join(text for text, _ in row) for row in rows)
+
+
+def test_each_line_has_its_descriptor_at_the_process():
+    text = draw(systems.pipeline_full())
+    assert "│3→" not in text
+    for end in ("─→3│", "│1─→", "─→0│"):
+        assert end in text, text
+    connection = draw(systems.client_server(1), (100, 14))
+    assert "│3──" in connection
+    assert "──4│" in connection
+
+
+def test_who_has_both_ends_of_a_pipe_is_seen_before_and_after_it_uses_one():
+    m = systems.Maker()
+    m.launch(5, "sh")
+    thing = systems.pipe(77)
+    m.open(5, 3, thing, "r")
+    m.open(5, 4, thing, "w")
+    text = draw(m.state)
+    assert "3 r 4 w" in text or "3r4w" in text, text
+    assert "→" not in text, "nobody has used it"
+    m.move(5, "write", 4, thing, 10)
+    text = draw(m.state)
+    assert "4─" in text, text
+    assert "→" in text, text
+    assert "also has 3 r P1" in text, text
+
+
+def test_a_forgotten_write_end_is_told_in_the_box_of_who_has_it():
+    text = draw(systems.forgotten_end())
+    child = next(row for row in text.splitlines() if "also" in row)
+    assert "also has 4 w P1" in child
+    assert child.index("also") > 40, "the child, at the right"
+    assert "+--" not in text
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (40, 10)])
+def test_descriptors_never_hide_an_arrow(count, size):
+    m = systems.Maker()
+    m.launch(5, "main")
+    for number in range(count):
+        thing = systems.pipe(100 + number)
+        m.open(5, 10 + number, thing, "w")
+        m.move(5, "write", 10 + number, thing, 9)
+        m.fork(5, 20 + number, f"r{number}")
+        m.close(5 if number % 2 else 20 + number, 10 + number)
+        m.open(20 + number, 3, thing, "r")
+        m.move(20 + number, "read", 3, thing, 9)
+    scene = build_scene(m.state, size=size)
+    layout = arrange_scene(scene, size)
+    text = "\n".join("".join(t for t, _ in row) for row in paint_scene(scene, layout))
+    ends = {e.target for e in scene.edges if e.kind == "flow" and e.key in layout.routes}
+    assert sum(text.count(arrow) for arrow in "→←↑↓") >= len(ends)
+
+
 def test_a_queue_that_holds_something_is_never_drawn_empty():
     m = systems.pipeline_maker(("cat",), ("wc",))
     m.level(systems.pipe(4711), 1)

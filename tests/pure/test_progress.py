@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.cli import progress
-from ipcviz.cli.progress import Progress, describe_seconds
+from ipcviz.cli.progress import TaskProgress, describe_seconds
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def said(monkeypatch):
 
 def test_what_is_done_at_once_needs_no_words(said):
     now = [0.0]
-    task = Progress("Drawing", lambda: now[0])
+    task = TaskProgress("Drawing", lambda: now[0])
     now[0] = 0.9
     task.show_share(9, 10)
     task.clear()
@@ -27,7 +27,7 @@ def test_what_is_done_at_once_needs_no_words(said):
 
 def test_it_says_how_much_and_how_long_and_is_taken_away(said):
     now = [0.0]
-    task = Progress("Drawing", lambda: now[0])
+    task = TaskProgress("Drawing", lambda: now[0])
     for now[0], done in ((2.0, 5), (2.1, 6), (2.5, 0), (130.0, 7)):
         task.show_share(done, 15)
     task.show_count(1200, "steps")
@@ -44,7 +44,7 @@ def test_it_says_how_much_and_how_long_and_is_taken_away(said):
 def test_nobody_is_told_where_no_terminal_is(said, monkeypatch):
     monkeypatch.setattr(progress, "can_show_progress", lambda: False)
     now = [0.0]
-    task = Progress("x runs", lambda: now[0])
+    task = TaskProgress("x runs", lambda: now[0])
     now[0] = 9.0
     task.show_count(3, "steps")
     task.clear()

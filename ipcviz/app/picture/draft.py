@@ -40,6 +40,7 @@ class Joins:
         self.links: dict[str, list[query.Link]] = {}
         """Every object's links, by the object's key, in the order of the keys."""
         self._outside: dict[tuple[str, int], bool] = {}
+        self._fds: dict[tuple[str, int, str, bool], str] = {}
 
     def update(self, state: State) -> None:
         """Be up to date with a state."""
@@ -59,6 +60,30 @@ class Joins:
         for link in query.list_links(state, self.held):
             self.links.setdefault(link.object, []).append(link)
         self._outside = {}
+        self._fds = {}
+
+    def describe_fds(self, key: str, pid: int, direction: str, *, unused: bool = False) -> str:
+        """The descriptors by which a process has an object open, for the end of a line.
+
+        Args:
+            key: The object's.
+            pid: The process.
+            direction: `r` or `w` for those that can be read from or written to; empty for all.
+            unused: Say their directions, too.
+        """
+        known = self._fds.get((key, pid, direction, unused))
+        if known is None:
+            mine = [
+                one
+                for one in self.held.get(key, ())
+                if one.pid == pid and one.fd >= 0 and direction in one.mode
+            ]
+            if unused:
+                known = " ".join(f"{one.fd} {one.mode}" for one in mine)
+            else:
+                known = ",".join(str(one.fd) for one in mine)
+            self._fds[key, pid, direction, unused] = known
+        return known
 
     def is_outside(self, state: State, link: query.Link) -> bool:
         """Whether all descriptors of a link were open before the session."""
@@ -132,10 +157,38 @@ class SceneDraft:
         pid: int,
         *,
         both: bool = False,
+        through: Object | None = None,
+        mapped: bool = False,
     ) -> None:
-        """Draw a line between two nodes; lit if both the thing and the process changed."""
+        """Draw a line between two nodes; lit if both the thing and the process changed.
+
+        Args:
+            source: Id of the node where it begins.
+            target: Id of the one where it ends.
+            kind: `flow`, or `hold`, which begins at the process whichever way it is given.
+            thing: What is behind it.
+            pid: The process at its other end.
+            both: Bytes flow both ways; what is not used is open for both.
+            through: What the process has open for it, if that is not `thing`: its own end of a
+                connection.
+            mapped: It is used as memory, without a descriptor.
+        """
         lit = thing is not None and ObjectPart(thing.info.key) in self.lit and pid in self._lit_pids
-        edge = Edge(source, target, "flow" if kind == "flow" else "hold", both, lit)
+        own = through or thing
+        at_process = source == f"p:{pid}"
+        direction = "w" if at_process else "r"
+        if kind != "flow":
+            source, target = (source, target) if at_process else (target, source)
+            both = both or (source, target, "hold") in self.edges
+        fds = ""
+        if own is not None and not mapped:
+            fds = self.joins.describe_fds(
+                own.info.key, pid, "" if both else direction, unused=kind != "flow"
+            )
+        if kind == "flow":
+            edge = Edge(source, target, "flow", both, lit, fds)
+        else:
+            edge = Edge(source, target, "hold", lit=lit, fds=fds)
         self.edges[edge.key] = edge
 
     @cached_property

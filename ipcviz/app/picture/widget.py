@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -24,6 +24,8 @@ from ipcviz.app.picture.scene import Node, Scene
 from ipcviz.model.parts import Part
 from ipcviz.model.state import State
 
+_ROOMY: Final = 0.7
+"""The share of the room that is folded for where things are to be larger."""
 _CHIPS = ("held", "running", "blocked", "asleep", "stopped", "zombie", "gone")
 
 
@@ -37,16 +39,18 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
 
     HELP = """
     # The picture
-    Boxes are processes, tubes are pipes and sockets, blocks are shared memory, semaphores, and
-    eventfds and the like that processes share; bytes flow along the arrows. The letter says a
-    process's state: **H** is held in step mode, with what it does when it is let go, **R** runs,
-    **B** is blocked until another one acts, **S** waits for time, a signal, a child or input, **D**
-    for a device, **T** is stopped, **Z** has ended and was not waited for. A dotted line is a
-    descriptor that is open and not used; a star marks what changed; a dotted box is a process that
-    is not watched. **Shift** with the arrow keys moves from one to the next, whatever has the
-    focus. What there is no room for is folded into groups: a second click or **enter** opens one;
-    **enter** on anything else folds them again. At a tube, "in" is what was written: a write counts
-    when it returns, but what was read and what waits has been written, so it can say >= that.
+    Boxes are processes, tubes are pipes and sockets, blocks are shared memory, semaphores, eventfds
+    and the like that processes share; bytes flow along the arrows. The letter says a process's
+    state: **H** is held in step mode, with what it does when it is let go, **R** runs, **B** is
+    blocked until another one acts, **S** waits for time, a signal, a child or input, **D** for a
+    device, **T** is stopped, **Z** has ended and was not waited for. The number at a process's end
+    of a line is its descriptor. What it has open without using it stands in the lower border of its
+    box: "also has 4 w P1" is descriptor 4, for writing. A star marks what changed; a dotted box is
+    a process that is not watched. **Shift** with the arrow keys moves from one to the next,
+    whatever has the focus. What there is no room for is folded into groups: a second click or
+    **enter** opens one; **enter** on anything else folds them again. At a tube, "in" is what was
+    written: a write counts when it returns, but what was read and what waits has been written, so
+    it can say >= that.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -186,6 +190,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self.lit: frozenset[Part] | None = None
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
         self.scene = Scene()
+        self.roomy = False
+        """Whether it folds as if there were less room: fewer, larger things, for a projector."""
         self._layout_now: Layout | None = None
         self._rows: list[tuple[Run, ...]] = []
         self._strips: dict[int, Strip] = {}
@@ -231,7 +237,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             opened=self._opened,
             slots=self.slots,
             lit=self.lit,
-            size=room,
+            size=self._find_room(room),
             level=self.scene.level,
             joins=self._joins,
         )
@@ -244,6 +250,12 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             )  # scroll bars that went away have left what was below them
         self._show_something()
         self._repaint_rows()
+
+    def _find_room(self, room: tuple[int, int]) -> tuple[int, int]:
+        """The room that is folded for."""
+        if not self.roomy:
+            return room
+        return max(1, int(room[0] * _ROOMY)), max(1, int(room[1] * _ROOMY))
 
     def _arrange_scene(self, room: tuple[int, int]) -> Layout:
         """The layout; what is too tall leaves the last column to the scroll bar, so that it is not

@@ -1,0 +1,9 @@
+#!/bin/sh
+# runs.sh TEXT yes|no PROGRAM...: one run writes, another reads, and if yes a third one removes
+text=$1 remove=$2
+shift 2
+: > shmdemo.key
+"$@" "$text"
+"$@"
+[ "$remove" = no ] || "$@" -r
+exec rm shmdemo.key
