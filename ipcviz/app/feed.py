@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -209,6 +210,7 @@ class Feed:
             terminal=Lazy.make_known(TerminalAt(self.terminal, self.terminal.version)),
             trails=Lazy.make_known(MappingProxyType(self.trails)),
             meters=Lazy.make_known(MappingProxyType(self.meters)),
+            read_lanes=partial(self.past.read_lanes, self.state.n),
         )
         return View(moment, self._holders)
 

@@ -12,6 +12,7 @@ from ipcviz.app.picture.words import choose_chip
 from ipcviz.app.terminal import Terminal
 from ipcviz.events import Outsider
 from ipcviz.model import query
+from ipcviz.model.lanes import NO_ROWS, LaneRows
 from ipcviz.model.parts import Part
 from ipcviz.model.state import Process, State
 from ipcviz.model.waits.chains import chain_of, list_halting_processes
@@ -110,6 +111,14 @@ class TerminalAt(NamedTuple):
     version: int
 
 
+ReadLanes = Callable[[int, int], LaneRows]
+"""Gives the rows of the lanes around a moment: so many up to it at most, and so many after it."""
+
+
+def _read_no_lanes(before: int, after: int) -> LaneRows:
+    return NO_ROWS
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Moment:
     """One moment of a session, now or in the past, without a selection.
@@ -132,6 +141,7 @@ class Moment:
         meters: CPU use, by pid.
         follows: In step mode, of the past: the thread that went next; 0 for the present, or if none
             did.
+        read_lanes: Gives the rows of the lanes around it: so many up to it, so many after it.
     """
 
     state: State
@@ -147,6 +157,7 @@ class Moment:
     trails: Lazy[Mapping[str, Trail]]
     meters: Lazy[Mapping[int, Meter]]
     follows: Lazy[int] = NOBODY
+    read_lanes: ReadLanes = _read_no_lanes
     lag: float = 0.0
     past: bool = False
 

@@ -30,6 +30,10 @@ COMMANDS: Final = {
         "Write a cast of a scenario or a trace; no terminal is needed.",
     ),
     "play": ("ipcviz.cli.play:play", "Play a cast in the terminal, forward and back by chapters."),
+    "notes": (
+        "ipcviz.cli.notes:notes",
+        "Show the teacher's notes to what another terminal shows.",
+    ),
     "list": ("ipcviz.cli.list:list_scenarios", "List the scenarios."),
     "check": ("ipcviz.cli.check:check", "Check the scenario in a folder, or a cast."),
     "new": ("ipcviz.cli.new:new", "Make a new scenario in a folder."),

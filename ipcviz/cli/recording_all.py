@@ -17,7 +17,7 @@ from ipcviz.scenario import Scenario, choose_variant, explain_missing, load_all
 from ipcviz.scenario.plans import BEGIN
 
 
-class Lesson(NamedTuple):
+class PlannedCast(NamedTuple):
     """A cast to make.
 
     Attributes:
@@ -31,11 +31,11 @@ class Lesson(NamedTuple):
     missing: str = ""
 
 
-def list_lessons(scenarios: Iterable[Scenario]) -> Iterator[Lesson]:
+def list_lessons(scenarios: Iterable[Scenario]) -> Iterator[PlannedCast]:
     """List the casts of scenarios: of each one as it begins by itself, and of each schedule."""
     for scenario in scenarios:
         variant = choose_variant(scenario, None)
-        yield Lesson(scenario.name, (scenario.name,), explain_missing(scenario, variant))
+        yield PlannedCast(scenario.name, (scenario.name,), explain_missing(scenario, variant))
         for name, plan in scenario.schedules.items():
             if name == BEGIN:
                 continue
@@ -44,7 +44,7 @@ def list_lessons(scenarios: Iterable[Scenario]) -> Iterator[Lesson]:
             else:
                 missing = explain_missing(scenario, variant)
             words = (scenario.name, "--schedule", name)
-            yield Lesson(f"{scenario.name}-{name}", words, missing)
+            yield PlannedCast(f"{scenario.name}-{name}", words, missing)
 
 
 def record_catalogue(folder: str, flags: Sequence[str]) -> int:
@@ -113,7 +113,7 @@ class _Recorders:
         self._running: set[subprocess.Popen[str]] = set()
         self._ended = False
 
-    def record(self, lesson: Lesson) -> str:
+    def record(self, lesson: PlannedCast) -> str:
         """Make one; empty if it was made, else why not."""
         if self._ended:
             return "it was not begun"

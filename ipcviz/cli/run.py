@@ -39,6 +39,7 @@ from ipcviz.scenario import (
     read_schedule,
     read_settings,
 )
+from ipcviz.scenario.finished import add_finished
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.plans import BEGIN
 from ipcviz.session.live import LiveSession
@@ -206,9 +207,12 @@ def _run_scenario(
     variant, values = choose_settings(scenario, variant, settings, plan)
     with prepare_launch(scenario, variant, values) as launch:
         how = how._replace(variables=(*launch.variables, *how.variables))
-        return _show_session(
+        status = _show_session(
             launch.argv, f"{scenario.name} ({launch.variant})", how, launch.cwd, scenario
         )
+    if scenario.shipped:
+        add_finished(scenario.name)
+    return status
 
 
 def show_catalogue() -> int:

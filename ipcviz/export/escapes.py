@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-from ipcviz.export.control import Parser
-from ipcviz.export.screen import DROPPED
+from ipcviz.export.control import DROPPED, Parser
 
 
 def keep_colours(text: str) -> str:

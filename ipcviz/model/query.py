@@ -248,6 +248,28 @@ def list_mappers(state: State) -> dict[str, tuple[Mapper, ...]]:
     return {key: tuple(rows) for key, rows in found.items()}
 
 
+def rank_memory(state: State, thing: Object, rows: tuple[Mapper, ...]) -> int:
+    """How much a mapped object has to do with communication; less is more.
+
+    0: a scenario names it, or there are semaphores or watched variables in it. 1: several processes
+    have it mapped, and one of them may write to it. 2: several can only read it: a library's data,
+    a cache. 3: one process alone has it, or none has.
+
+    Args:
+        state: The moment.
+        thing: The object.
+        rows: Who has it mapped.
+    """
+    key = thing.info.key
+    if thing.named or any(
+        one.info.object == key for one in (*state.semaphores.values(), *state.variables.values())
+    ):
+        return 0
+    if len({row.pid for row in rows}) < 2:
+        return 3
+    return 1 if any(row.entry.shared and "w" in row.entry.prot for row in rows) else 2
+
+
 def mapping_at(state: State, pid: int, address: int, length: int = 1) -> MapEntry | None:
     """The first known mapping of a process that has bytes of a range; None if it has none."""
     entries = state.mappings.get(pid, ())

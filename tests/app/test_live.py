@@ -471,7 +471,7 @@ async def test_memory_that_nobody_maps_any_more_is_remembered():
     async with stage(fakes.numbered([*fakes.shared_memory(), *gone])) as s:
         await s.press("e")
         text = s.text(s.panel(MemoryPanel))
-        assert "nobody any more" in text
+        assert "not mapped now" in text
         assert "private copy" not in text
         assert "job 2" in text
     async with stage(flow()) as s:

@@ -151,10 +151,10 @@ def test_a_scenarios_story_makes_the_chapters(trace, tmp_path):
 @pytest.mark.kernel
 def test_the_casts_of_several_scenarios_at_once(tmp_path, monkeypatch, capsys):
     lessons = [
-        recording_all.Lesson("race", ("sleep-race", "--schedule", "lost")),
-        recording_all.Lesson("steps", ("sleep-race", "--schedule", "arrives")),
-        recording_all.Lesson("none", ("no-such-scenario",)),
-        recording_all.Lesson("here", ("sleep-race",), missing="it needs a compiler"),
+        recording_all.PlannedCast("race", ("sleep-race", "--schedule", "lost")),
+        recording_all.PlannedCast("steps", ("sleep-race", "--schedule", "arrives")),
+        recording_all.PlannedCast("none", ("no-such-scenario",)),
+        recording_all.PlannedCast("here", ("sleep-race",), missing="it needs a compiler"),
     ]
     monkeypatch.setattr(recording_all, "list_lessons", lambda scenarios: lessons)
     folder = tmp_path / "new" / "casts"

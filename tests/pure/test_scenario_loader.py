@@ -316,12 +316,16 @@ def test_what_is_for_the_teacher_is_read(folder):
     assert [step.notes for step in scenario.story] == ["Point at 3.", ""]
 
 
-def test_the_shipped_ones_have_notes_for_the_teacher():
-    for scenario in load_all():
-        assert scenario.reading, scenario.name
-        assert scenario.teacher.wrong, scenario.name
-        assert scenario.teacher.next, scenario.name
-        assert any(step.notes for step in scenario.story), scenario.name
+WITH_NOTES = ("shell-pipeline", "fifo-gzip", "mmap-queue", "sem-counter", "sleep-race")
+
+
+@pytest.mark.parametrize("name", WITH_NOTES)
+def test_the_first_ones_have_notes_for_the_teacher(name):
+    scenario = find_scenario(name)
+    assert scenario.reading
+    assert scenario.teacher.wrong
+    assert scenario.teacher.next
+    assert sum(bool(step.notes) for step in scenario.story) > len(scenario.story) / 2
 
 
 def test_the_first_of_several_mistakes_is_said_and_the_others_counted(folder):
@@ -382,9 +386,9 @@ def test_the_shipped_ones_are_sound():
     )
     for scenario in scenarios:
         assert scenario.folder.parent == shipped_folder() / scenario.topic
-        assert scenario.variants[scenario.default_variant].language != "c", (
-            "the default must need no compiler"
-        )
+        languages = {variant.language for variant in scenario.variants.values()}
+        default = scenario.variants[scenario.default_variant].language
+        assert default != "c" or languages == {"c"}, "the default must need no compiler"
         assert scenario.questions, "a story asks at least one question"
         assert len(scenario.story) > 5
         for name in scenario.variants:

@@ -7,11 +7,12 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.panel import Panel, Row, Span, fit_value, make_row
-from ipcviz.app.text import bytes_text
+from ipcviz.app.text import bytes_text, make_visible
 from ipcviz.app.view import View
+from ipcviz.model.layouts import read_fields
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.parts import MemoryPart
-from ipcviz.model.query import Mapper, list_mappers
+from ipcviz.model.query import Mapper, list_mappers, rank_memory
 from ipcviz.model.state import Memory, Object
 from ipcviz.narrate import name_process
 
@@ -29,7 +30,8 @@ class MemoryPanel(Panel):
         " private copy that a fork still shares, `z` swapped out. A page can be there without"
         " having been touched: the kernel brings neighbours along. Bytes are read 20 times a second"
         " from pages that some process has, so that looking touches none; those that the last look"
-        " found changed are lit and stand in [ ]. Who wrote them, nobody can tell."
+        " found changed are lit and stand in [ ]. Who wrote them, nobody can tell. A scenario can"
+        " say what lies where: then the values are shown by their names."
     )
 
     def build_rows(self, view: View, width: int) -> list[Row]:
@@ -37,10 +39,16 @@ class MemoryPanel(Panel):
         found = list_mappers(view.state)
         things = sorted(
             (view.state.objects[key] for key in found if key in view.state.objects),
-            # What several share comes first.
-            key=lambda o: (len({row.pid for row in found[o.info.key]}) < 2, o.opened_at, o.label),
+            # What they communicate by comes first.
+            key=lambda o: (
+                rank_memory(view.state, o, found[o.info.key]),
+                o.opened_at,
+                o.label,
+            ),
         )
-        kept = [o for o in _list_remembered(view) if o.info.key not in found]
+        kept = [
+            o for o in _list_remembered(view) if o.info.key not in found and (o.named or not things)
+        ]
         if not things and not kept:
             return [make_row(("No memory that processes share so far.", "dim"))]
         chosen = next(
@@ -77,7 +85,7 @@ def _plan_widths(width: int) -> tuple[int, int]:
 
 
 def _list_remembered(view: View) -> list[Object]:
-    """Objects that nobody has mapped any more, whose last bytes are known."""
+    """Objects whose last bytes are known, whether or not somebody has them mapped."""
     keys = dict.fromkeys(key for key, _ in view.state.memory)
     return [view.state.objects[key] for key in keys if key in view.state.objects]
 
@@ -92,7 +100,7 @@ def _build_object_row(
     size = memory.sample.size if memory is not None else -1
     names = (
         ", ".join(name_process(view.state, pid) for pid in dict.fromkeys(row.pid for row in rows))
-        or "nobody any more"
+        or "not mapped now"
     )
     facts = []
     if thing.unlinked:
@@ -199,9 +207,34 @@ def _build_contents(view: View, thing: Object, width: int) -> list[Row]:
     for pid, memory in sorted(looks, key=lambda look: look[0]):
         whose = f"{name_process(view.state, pid)}'s private copy" if pid else thing.label
         rows.extend(_build_byte_rows(view, memory, whose, width))
-    return rows or [
-        make_row((fit_value(f"No process has touched {thing.label} yet.", width), "dim"))
-    ]
+    if not rows:
+        return [make_row((fit_value(f"No process has touched {thing.label} yet.", width), "dim"))]
+    return [*_build_field_rows(view, thing, width), *rows]
+
+
+def _build_field_rows(view: View, thing: Object, width: int) -> list[Row]:
+    """The fields that the scenario declares in the object, with their values."""
+    memory = view.state.memory.get((thing.info.key, 0))
+    lit = MemoryPart(thing.info.key) in view.lit
+    rows = []
+    for value in read_fields(thing.fields, memory.sample if memory is not None else None):
+        field = value.field
+        sort = f"{field.type}[]" if field.count > 1 else field.type
+        spans: list[Span | str] = [
+            f"  {fit_value(field.name, 12)} ",
+            (f"{fit_value(sort, 10)} at {field.offset:>5}  ", "dim"),
+        ]
+        left = width - sum(len(span if isinstance(span, str) else span[0]) for span in spans)
+        for place, element in enumerate(value.elements or ("?",)):
+            shown = make_visible(element)
+            if left < len(shown) + 1:
+                spans.append(("…", "dim"))
+                break
+            style = "lit-chip" if lit and place in value.changed else "object"
+            spans.extend([(shown, style), " "])
+            left -= len(shown) + 1
+        rows.append(make_row(*spans))
+    return rows
 
 
 def _build_byte_rows(view: View, memory: Memory, whose: str, width: int) -> list[Row]:

@@ -45,7 +45,7 @@ PANELS: Final[dict[str, PanelEntry]] = {
     "memory": PanelEntry("e", "Memory", "Mem", MemoryPanel),
     "signals": PanelEntry("s", "Signals", "Sig", SignalsPanel),
     "proc": PanelEntry("r", "/proc", "/proc", Proc, beside=True),
-    "source": PanelEntry("x", "Source", "Src", SourcePanel),
+    "source": PanelEntry("x", "Source", "Src", SourcePanel, beside=True),
     "output": PanelEntry("o", "Output", "Out", OutputPanel),
 }
 """By name, in the order of the bar below the picture."""

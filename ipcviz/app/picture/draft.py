@@ -158,6 +158,7 @@ class SceneDraft:
         *,
         both: bool = False,
         through: Object | None = None,
+        mapped: bool = False,
     ) -> None:
         """Draw a line between two nodes; lit if both the thing and the process changed.
 
@@ -170,6 +171,7 @@ class SceneDraft:
             both: Bytes flow both ways; what is not used is open for both.
             through: What the process has open for it, if that is not `thing`: its own end of a
                 connection.
+            mapped: It is used as memory, without a descriptor.
         """
         lit = thing is not None and ObjectPart(thing.info.key) in self.lit and pid in self._lit_pids
         own = through or thing
@@ -179,7 +181,7 @@ class SceneDraft:
             source, target = (source, target) if at_process else (target, source)
             both = both or (source, target, "hold") in self.edges
         fds = ""
-        if own is not None:
+        if own is not None and not mapped:
             fds = self.joins.describe_fds(
                 own.info.key, pid, "" if both else direction, unused=kind != "flow"
             )

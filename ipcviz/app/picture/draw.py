@@ -480,7 +480,12 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     top = rect.y + 1 + max(0, free // 2 if node.kind != "memory" else 0)
     for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
         look = "lit" if line.lit else _STYLES.get(line.style, "text")
-        canvas.write(rect.x + 2, y, _choose_text(line, inner - 2), look)
+        text = _choose_text(line, inner - 2)
+        canvas.write(rect.x + 2, y, text, look)
+        for begin, end in line.marks:
+            if text[:end] == line.text[:end]:
+                left = rect.x + 2 + measure_width(text[:begin])
+                canvas.write(left, y, text[begin:end], "lit")
 
 
 # -- tubes

@@ -47,6 +47,8 @@ nothing to move.
 _SMALLER: Final = 0.8
 """A layout that has to be scrolled is made anew when this share of its width or height is enough.
 """
+_BLOCK_CELLS: Final = 14
+"""Cells of words in a block, unless it wants others."""
 _LINE_WIDTH: Final = 30
 """A process drawn as a single line wants this many cells."""
 _LINE_EDGES: Final = 14
@@ -220,7 +222,7 @@ def _box_height(node: Node, scale: int, above: frozenset[str]) -> int:
     """Rows that a node wants."""
     height = _HEIGHTS[scale][2 if node.id in above else 0]
     if node.kind in BLOCKS:
-        return max(height, len(node.lines) + 2)
+        return max(height, node.rows + 2)
     if node.kind == "signal" and height > 4:
         return 4
     if node.kind in ENDS:
@@ -244,9 +246,7 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
         elif node.kind in ENDS:
             want = max(end, min(channel, len(node.title) + 4))
         elif node.kind in BLOCKS:
-            want = max(
-                channel, min(20, max((len(line.text) for line in node.lines), default=0) + 4)
-            )
+            want = max(channel, (node.cells or _BLOCK_CELLS) + 4)
         elif node.kind == "group":
             want = max(channel, min(16, len(node.title) + 4))
         else:

@@ -56,13 +56,15 @@ class NodeLine(msgspec.Struct, frozen=True):
     """A line of words inside a node; `style` is `text`, `dim`, `strong`, `pending` or a chip's
     name.
 
-    `short` is said instead where the text has no room.
+    `short` is said instead where the text has no room. `marks` are parts of the text that changed,
+    each by the indices of its first character and of the one after its last.
     """
 
     text: str
     style: str = "text"
     lit: bool = False
     short: str = ""
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -80,6 +82,9 @@ class Node(msgspec.Struct, frozen=True):
         letter: A process's state as a letter.
         chip: The style of that letter.
         lines: More words, the most important first.
+        rows: So many rows of words are wanted, whatever the words are at the moment: the box is as
+            high where there is room. 0 for as many as others of its kind have.
+        cells: So many cells of words are wanted, likewise.
         gauges: How full it is, one for each direction.
         order: Older nodes come first.
         parent: Id of the node of the parent process; empty if it is not drawn.
@@ -99,6 +104,8 @@ class Node(msgspec.Struct, frozen=True):
     letter: str = ""
     chip: str = ""
     lines: tuple[NodeLine, ...] = ()
+    rows: int = 0
+    cells: int = 0
     gauges: tuple[Gauge, ...] = ()
     order: tuple[float, int] = (0.0, 0)
     parent: str = ""
@@ -152,9 +159,6 @@ class Scene(msgspec.Struct, frozen=True):
     def compute_shape(self) -> tuple[object, ...]:
         """What a layout depends on: equal shapes can share one."""
         return (
-            tuple(
-                (n.id, n.kind, n.tree, n.parent, len(n.lines) if n.kind in BLOCKS else 0)
-                for n in self.nodes
-            ),
+            tuple((n.id, n.kind, n.tree, n.parent, n.rows, n.cells) for n in self.nodes),
             tuple((e.source, e.target, e.kind, e.both) for e in self.edges),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -24,6 +24,8 @@ from ipcviz.app.picture.scene import Node, Scene
 from ipcviz.model.parts import Part
 from ipcviz.model.state import State
 
+_ROOMY: Final = 0.7
+"""The share of the room that is folded for where things are to be larger."""
 _CHIPS = ("held", "running", "blocked", "asleep", "stopped", "zombie", "gone")
 
 
@@ -188,6 +190,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self.lit: frozenset[Part] | None = None
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
         self.scene = Scene()
+        self.roomy = False
+        """Whether it folds as if there were less room: fewer, larger things, for a projector."""
         self._layout_now: Layout | None = None
         self._rows: list[tuple[Run, ...]] = []
         self._strips: dict[int, Strip] = {}
@@ -233,7 +237,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             opened=self._opened,
             slots=self.slots,
             lit=self.lit,
-            size=room,
+            size=self._find_room(room),
             level=self.scene.level,
             joins=self._joins,
         )
@@ -246,6 +250,12 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             )  # scroll bars that went away have left what was below them
         self._show_something()
         self._repaint_rows()
+
+    def _find_room(self, room: tuple[int, int]) -> tuple[int, int]:
+        """The room that is folded for."""
+        if not self.roomy:
+            return room
+        return max(1, int(room[0] * _ROOMY)), max(1, int(room[1] * _ROOMY))
 
     def _arrange_scene(self, room: tuple[int, int]) -> Layout:
         """The layout; what is too tall leaves the last column to the scroll bar, so that it is not

@@ -13,10 +13,13 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.widgets import Footer, Input, Static
 
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
 from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, SourcePanel, StoryPanel
+from ipcviz.app.panels.lanes import LanesPanel
+from ipcviz.app.panels.source import has_source
 from ipcviz.app.picture import Picture
 from ipcviz.app.questions import Questions
 from ipcviz.app.screens.commands import Commands
@@ -30,11 +33,16 @@ from ipcviz.app.screens.timeline import Timeline
 from ipcviz.app.source import MomentSource
 from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
+from ipcviz.app.themes import has_high_contrast
 from ipcviz.app.view import View
 
 _TOO_SMALL: Final = (
     "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
 )
+
+
+_SOURCE_FROM: Final = 120
+"""Columns from which on the source has a pane of its own."""
 
 
 class Host(Protocol):
@@ -83,12 +91,26 @@ class LiveScreen(ControlledScreen):
         & #main { height: 1fr; }
         & #left { width: 1fr; }
         & Picture { height: 1fr; min-height: 4; }
+        /* The lanes stand in the picture's place, or beside it in that of the panels. */
+        & #lanes, & #side-lanes { display: none; }
+        & #lanes { height: 1fr; min-height: 4; }
+        & #side-lanes { height: 1fr; }
+        &.-lanes #side > * { display: none; }
+        &.-lanes #side-lanes { display: block; }
+        &.-lanes.-narrow Picture { display: none; }
+        &.-lanes.-narrow #lanes { display: block; }
         & #panels { height: 1fr; min-height: 4; }
         & #panels > * { height: 1fr; }
         & #side { display: none; width: 1fr; border-left: solid $panel-border; }
         & #side > Descriptors { height: 1fr; }
         & #side > Buffers { height: 1fr; }
         & #side > Proc { height: 1fr; }
+        /* The source stands there where there is any, in the place of what tells less. */
+        & #side > SourcePanel { display: none; height: 1.4fr; }
+        &.-sourced #side > SourcePanel { display: block; }
+        &.-sourced #side > Proc { display: none; }
+        &.-sourced.-low #side > Buffers { display: none; }
+        &.-sourced.-lanes #side > SourcePanel { display: none; }
         &.-wide #side { display: block; }
         &.-wide.-low #side > Proc { display: none; }
         &.-crowded Picture { height: 1.6fr; }
@@ -102,6 +124,26 @@ class LiveScreen(ControlledScreen):
            picture the rest. */
         &.-telling.-low Picture { height: 1fr; max-height: 100%; }
         &.-telling.-low #panels { height: 1; }
+        &.-low #lanes { height: 55vh; max-height: 65%; }
+        &.-telling.-low #lanes { height: 1fr; max-height: 100%; }
+        /* For a projector: what is not picture or story gives its room. */
+        &.-presenting #side, &.-presenting PanelBar, &.-presenting Footer { display: none; }
+        &.-presenting ProcessBar { display: none; }
+        &.-presenting.-wide.-lanes Picture { display: none; }
+        &.-presenting.-wide.-lanes #lanes { display: block; }
+        &.-presenting Picture, &.-presenting #lanes { height: 1fr; max-height: 100%; }
+        &.-presenting.-low #panels, &.-presenting.-tall #panels { height: 6; }
+        &.-presenting.-telling #panels { height: 1; }
+        /* High contrast: nothing is dim. */
+        &.-contrast Picture {
+            & > .picture--dim, & > .picture--pid, & > .picture--gone { color: $foreground; }
+            & > .picture--box, & > .picture--edge, & > .picture--child { color: $foreground; }
+            & > .picture--hold, & > .picture--end, & > .picture--tube { color: $foreground; }
+            & > .picture--fill { color: $object; }
+            & > .picture--full, & > .picture--signal { color: $warning; }
+            & > .picture--memory, & > .picture--semaphore { color: $success; }
+            & > .picture--lit { color: $accent; }
+        }
         &.-asking Footer { display: none; }
         & .-maximized { height: 1fr; width: 1fr; }
         & Footer { background: $panel; }
@@ -174,6 +216,7 @@ class LiveScreen(ControlledScreen):
         with Horizontal(id="main"):
             with Vertical(id="left"):
                 yield Picture(id="picture")
+                yield from self.panes.compose_lanes()
                 yield from self.panes.compose_below()
             with Vertical(id="side"):
                 yield from self.panes.compose_beside()
@@ -186,11 +229,15 @@ class LiveScreen(ControlledScreen):
         """The panel below the picture has the focus; there is none where the viewer has left
         already.
         """
+        self.app.theme_changed_signal.subscribe(self, self._note_theme)
         texts = SourceTexts(self.source.read_sources, kept_first=self.kept)
         for source in self.query(SourcePanel):
             source.texts = texts
         for panel in self.query(f"#{self.panes.first}"):
             panel.focus()
+
+    def _note_theme(self, theme: Theme) -> None:
+        self.set_class(has_high_contrast(theme.name), "-contrast")
 
     def ask(self, screen: Screen[Answer], answered: Callable[[Answer | None], None]) -> None:
         """Show a screen that asks something; `answered` gets the answer, or None."""
@@ -214,6 +261,7 @@ class LiveScreen(ControlledScreen):
             self.questions.reveal_answer(*view.story)
         living = sum(process.fate == "alive" for process in view.state.processes.values())
         self.set_class(self._crowding.update(living, view.now, past=view.past), "-crowded")
+        self.set_class(self.size.width >= _SOURCE_FROM and has_source(view), "-sourced")
         with self.app.batch_update():
             self.panes.show_view(view)
             picture = self.query_one(Picture)
@@ -315,6 +363,22 @@ class LiveScreen(ControlledScreen):
             self.selection.select(key=str(event.key))
         elif event.kind == "outsider":
             self.notify("This process is not watched: A watches it too, or says how", timeout=4)
+
+    def on_lanes_panel_row_chosen(self, event: LanesPanel.RowChosen) -> None:
+        """A row of the lanes was clicked."""
+        event.stop()
+        if event.pid:
+            self.selection.select(pid=event.pid)
+        if event.n:
+            self.timeline.go_to_event(event.n)
+
+    def on_lanes_panel_cross_hair_moved(self, event: LanesPanel.CrossHairMoved) -> None:
+        """The cross-hair of the lanes is moved by a key."""
+        event.stop()
+        if event.by < 0:
+            self.timeline.action_back()
+        elif self.at:
+            self.timeline.action_next()
 
     def on_status_line_sought(self, event: StatusLine.Sought) -> None:
         """The scrubber was moved, or one of its ends clicked."""

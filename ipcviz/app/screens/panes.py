@@ -12,12 +12,14 @@ from textual.widgets import ContentSwitcher
 
 from ipcviz.app.bars import PanelBar
 from ipcviz.app.panels import OutputPanel, Panel
+from ipcviz.app.panels.lanes import LanesPanel
 from ipcviz.app.panels.output import TypingLine
 from ipcviz.app.panels.registry import PANELS
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.controller import Controller, Stage
 from ipcviz.app.screens.help import HelpScreen, plain_help
 from ipcviz.app.strip import StepStrip
+from ipcviz.app.themes import find_contrast
 from ipcviz.app.view import View
 
 _LEAST: Final = 3
@@ -56,6 +58,22 @@ class Panes(Controller):
         ),
         Binding("enter", "zoom", "Zoom", show=False, id="live.zoom-enter", tooltip="As z"),
         Binding(
+            "L",
+            "lanes",
+            "Lanes",
+            show=False,
+            id="live.lanes",
+            tooltip="The same story in time, one lane a process; again, the picture",
+        ),
+        Binding(
+            "P",
+            "present",
+            "Present",
+            show=False,
+            id="live.present",
+            tooltip="For a projector: fewer, larger things, high contrast; again, all of it",
+        ),
+        Binding(
             "v", "picture", "Picture", show=False, id="live.picture", tooltip="Move to the picture"
         ),
         *(
@@ -93,8 +111,15 @@ class Panes(Controller):
             for name, panel in PANELS.items():
                 yield panel.kind(id=name)
 
+    def compose_lanes(self) -> ComposeResult:
+        """The lanes in the place of the picture, for where both have no room side by side."""
+        yield LanesPanel(id="lanes")
+
     def compose_beside(self) -> ComposeResult:
-        """Those that stand beside the picture where there is room."""
+        """Those that stand beside the picture where there is room, and the lanes, which take their
+        place.
+        """
+        yield LanesPanel(id="side-lanes")
         for name, panel in PANELS.items():
             if panel.beside:
                 yield panel.kind(id=f"side-{name}")
@@ -162,6 +187,26 @@ class Panes(Controller):
         most = max(_LEAST, self._screen.app.size.height - _AROUND)
         panels.styles.min_height = min(self._story_rows, most) if telling else None
 
+    def action_lanes(self) -> None:
+        """Show the lanes or not: in the place of the picture, or beside it where there is room."""
+        self.minimize_panel()
+        shown = not self._screen.has_class("-lanes")
+        self._screen.set_class(shown, "-lanes")
+        self._screen.call_after_refresh(self._show_again)
+
+    def action_present(self) -> None:
+        """For a projector, or not: the picture has fewer and larger things, with the room of the
+        panels beside it and of the bars, and the contrast is high.
+        """
+        self.minimize_panel()
+        presents = not self._screen.has_class("-presenting")
+        self._screen.set_class(presents, "-presenting")
+        self._screen.query_one(Picture).roomy = presents
+        app = self._screen.app
+        app.theme = find_contrast(app.theme, high=presents)
+        self._give_rows()
+        self._screen.call_after_refresh(self._show_again)
+
     def open_typing(self) -> None:
         """Show the command's output, and move to the line that is sent to it."""
         self.action_panel("output")
@@ -214,7 +259,8 @@ class Panes(Controller):
         """Help for the screen, that of the panel with the focus first."""
         picture = ("Picture", plain_help(Picture.HELP))
         steps = (StepStrip.TITLE, StepStrip.HELP_TEXT)
-        panels = [(panel.kind.TITLE, panel.kind.HELP_TEXT) for panel in PANELS.values()]
+        panels = [(LanesPanel.TITLE, LanesPanel.HELP_TEXT)]
+        panels += [(panel.kind.TITLE, panel.kind.HELP_TEXT) for panel in PANELS.values()]
         first = picture if isinstance(self._screen.focused, Picture) else None
         widget: Widget | None = self._screen.focused
         while first is None and widget is not None:
