@@ -1,9 +1,9 @@
 """What everything is called on the screen: the names of objects and processes in a state.
 
 This is the one place where a process gets the name under which it stands in sentences, boxes, rows
-and bars: its role in a scenario, else the name of its program and, from the second one of that name
-on, which one it is. Whoever shows a process asks its state (`narrate.who`, `Process.called`,
-`Process.title`).
+and bars: its role in a scenario, else what it calls itself (`model.names`) and, from the second one
+of that name on, which one it is. Whoever shows a process asks its state (`narrate.who`,
+`Process.called`, `Process.title`).
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def _number_roles(roles: Mapping[int, str]) -> Mapping[int, str]:
 
 
 def _name_of(process: Process) -> str:
-    """`cat`, `cat 2`; with the PID where it is not known which one it is."""
-    if not process.name or not process.number:
-        return f"{process.name or 'process'}[{process.pid}]"
-    return process.name if process.number == 1 else f"{process.name} {process.number}"
+    """`cat`, `cat 2`, `checkpointer`; with the PID where it is not known which one it is."""
+    name = process.own_name or process.name
+    if not name or not process.number:
+        return f"{name or 'process'}[{process.pid}]"
+    return name if process.number == 1 else f"{name} {process.number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -293,6 +294,24 @@ class View:
     def roles(self) -> Mapping[int, str]:
         """The scenario's names for processes, by pid."""
         return self.story[1].cast.roles if self.story else {}
+
+    @cached_property
+    def pointed_at(self) -> tuple[str, ...]:
+        """The panels that the story points at now; those of its first step before that one."""
+        if self.story is None:
+            return ()
+        scenario, progress = self.story
+        place = progress.reached[-1] if progress.reached else 0
+        return scenario.story[place].look if place < len(scenario.story) else ()
+
+    @cached_property
+    def about(self) -> frozenset[str]:
+        """The panels that most steps of the story point at: what it is about."""
+        if self.story is None:
+            return frozenset()
+        steps = self.story[0].story
+        counts = Counter(name for step in steps for name in step.look)
+        return frozenset(name for name, count in counts.items() if 2 * count > len(steps))
 
     @property
     def process(self) -> Process | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from typing import Final
 
 from ipcviz.events import MapEntry
 from ipcviz.events.calls import READS, WRITES
@@ -133,6 +134,56 @@ def list_links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) 
                 mapped=True,
             )
     return tuple(found[key] for key in sorted(found))
+
+
+def has_ended(state: State) -> bool:
+    """Whether there were processes, and none is left that has not ended."""
+    return bool(state.processes) and not any(p.fate == "alive" for p in state.processes.values())
+
+
+def list_past_links(state: State) -> tuple[Link, ...]:
+    """Every connection that a process has used, whether it still has it or not, ordered as those of
+    `list_links`.
+    """
+    found = [
+        Link(
+            pid=pid,
+            object=key,
+            reads=one.took or one.mapped,
+            writes=one.put or one.mapped,
+            fds=tuple(sorted(one.fds)),
+            mapped=one.mapped,
+        )
+        for pid, used in state.traffic.items()
+        for key, one in used.items()
+    ]
+    return tuple(sorted(found, key=lambda link: (link.object, link.pid)))
+
+
+LAST: Final = 3.0
+"""Seconds before the end of all in which the last processes ended."""
+
+
+def find_last_processes(state: State) -> frozenset[int]:
+    """The processes of the system as it last was, once all have ended: those that ended last, and
+    those with whom they had anything to do, and so on.
+    """
+    end = max((p.died or 0.0 for p in state.processes.values()), default=0.0)
+    users: dict[str, set[int]] = {}
+    for pid, used in state.traffic.items():
+        for key in used:
+            thing = state.objects.get(key)
+            if thing is not None and thing.info.kind not in ("file", "terminal"):
+                users.setdefault(key, set()).add(pid)
+    found: set[int] = set()
+    ahead = [p.pid for p in state.processes.values() if (p.died or 0.0) >= end - LAST]
+    while ahead:
+        pid = ahead.pop()
+        if pid not in found and pid in state.processes:
+            found.add(pid)
+            for key in state.traffic.get(pid, ()):
+                ahead.extend(users.pop(key, ()))
+    return frozenset(found)
 
 
 def list_waiters(state: State, semaphore: str) -> tuple[Thread, ...]:

@@ -118,9 +118,9 @@ def test_signals_are_told(sentence):
 
 def test_fifo_is_told():
     found = texts(fakes.fifo())
-    assert "sh[21] made the FIFO /tmp/fifo" in found
-    assert "sh[22] is blocked in openat on fifo: no writer has it open" in found
-    assert "sh[21] removed the name /tmp/fifo" in found
+    assert "fifo.sh[21] made the FIFO /tmp/fifo" in found
+    assert "fifo.sh[22] is blocked in openat on fifo: no writer has it open" in found
+    assert "fifo.sh[21] removed the name /tmp/fifo" in found
 
 
 def test_repeated_data_calls_share_a_group_and_other_objects_do_not():

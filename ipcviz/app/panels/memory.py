@@ -34,6 +34,11 @@ class MemoryPanel(Panel):
         " say what lies where: then the values are shown by their names."
     )
 
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether any memory is or was shared, as far as it is known."""
+        return bool(list_mappers(view.state) or view.state.memory)
+
     def build_rows(self, view: View, width: int) -> list[Row]:
         """A row for each object, then the selected one's mappings, pages and bytes."""
         found = list_mappers(view.state)

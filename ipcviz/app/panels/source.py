@@ -77,6 +77,14 @@ class SourcePanel(Panel):
 
     # Making rows.
 
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether a living process has a source line that was read, be it not at this moment."""
+        return any(
+            process.fate == "alive" and process.located is not None and bool(process.located.file)
+            for process in view.state.processes.values()
+        )
+
     def title_of(self, view: View) -> str:
         """The file, the line and the function, and of whom."""
         process = self.choose_process(view)

@@ -110,6 +110,8 @@ def add_closed_channel(d: SceneDraft, thing: Object) -> None:
 
 def tube_gauge(d: SceneDraft, thing: Object, unit: str = "B", *, backwards: bool = False) -> Gauge:
     """How full an object is, as one direction of a tube."""
+    if d.ended:
+        return Gauge(0, thing.info.capacity, backwards=backwards, unit=unit)
     level = thing.level
     blocked = bool(d.blocked.get(thing.info.key))
     if level is None:
@@ -145,6 +147,9 @@ def _describe_traffic(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
     if not thing.bytes_in and not thing.bytes_out:
         return ()
     put, exact = query.went_in(d.state, thing)
+    if d.ended:
+        total = moved_text(put, exact)
+        return (NodeLine(f"{total} went through", "dim", short=total),)
     begin = f"in {moved_text(put, exact)}"
     return (
         NodeLine(f"{begin}, out {moved_text(thing.bytes_out, thing.exact)}", "dim", short=begin),

@@ -106,7 +106,8 @@ class _Lines:
         style = _edge_style(edge)
         ends = [(route[-1], edge.target), (route[0], edge.source)][: 2 if edge.both else 1]
         for cell, box in ends:
-            arrow = _arrow_glyph(cell, _touched_cell(self._rects[box], cell))
+            touched = _touched_cell(self._rects[box], cell)
+            arrow = (_door_glyph if edge.at_door else _arrow_glyph)(cell, touched)
             self._heads[cell] = (arrow, style)
 
     def lay_descriptors(self, edge: Edge, route: tuple[Point, ...]) -> None:
@@ -241,6 +242,8 @@ def _list_in(texts: list[str], cells: int) -> str:
 def _edge_style(edge: Edge) -> str:
     if edge.lit:
         return "lit"
+    if edge.faded:
+        return "gone"
     return edge.kind if edge.kind in ("child", "signal", "hold") else "edge"
 
 
@@ -267,6 +270,11 @@ def _side_toward(here: tuple[int, int], there: tuple[int, int]) -> int:
 
 def _arrow_glyph(here: tuple[int, int], there: tuple[int, int]) -> str:
     return {_E: "→", _W: "←", _S: "↓", _N: "↑"}.get(_side_toward(here, there), "→")
+
+
+def _door_glyph(here: tuple[int, int], there: tuple[int, int]) -> str:
+    """What stands at the end of a line if what goes there has not been let in."""
+    return {_E: "▐", _W: "▌", _S: "▄", _N: "▀"}.get(_side_toward(here, there), "▐")
 
 
 # -- boxes
@@ -364,13 +372,32 @@ def _draw_process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     for line in rest:
         if y >= rect.bottom - 1:
             break
-        canvas.write(
-            x,
-            y,
-            _choose_text(line, inner),
-            "gone" if node.faded else _STYLES.get(line.style, "text"),
-        )
+        _draw_line(canvas, line, x, y, inner, faded=node.faded)
         y += 1
+
+
+def _draw_line(
+    canvas: Canvas, line: NodeLine, x: int, y: int, cells: int, *, faded: bool = False
+) -> None:
+    """A line of words, and the chips behind it as far as there is room for them."""
+    text = _choose_text(line, cells)
+    canvas.write(x, y, text, "gone" if faded else _STYLES.get(line.style, "text"))
+    used = measure_width(text)
+    for place, (word, style) in enumerate(line.chips):
+        more = len(line.chips) - place
+        gap = 1 if used and not text.endswith(" ") else 0
+        left = cells - used - gap
+        room = left if more == 1 else left - len(f" +{more - 1}")
+        if measure_width(word) + 2 > room:
+            rest = f"+{more}"
+            shown = rest if place or more > 1 else clip_text(word, left)
+            canvas.write(
+                x + used + gap, y, clip_text(shown, max(0, left)), "gone" if faded else "text"
+            )
+            break
+        canvas.write(x + used + gap, y, f" {word} ", "gone" if faded else f"chip-{style}")
+        used += gap + measure_width(word) + 2
+        text = ""
 
 
 def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
@@ -610,11 +637,13 @@ def _draw_one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: 
     _draw_fill(canvas, gauge, rect.x, middle, rect.w)
     canvas.write(rect.x, under, "═" * rect.w, wall)
     amount = amount_text(gauge, rect.w - (4 if rect.w > 11 else 2))
+    lines = list(node.lines)
     if node.faded:
-        canvas.write(rect.x + 1, under, " closed ", "gone")
+        # What went through is its amount now; there is none where it is gone for a moment only.
+        total = node.ended and lines and _choose_text(lines.pop(0), rect.w - 4)
+        canvas.write(rect.x + 1, under, f" {total or 'closed'} ", "gone")
     else:
         canvas.write(rect.x + 1, under, f" {amount} ", "text")
-    lines = list(node.lines)
     if word == "full" and measure_width(word) > room:
         lines.insert(0, NodeLine("full", "strong"))
     for y, line in zip(range(under + 1, rect.bottom), lines, strict=False):

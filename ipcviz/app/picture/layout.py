@@ -223,10 +223,12 @@ def _box_height(node: Node, scale: int, above: frozenset[str]) -> int:
     height = _HEIGHTS[scale][2 if node.id in above else 0]
     if node.kind in BLOCKS:
         return max(height, node.rows + 2)
-    if node.kind == "signal" and height > 4:
-        return 4
+    if node.kind == "signal" and height >= 4:
+        return max(4, node.rows + 2)
     if node.kind in ENDS:
         return min(height, 4)
+    if height >= 4:
+        return max(height, node.rows + 2)
     return height
 
 
@@ -247,6 +249,8 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
             want = max(end, min(channel, len(node.title) + 4))
         elif node.kind in BLOCKS:
             want = max(channel, (node.cells or _BLOCK_CELLS) + 4)
+        elif node.kind == "signal":
+            want = max(channel, node.cells + 4)
         elif node.kind == "group":
             want = max(channel, min(16, len(node.title) + 4))
         else:

@@ -57,13 +57,15 @@ class NodeLine(msgspec.Struct, frozen=True):
     name.
 
     `short` is said instead where the text has no room. `marks` are parts of the text that changed,
-    each by the indices of its first character and of the one after its last.
+    each by the indices of its first character and of the one after its last. `chips` stand behind
+    the text: words and the name of each one's style.
     """
 
     text: str
     style: str = "text"
     lit: bool = False
     short: str = ""
+    chips: tuple[tuple[str, str], ...] = ()
     marks: tuple[tuple[int, int], ...] = ()
 
 
@@ -91,6 +93,7 @@ class Node(msgspec.Struct, frozen=True):
         tree: It takes part in no flow: its place is in the tree of processes.
         lit: It changed in this step.
         faded: It has ended.
+        ended: All have: it is drawn as it last was, with totals.
         select: What a click on it selects: (`process`, pid), (`object`, key), (`semaphore`, key) or
             (`group`, id).
     """
@@ -112,6 +115,7 @@ class Node(msgspec.Struct, frozen=True):
     tree: bool = False
     lit: bool = False
     faded: bool = False
+    ended: bool = False
     select: tuple[str, int | str] = ("", 0)
 
     @property
@@ -123,7 +127,7 @@ class Node(msgspec.Struct, frozen=True):
 
 class Edge(msgspec.Struct, frozen=True):
     """A line between two nodes, in the direction in which the bytes flow; `both` if they flow both
-    ways.
+    ways; `at_door` if what goes there has not been let in; `faded` if all have ended.
 
     `fds` are the descriptors by which the process has the object open, as they stand at its end of
     the line: `1`, `3,4`; with their directions if they are not used: `3 r 4 w`. Empty if there are
@@ -135,6 +139,8 @@ class Edge(msgspec.Struct, frozen=True):
     kind: EdgeKind = "flow"
     both: bool = False
     lit: bool = False
+    at_door: bool = False
+    faded: bool = False
     fds: str = ""
 
     @property

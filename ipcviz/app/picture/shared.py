@@ -240,6 +240,9 @@ def _semaphore_lines(
     ]
     holds = list_semaphore_holders(found) if waiting or not found.value else ()
     names = ", ".join(title_of(d.state, hold.pid) for hold in holds)
+    if d.ended:
+        # Nobody holds anything any more: how often it was used is what is left to say.
+        names, value = "", f"{value}  used {found.operations:,}x"
     style = "strong" if waiting or found.waiters > 0 else "text"
     lit = SemaphorePart(key) in d.lit
     held = make_visible(f"held by {names}") if names else ""
@@ -288,9 +291,7 @@ def _variable_lines(d: SceneDraft, variable: Variable) -> tuple[NodeLine, ...]:
 def add_variables(d: SceneDraft) -> None:
     """Watched variables in memory that one process alone has: its threads share them."""
     for key, found in sorted(d.state.variables.items()):
-        pids = [
-            pid for pid in found.places if pid in d.processes and d.processes[pid].fate == "alive"
-        ]
+        pids = [pid for pid in found.places if d.is_there(pid)]
         if found.info.object or not pids:
             continue
         node = f"v:{key}"
@@ -320,7 +321,7 @@ def add_semaphores(d: SceneDraft) -> None:
             found.info.kind != "unnamed"
         ):  # those in private memory are a run-time's own locks, mostly
             pids.add(found.last_pid)
-        pids = {pid for pid in pids if pid in d.processes and d.processes[pid].fate == "alive"}
+        pids = {pid for pid in pids if d.is_there(pid)}
         if not pids:
             continue
         node = f"m:{key}"

@@ -116,6 +116,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         "picture--selected",
         "picture--gone",
         "picture--note",
+        "picture--chip-signal",
+        "picture--chip-mask",
         *(f"picture--chip-{name}" for name in _CHIPS),
     }
     """One class for each style that `draw` names: `picture--` and the style's name."""
@@ -146,6 +148,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         & > .picture--chip-stopped { background: #f0e442; color: black; text-style: bold; }
         & > .picture--chip-zombie { background: #cc79a7; color: black; text-style: bold; }
         & > .picture--chip-gone { background: #999999; color: black; text-style: bold; }
+        & > .picture--chip-signal { background: #e8793a; color: black; text-style: bold; }
+        & > .picture--chip-mask { background: $foreground 25%; color: $foreground; }
     }
     Picture:light {
         & > .picture--lit { color: #b00040; }
@@ -176,6 +180,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             """The picture that it was selected in."""
             return self.picture
 
+    class Cramped(Message):
+        """It is wider than the room that it has, and has to be scrolled to the side."""
+
     def __init__(
         self,
         state: State | None = None,
@@ -189,6 +196,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         """The digits that stand in the boxes, by pid; none if it is None. Set it before `state`."""
         self.lit: frozenset[Part] | None = None
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
+        self.about: frozenset[str] = frozenset()
+        """The panels that the story points at. Set it before `state`."""
         self.scene = Scene()
         self.roomy = False
         """Whether it folds as if there were less room: fewer, larger things, for a projector."""
@@ -197,6 +206,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips: dict[int, Strip] = {}
         self._looks: dict[str, Style] = {}
         self._note = ""
+        self._is_cramped = False
         self._opened: frozenset[str] = frozenset()
         self._joins = Joins()
         if state is not None:
@@ -240,6 +250,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             size=self._find_room(room),
             level=self.scene.level,
             joins=self._joins,
+            about=self.about,
         )
         self._layout_now = self._arrange_scene(room)
         extent = Size(*self._layout_now.extent)
@@ -248,6 +259,10 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             self.call_after_refresh(
                 self.refresh
             )  # scroll bars that went away have left what was below them
+        is_cramped = extent.width > room[0]
+        if is_cramped and not self._is_cramped:
+            self.post_message(self.Cramped())
+        self._is_cramped = is_cramped
         self._show_something()
         self._repaint_rows()
 

@@ -33,12 +33,18 @@ from ipcviz.app.screens.timeline import Timeline
 from ipcviz.app.source import MomentSource
 from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
+from ipcviz.app.text import make_visible
 from ipcviz.app.themes import has_high_contrast
 from ipcviz.app.view import View
+from ipcviz.model.query import has_ended
+from ipcviz.narrate.summary import summarize_run
 
 _TOO_SMALL: Final = (
     "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
 )
+_WAY_BACK: Final = " Home and \N{LEFTWARDS ARROW} lead back."
+_MARGIN: Final = 8
+"""Cells of a row that words which are not broken may leave free."""
 
 
 _SOURCE_FROM: Final = 120
@@ -90,29 +96,23 @@ class LiveScreen(ControlledScreen):
         &.-stepping.-low ProcessBar { display: none; }
         & #main { height: 1fr; }
         & #left { width: 1fr; }
+        &.-pointing #left { width: 1.2fr; }
+        &.-broad #left { width: 1.7fr; }
         & Picture { height: 1fr; min-height: 4; }
         /* The lanes stand in the picture's place, or beside it in that of the panels. */
-        & #lanes, & #side-lanes { display: none; }
+        & #lanes { display: none; }
         & #lanes { height: 1fr; min-height: 4; }
-        & #side-lanes { height: 1fr; }
-        &.-lanes #side > * { display: none; }
-        &.-lanes #side-lanes { display: block; }
         &.-lanes.-narrow Picture { display: none; }
         &.-lanes.-narrow #lanes { display: block; }
+        & #summary { display: none; height: auto; max-height: 2; padding: 0 1; text-style: bold; }
+        &.-ended #summary { display: block; }
         & #panels { height: 1fr; min-height: 4; }
         & #panels > * { height: 1fr; }
         & #side { display: none; width: 1fr; border-left: solid $panel-border; }
-        & #side > Descriptors { height: 1fr; }
-        & #side > Buffers { height: 1fr; }
-        & #side > Proc { height: 1fr; }
-        /* The source stands there where there is any, in the place of what tells less. */
-        & #side > SourcePanel { display: none; height: 1.4fr; }
-        &.-sourced #side > SourcePanel { display: block; }
-        &.-sourced #side > Proc { display: none; }
-        &.-sourced.-low #side > Buffers { display: none; }
-        &.-sourced.-lanes #side > SourcePanel { display: none; }
+        & #side > Panel { height: 1fr; }
+        & #side > SourcePanel { height: 1.4fr; }
         &.-wide #side { display: block; }
-        &.-wide.-low #side > Proc { display: none; }
+        &.-wide.-alone #side { display: none; }
         &.-crowded Picture { height: 1.6fr; }
         /* Of the terminal, not of what is left: a step told in two lines takes a row of the log,
            and nothing moves. */
@@ -188,6 +188,7 @@ class LiveScreen(ControlledScreen):
         )
         self._crowding = Crowding()
         self._drawn_pid = 0
+        self._summary = ""
         self._was_stepping = False
 
     @property
@@ -217,6 +218,7 @@ class LiveScreen(ControlledScreen):
             with Vertical(id="left"):
                 yield Picture(id="picture")
                 yield from self.panes.compose_lanes()
+                yield Static(id="summary")
                 yield from self.panes.compose_below()
             with Vertical(id="side"):
                 yield from self.panes.compose_beside()
@@ -245,6 +247,10 @@ class LiveScreen(ControlledScreen):
 
     # Showing a view.
 
+    def on_resize(self) -> None:
+        """Another size: the picture may need no more than its share."""
+        self.remove_class("-broad")
+
     def watch_at(self) -> None:
         """What the keys do depends on it."""
         self.refresh_bindings()
@@ -263,6 +269,7 @@ class LiveScreen(ControlledScreen):
         self.set_class(self._crowding.update(living, view.now, past=view.past), "-crowded")
         self.set_class(self.size.width >= _SOURCE_FROM and has_source(view), "-sourced")
         with self.app.batch_update():
+            self._show_summary(view)
             self.panes.show_view(view)
             picture = self.query_one(Picture)
             if picture.display and self.query_one("#left").display:
@@ -274,12 +281,25 @@ class LiveScreen(ControlledScreen):
             lines=self.panes.can_see(SourcePanel),
         )
 
+    def _show_summary(self, view: View) -> None:
+        """Once all has ended: one sentence about the run, and the way back."""
+        ended = has_ended(view.state)
+        if ended:
+            text = make_visible(summarize_run(view.state))
+            if len(text) + len(_WAY_BACK) < 2 * (self.query_one("#left").size.width - _MARGIN):
+                text += _WAY_BACK
+            if text != self._summary:
+                self._summary = text
+                self.query_one("#summary", Static).update(Content(text))
+        self.set_class(ended, "-ended")
+
     def _draw_picture(self, picture: Picture, view: View) -> None:
         """Have the picture drawn, unless it has to rest."""
         began = time.perf_counter()
         if not self.pace.may_draw(began, must=view.past or view.state.finished):
             return
         picture.lit = view.lit
+        picture.about = view.about
         picture.slots = view.slots if view.state.stepping else None
         picture.state = view.state
         if view.pid != self._drawn_pid:
@@ -354,6 +374,13 @@ class LiveScreen(ControlledScreen):
         """The story needs so many rows: it gets them, and the picture the rest."""
         event.stop()
         self.panes.give_story_rows(event.rows)
+
+    def on_picture_cramped(self, event: Picture.Cramped) -> None:
+        """The picture is wider than its share: it gets more, until the terminal has another
+        size; what is told beside it can be narrower.
+        """
+        event.stop()
+        self.add_class("-broad")
 
     def on_picture_selected(self, event: Picture.Selected) -> None:
         """Something in the picture was selected."""

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from ipcviz.app.bars import PanelBar
-from ipcviz.app.panels import OutputPanel, Panel
+from ipcviz.app.panels import OutputPanel, Panel, SourcePanel
 from ipcviz.app.panels.lanes import LanesPanel
 from ipcviz.app.panels.output import TypingLine
 from ipcviz.app.panels.registry import PANELS
@@ -24,6 +24,8 @@ from ipcviz.app.view import View
 
 _LEAST: Final = 3
 """Rows that a story's panel has at least."""
+_BESIDE: Final = 3
+"""Panels beside the picture at most; one fewer on a low screen."""
 _AROUND: Final = 11
 """Rows that bars, keys and the picture need."""
 
@@ -99,6 +101,8 @@ class Panes(Controller):
         self.first = first
         self._screen = screen
         self._story_rows = _LEAST
+        self._beside: list[str] = [name for name, panel in PANELS.items() if panel.usual]
+        self._pointed: set[str] = set()
 
     # What there is.
 
@@ -119,15 +123,71 @@ class Panes(Controller):
         """Those that stand beside the picture where there is room, and the lanes, which take their
         place.
         """
-        yield LanesPanel(id="side-lanes")
+        lanes = LanesPanel(id="side-lanes")
+        lanes.display = False
+        yield lanes
         for name, panel in PANELS.items():
-            if panel.beside:
+            if panel.usual:
                 yield panel.kind(id=f"side-{name}")
 
     def show_view(self, view: View) -> None:
         """Give every panel a view; those that can't be seen only remember it."""
+        self._choose_beside(view)
         for panel in self._screen.query(Panel):
             panel.show_view(view)
+
+    def _choose_beside(self, view: View) -> None:
+        """Show beside the picture what the story points at, and the source where there is any; else
+        what is usual, and has anything to say now. What is below the picture already is left out.
+        """
+        if not self._screen.has_class("-wide"):
+            return
+        side = self._screen.query_one("#side")
+        if self._screen.has_class("-lanes"):
+            self._beside = ["lanes"]
+            for widget in side.children:
+                widget.display = widget.id == "side-lanes"
+            self._screen.remove_class("-alone", "-pointing")
+            return
+        below = self._screen.query_one("#panels", ContentSwitcher).current
+        pointed = {n for n in view.pointed_at if n in PANELS and PANELS[n].beside}
+        usual = {name for name, panel in PANELS.items() if panel.usual}
+        wanted = pointed | {"source"} if pointed else usual
+        most = _BESIDE if self._screen.has_class("-tall") else _BESIDE - 1
+        # The source takes the place of what tells less.
+        sourced = self._screen.has_class("-sourced") and below != "source"
+        wanted -= {"source", "proc"} if sourced else set()
+        shown = [
+            name
+            for name, panel in PANELS.items()
+            if name in wanted
+            and name != below
+            and (name in pointed or panel.kind.has_content(view))
+        ][: most - sourced]
+        shown += ["source"] if sourced else []
+        if shown == self._beside and pointed == self._pointed:
+            return
+        self._beside, self._pointed = shown, pointed
+        present = {widget.id for widget in side.children}
+        for name in shown:
+            if f"side-{name}" not in present:
+                side.mount(self._make_beside(name, view))
+        for widget in side.children:
+            name = (widget.id or "").removeprefix("side-")
+            widget.display = name in shown
+            widget.set_class(name in pointed, "-pointed")
+        self._screen.set_class(not shown, "-alone")
+        # What a story points at is narrower than the tables of all that there is.
+        self._screen.set_class(bool(pointed), "-pointing")
+
+    def _make_beside(self, name: str, view: View) -> Widget:
+        """A panel for the side that was not there before; it shows the view once it has a size."""
+        panel = PANELS[name].kind(id=f"side-{name}")
+        if isinstance(panel, Panel):
+            panel.view = view
+        if isinstance(panel, SourcePanel):
+            panel.texts = self._screen.query_one("#source", SourcePanel).texts
+        return panel
 
     def can_see(self, kind: type[Panel]) -> bool:
         """Whether a panel of a kind is on the screen."""
