@@ -62,7 +62,13 @@ async def test_words_can_be_read_in_every_theme(theme):
     poor = {}
     for name, style in (await styles_of(theme)).items():
         wanted = least if name not in _LINES else 2.5
-        if "gauge" in name or "share" in name or "lit" in name or "chip" in name or name == "panel--bad":
+        if (
+            "gauge" in name
+            or "share" in name
+            or "lit" in name
+            or "chip" in name
+            or name == "panel--bad"
+        ):
             wanted = min(wanted, 3.0)
         if contrast(style) < wanted:
             poor[name] = contrast(style)

@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from docs import make_course
 from ipcviz.scenario import finished, load_all
 from ipcviz.scenario.course import LESSONS, place_in_course, title_of_topic
 
@@ -36,6 +37,11 @@ def test_what_the_course_does_not_have_comes_last():
 )
 def test_titles(topic, title):
     assert title_of_topic(topic) == title
+
+
+def test_the_page_of_the_course_is_up_to_date():
+    assert make_course.PAGE.read_text() == make_course.make_page(), "run python -m docs.make_course"
+    assert set(make_course.EXERCISES) == {lesson.topic for lesson in LESSONS}
 
 
 @pytest.fixture
