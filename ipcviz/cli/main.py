@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "run": ("ipcviz.cli.run:run", "Run a scenario, or after -- any command, and show it."),
     "attach": ("ipcviz.cli.attach:attach", "Watch processes that run already."),
     "trace": ("ipcviz.cli.trace:trace", "Run a command without a screen and write a trace."),
+    "doctor": ("ipcviz.cli.doctor:doctor", "Say why a command hangs, or what a trace shows of it."),
+    "explain": ("ipcviz.cli.doctor:explain", "Explain what the doctor has found."),
     "replay": ("ipcviz.cli.replay:replay", "Show a kept trace, or a stream of JSON lines."),
     "record": (
         "ipcviz.cli.record:record",
