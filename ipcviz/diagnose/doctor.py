@@ -7,14 +7,14 @@ from typing import Final
 
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.history import History
-from ipcviz.diagnose.moment import Moment
+from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules import locks, pipes
 from ipcviz.events import Event
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.waits.hangs import Hang
 
-HangRule = Callable[[Moment, Hang], Finding | None]
+HangRule = Callable[[CaseMoment, Hang], Finding | None]
 HANGS: Final[tuple[HangRule, ...]] = (
     locks.find_stopped,
     locks.find_lock_order,
@@ -36,7 +36,7 @@ class Doctor:
     """Follows a session and gathers findings.
 
     Args:
-        ignored: Names of rules that are not told.
+        ignored: PartyNames of rules that are not told.
 
     Attributes:
         state: The latest state.
@@ -71,7 +71,7 @@ class Doctor:
         Args:
             now: The moment in session seconds; that of the last event if it is not given.
         """
-        moment = Moment(self.state, self.history, now)
+        moment = CaseMoment(self.state, self.history, now)
         found = [one for one in find_at(moment) if one.rule not in self._ignored]
         for one in found:
             known = self._found.get(one.key)
@@ -79,7 +79,7 @@ class Doctor:
         return tuple(self._found[one.key] for one in found)
 
 
-def find_at(moment: Moment) -> tuple[Finding, ...]:
+def find_at(moment: CaseMoment) -> tuple[Finding, ...]:
     """What is wrong at a moment, the hangs first."""
     found: list[Finding] = []
     for hang in moment.hangs:

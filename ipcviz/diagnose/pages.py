@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 Certainty = Literal["sure", "sure or probable", "probable"]
 
 
-class Page(NamedTuple):
+class RulePage(NamedTuple):
     """What is said of a rule.
 
     Attributes:
@@ -32,7 +32,7 @@ class Page(NamedTuple):
 
 
 PAGES: Final = (
-    Page(
+    RulePage(
         name="wait-before-read",
         title="a parent waits for a child whose output it does not read",
         certainty="sure",
@@ -47,9 +47,9 @@ PAGES: Final = (
             " the end of that process, or of one that waits for it."
         ),
     ),
-    Page(
+    RulePage(
         name="own-write-end",
-        title="a write end is left open, so the end of file never comes",
+        title="a write end is left open, so the end of file does not come",
         certainty="sure or probable",
         looks="The reader gets all the data, and then hangs.",
         why=(
@@ -60,13 +60,13 @@ PAGES: Final = (
         mend="Close the write end in every process that does not write, right after fork.",
         evidence=(
             "A process sleeps in read on an empty pipe; all write ends are its own or those "
-            "of processes that wait. It is probable where who has one goes on, but never used"
+            "of processes that wait. It is probable where who has one goes on, but has not used"
             " it."
         ),
     ),
-    Page(
+    RulePage(
         name="own-read-end",
-        title="a read end is left open, so SIGPIPE never comes",
+        title="a read end is left open, so SIGPIPE does not come",
         certainty="sure",
         looks="The reader has left, and the writer hangs and does not die.",
         why=(
@@ -79,11 +79,11 @@ PAGES: Final = (
             "those of processes that wait for it and are not its reader."
         ),
     ),
-    Page(
+    RulePage(
         name="waits-for-input",
         title="a parent waits for a child that waits for input from it",
         certainty="sure",
-        looks="A filter such as cat, sort or wc never ends.",
+        looks="A filter such as cat, sort or wc does not end.",
         why=(
             "The child reads until the end of file. The parent, which has the only write end,"
             " waits for the child before it closes that."
@@ -93,7 +93,7 @@ PAGES: Final = (
             "A process sleeps in read; the only other process with the write end waits for its end."
         ),
     ),
-    Page(
+    RulePage(
         name="feeding-circle",
         title="two programs wait for each other's bytes",
         certainty="sure or probable",
@@ -111,7 +111,7 @@ PAGES: Final = (
             "A circle of processes that sleep in read or write on pipes or sockets to each other."
         ),
     ),
-    Page(
+    RulePage(
         name="fifo-open",
         title="an open of a FIFO waits for its other end",
         certainty="probable",
@@ -126,7 +126,7 @@ PAGES: Final = (
         ),
         evidence="A process sleeps in open of a FIFO, and everybody else who is watched waits.",
     ),
-    Page(
+    RulePage(
         name="stopped",
         title="everybody waits for a process that is stopped",
         certainty="sure",
@@ -138,7 +138,7 @@ PAGES: Final = (
         mend="kill -CONT; or redirect its input and output.",
         evidence="A stopped process is at the end of the chain of waits.",
     ),
-    Page(
+    RulePage(
         name="lock-order",
         title="locks are taken in different orders",
         certainty="sure or probable",
@@ -151,7 +151,7 @@ PAGES: Final = (
         evidence="A circle in the wait-for graph, over semaphores, mutexes and file locks.",
         scenario="mmap-queue",
     ),
-    Page(
+    RulePage(
         name="circle",
         title="processes wait for each other",
         certainty="sure or probable",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.diagnose.findings import Evidence, Finding
-from ipcviz.diagnose.moment import Moment
+from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.values import Why
 
@@ -13,7 +13,7 @@ _LOCKS: Final = (Why.LOCK, Why.SEMAPHORE, Why.MUTEX, Why.RWLOCK)
 """Waits for what another one has taken."""
 
 
-def find_stopped(moment: Moment, hang: Hang) -> Finding | None:
+def find_stopped(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Somebody waits for a process that is stopped, and nobody known goes on to continue it."""
     waiting = tuple(dict.fromkeys(wait.pid for wait in (*hang.waits, *hang.victims)))
     if not hang.stopped or not waiting:
@@ -33,7 +33,7 @@ def find_stopped(moment: Moment, hang: Hang) -> Finding | None:
     )
 
 
-def find_lock_order(moment: Moment, hang: Hang) -> Finding | None:
+def find_lock_order(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Two threads or more, each of which waits for a lock that another one of them has."""
     if len(hang.waits) < 2 or any(wait.why not in _LOCKS for wait in hang.waits):
         return None
@@ -52,7 +52,7 @@ def find_lock_order(moment: Moment, hang: Hang) -> Finding | None:
     )
 
 
-def find_circle(moment: Moment, hang: Hang) -> Finding | None:
+def find_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Any other circle of two processes or more."""
     pids = tuple(dict.fromkeys(wait.pid for wait in hang.waits))
     if len(pids) < 2:

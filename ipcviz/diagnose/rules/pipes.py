@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from ipcviz.diagnose.findings import Finding
-from ipcviz.diagnose.moment import Moment
+from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.words import join_and
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.waits.hangs import Hang
@@ -19,7 +19,7 @@ _FOR_ENDS: Final = (Why.CHILD, Why.VFORK)
 """Waits for the end of another process, or for its next program."""
 
 
-def find_wait_before_read(moment: Moment, hang: Hang) -> Finding | None:
+def find_wait_before_read(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A process sleeps in write on what is full, and each one that could read it waits for the end
     of that process, or of one that waits for it.
     """
@@ -52,7 +52,7 @@ def find_wait_before_read(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_waits_for_input(moment: Moment, hang: Hang) -> Finding | None:
+def find_waits_for_input(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A process reads its standard input, and all others that could write there wait for its
     end.
     """
@@ -82,7 +82,7 @@ def find_waits_for_input(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_own_write_end(moment: Moment, hang: Hang) -> Finding | None:
+def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A process reads what is empty, and the write ends are its own or those of processes that
     wait for it.
     """
@@ -117,7 +117,7 @@ def find_own_write_end(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_own_read_end(moment: Moment, hang: Hang) -> Finding | None:
+def find_own_read_end(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A process writes to a pipe that is full, and has the only read end itself."""
     for wait in hang.waits:
         if wait.why is not Why.FULL or not _is_pipe(moment, wait.object):
@@ -142,7 +142,7 @@ def find_own_read_end(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_feeding_circle(moment: Moment, hang: Hang) -> Finding | None:
+def find_feeding_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Processes that wait for each other's bytes, or for room for their own."""
     waits = [
         wait
@@ -176,7 +176,7 @@ def find_feeding_circle(moment: Moment, hang: Hang) -> Finding | None:
     )
 
 
-def find_fifo_open(moment: Moment, hang: Hang) -> Finding | None:
+def find_fifo_open(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A process sleeps in open of a FIFO, and nobody who is watched goes on to open it."""
     for wait in hang.waits:
         if wait.why not in (Why.NO_READER, Why.NO_WRITER):
@@ -199,23 +199,23 @@ def find_fifo_open(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def _is_channel(moment: Moment, key: str) -> bool:
+def _is_channel(moment: CaseMoment, key: str) -> bool:
     thing = moment.state.objects.get(key)
     return thing is not None and (thing.info.kind in PIPES or thing.info.kind in SOCKETS)
 
 
-def _is_pipe(moment: Moment, key: str) -> bool:
+def _is_pipe(moment: CaseMoment, key: str) -> bool:
     thing = moment.state.objects.get(key)
     return thing is not None and thing.info.kind in PIPES
 
 
-def _describe_channel(moment: Moment, key: str) -> str:
+def _describe_channel(moment: CaseMoment, key: str) -> str:
     thing = moment.state.objects.get(key)
     kind = thing.info.kind if thing is not None else ""
     return {"pipe": "pipe", "fifo": "FIFO"}.get(str(kind), "socket")
 
 
-def _list_readers(moment: Moment, key: str) -> tuple[Holder, ...]:
+def _list_readers(moment: CaseMoment, key: str) -> tuple[Holder, ...]:
     """Who could read what is written to an object: of a socket, who has its peer."""
     if _is_pipe(moment, key):
         return moment.holders(key, "r rw")
@@ -223,7 +223,7 @@ def _list_readers(moment: Moment, key: str) -> tuple[Holder, ...]:
     return moment.holders(thing.info.peer) if thing is not None and thing.info.peer else ()
 
 
-def _list_writers(moment: Moment, key: str) -> tuple[Holder, ...]:
+def _list_writers(moment: CaseMoment, key: str) -> tuple[Holder, ...]:
     """Who could write what is read from an object."""
     if _is_pipe(moment, key):
         return moment.holders(key, "w rw")
