@@ -5,5 +5,6 @@ shift 2
 : > shmdemo.key
 "$@" "$text"
 "$@"
-[ "$remove" = no ] || "$@" -r
+[ "$remove" = yes ] || exit 0 # the file stays, and with it the way to the segment
+"$@" -r
 exec rm shmdemo.key
