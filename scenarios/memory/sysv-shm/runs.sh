@@ -5,5 +5,6 @@ shift 2
 : > shmdemo.key
 "$@" "$text"
 "$@"
-[ "$remove" = no ] || "$@" -r
+[ "$remove" = no ] && exit   # the key's file stays, so that somebody can still find the segment
+"$@" -r
 exec rm shmdemo.key
