@@ -9,7 +9,8 @@ trap 'exit 1' HUP INT TERM
 "$@" "$name" crash "$how" &                     # two programs: all they share is the name
 wait $!
 echo "the first run has ended with status $?"
-stat -c '%A %n' "/dev/shm/sem.${name#/}"
+stat -c '%A %n' "/dev/shm/sem.${name#/}" &
+wait $!
 
 "$@" "$name" once "$how" &
 wait $!

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void handler(int signo)
@@ -45,10 +46,12 @@ int main(int argc, char **argv)
     ssize_t count = read(ends[0], text, sizeof text);
     while (count < 0 && errno == EINTR && strcmp(how, "retry") == 0)
         count = read(ends[0], text, sizeof text); /* the program makes it again */
-    if (count < 0) {
+    if (count < 0)
         perror("read");
-        return 1;
-    }
-    printf("read %zd bytes: %.*s\n", count, (int)count, text);
-    return 0;
+    else
+        printf("read %zd bytes: %.*s\n", count, (int)count, text);
+    fflush(stdout);
+    close(ends[0]);
+    wait(NULL);
+    return count < 0;
 }

@@ -24,3 +24,4 @@ os.close(write_end)
 
 text = os.read(read_end, 100)  # a handler that raised an exception would end it
 print(f"read {len(text)} bytes: {text.decode()}", flush=True)
+os.wait()
