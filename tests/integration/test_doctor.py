@@ -140,7 +140,7 @@ def test_the_commands_output_passes_through_and_its_trace_says_the_same(tmp_path
     trace = tmp_path / "t.ipcviz"
     program = "import os; print('hi', flush=True); r, w = os.pipe(); os.read(r, 1)"
     run = subprocess.run(
-        [*DOCTOR, "--until-hang", "--", "python3", "-c", program],
+        [*DOCTOR, "--until-hang", "--", sys.executable, "-c", program],
         cwd=TOP,
         capture_output=True,
         text=True,
@@ -148,8 +148,9 @@ def test_the_commands_output_passes_through_and_its_trace_says_the_same(tmp_path
         check=False,
     )
     assert (run.returncode, run.stdout) == (1, "hi\n")
+    hangs = ("timeout", "5", sys.executable, "-c", program)
     subprocess.run(
-        [*DOCTOR[:-1], "trace", "-o", str(trace), "--", "timeout", "2", "python3", "-c", program],
+        [*DOCTOR[:-1], "trace", "-o", str(trace), "--", *hangs],
         cwd=TOP,
         capture_output=True,
         timeout=60,

@@ -1,14 +1,13 @@
 """The scenarios of pipes, stepped from first to last by each schedule: what each story tells is so
-at the moment at which it is told, and the kernel says the same.
+at the moment at which it is told.
 """
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from ipcviz.cli.driver import Driver
+from ipcviz.model.query import list_holders
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.scenario import Story, explain_missing, find_scenario, prepare_launch, read_schedule
@@ -18,19 +17,19 @@ from ipcviz.tracer.config import LaunchConfig
 pytestmark = pytest.mark.kernel
 
 
-def descriptors_of_pipe(pid):
-    """The numbers of a process's descriptors that are a pipe, read from /proc here."""
-    found = {}
-    for number in os.listdir(f"/proc/{pid}/fd"):
-        target = os.readlink(f"/proc/{pid}/fd/{number}")
-        if target.startswith("pipe:"):
-            found[int(number)] = target
-    return found
+def descriptors_of_pipe(state, pid):
+    """The numbers of a process's descriptors that are a pipe, each with the pipe."""
+    return {
+        row.fd: key
+        for key, rows in list_holders(state).items()
+        for row in rows
+        if row.pid == pid and state.objects[key].info.kind == "pipe"
+    }
 
 
 def step(name, variant, plan):
-    """Step a scenario by a schedule. Returns the ids of the steps told, in order, with the state of
-    each and what /proc said of its processes then.
+    """Step a scenario by a schedule. Returns the ids of the steps told, in order, each with the
+    state of the moment, and the descriptors of its living processes that are a pipe.
     """
     scenario = find_scenario(name)
     if reason := explain_missing(scenario, variant):
@@ -52,7 +51,7 @@ def step(name, variant, plan):
                 pids = {role: pid for pid, role in story.roles.items()}
                 if type(event).__name__ == "Settled" and pending:
                     living = {
-                        role: descriptors_of_pipe(pid)
+                        role: descriptors_of_pipe(state, pid)
                         for role, pid in pids.items()
                         if state.processes[pid].fate == "alive"
                     }
