@@ -47,6 +47,15 @@ def write_lines(lines: Iterable[str]) -> None:
     _write_output("".join(f"{escape_text(line)}\n" for line in lines))
 
 
+def write_notes(lines: Iterable[str]) -> None:
+    """Write lines to standard error as they are, where standard output is another program's."""
+    try:
+        _write_stream(sys.stderr, "".join(f"{escape_text(line)}\n" for line in lines))
+    except OSError:
+        # Nobody can be told; the exit status says it.
+        silence_stream(2)
+
+
 def write_json(value: Any) -> None:
     """Write a value to standard output as JSON in ASCII.
 

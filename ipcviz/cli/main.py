@@ -23,6 +23,8 @@ from ipcviz.messages import REFUSED, StreamError, keep_report, silence_stream, w
 COMMANDS: Final = {
     "run": ("ipcviz.cli.run:run", "Run a scenario, or after -- any command, and show it."),
     "attach": ("ipcviz.cli.attach:attach", "Watch processes that run already."),
+    "doctor": ("ipcviz.cli.doctor:doctor", "Say what is wrong in a run, a process or a trace."),
+    "explain": ("ipcviz.cli.doctor:explain", "Tell of one of the doctor's rules."),
     "trace": ("ipcviz.cli.trace:trace", "Run a command without a screen and write a trace."),
     "replay": ("ipcviz.cli.replay:replay", "Show a kept trace, or a stream of JSON lines."),
     "record": (
