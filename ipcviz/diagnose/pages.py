@@ -142,7 +142,7 @@ PAGES: Final = (
     Page(
         name="fifo-open",
         title="an open of a FIFO waits for its other end",
-        certainty="sure",
+        certainty="sure or probable",
         looks="It does nothing at its start.",
         why=(
             "open(2) of a FIFO returns when its other end is opened, too. Nobody opens it; or"

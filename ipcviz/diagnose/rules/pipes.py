@@ -222,7 +222,9 @@ def find_fifo_open(moment: Moment, hang: Hang) -> Finding | None:
         return None
     first = opening[0]
     others = [w for one in moment.hangs for w in one.waits if w.pid != first.pid]
-    opening += [w for w in others if _is_crossed(state, first, w)]
+    every = [w for w in (first, *others) if w.why in (Why.NO_READER, Why.NO_WRITER)]
+    if len(every) == 2:
+        opening += [w for w in every if _is_crossed(state, first, w)]
     opening.sort(key=lambda wait: wait.pid)
     first = opening[0]
     names = moment.name(*(wait.pid for wait in opening))
@@ -258,6 +260,7 @@ def find_fifo_open(moment: Moment, hang: Hang) -> Finding | None:
         waits=opening,
         objects=(wait.object for wait in opening),
         doubts=hang.doubts,
+        probable="that each was to open the other's FIFO is not known" if crossed else "",
     )
 
 
