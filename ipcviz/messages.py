@@ -47,15 +47,6 @@ def write_lines(lines: Iterable[str]) -> None:
     _write_output("".join(f"{escape_text(line)}\n" for line in lines))
 
 
-def write_notes(lines: Iterable[str]) -> None:
-    """Write lines to standard error as they are, where standard output is another program's."""
-    try:
-        _write_stream(sys.stderr, "".join(f"{escape_text(line)}\n" for line in lines))
-    except OSError:
-        # Nobody can be told; the exit status says it.
-        silence_stream(2)
-
-
 def write_json(value: Any) -> None:
     """Write a value to standard output as JSON in ASCII.
 
@@ -77,6 +68,21 @@ def write_error(sentence: str, details: str = "") -> None:
         _write_stream(sys.stderr, "".join(f"{escape_text(line)}\n" for line in lines))
     except OSError:
         # Nobody can be told; the exit status says it.
+        silence_stream(2)
+
+
+def can_show_progress() -> bool:
+    """Whether somebody sees what is written over itself on standard error."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def write_progress(text: str) -> None:
+    """Write a line to standard error in place of the one that this wrote last; an empty text takes
+    that one away.
+    """
+    try:
+        _write_stream(sys.stderr, f"\r{escape_text(text)}\x1b[K")
+    except OSError:
         silence_stream(2)
 
 

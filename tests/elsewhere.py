@@ -286,9 +286,9 @@ async def show(trace: str) -> list[str]:
     importlib.import_module("ipcviz.cli.main")
     from ipcviz.app.app import IpcvizApp
     from ipcviz.app.textual_internals import compose_strips
-    from ipcviz.cli.replay import open_session
+    from ipcviz.cli.replay import _open_session
 
-    session, title, scenario = open_session(trace)
+    session, title, scenario = _open_session(trace)
     app = IpcvizApp(session, title, scenario, clock=lambda: 100.0)
     rows: list[str] = []
     async with app.run_test(size=SIZE) as pilot:

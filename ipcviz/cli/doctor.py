@@ -1,283 +1,354 @@
-"""`ipcviz doctor`: watch a command, running processes or a trace, and say what is wrong."""
+"""`ipcviz doctor`: what is wrong with a command or in a trace; `ipcviz explain`: what it means."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import stat
 import sys
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+import msgspec
 
 from ipcviz.cli.completing import complete_files
 from ipcviz.cli.numbers import Seconds
-from ipcviz.cli.report import format_json, format_sarif, format_text
-from ipcviz.cli.trace import ENDING, sort_signals
-from ipcviz.cli.words import AFTER_DASHES, AfterDashes, check_outputs
+from ipcviz.cli.sarif import make_sarif
+from ipcviz.cli.words import AFTER_DASHES, AfterDashes, RemembersWords, check_outputs
 from ipcviz.diagnose import Doctor, Finding
-from ipcviz.diagnose.pages import BY_NAME
-from ipcviz.events import EndForced, Event, Finished, Inspect, Quit, Trouble
-from ipcviz.messages import write_error, write_line, write_lines, write_notes
+from ipcviz.diagnose.pages import BY_NAME, PAGES
+from ipcviz.events import EndForced, Event, Finished, Inspect, Trouble
+from ipcviz.messages import exit_with_error, write_error, write_json, write_lines
 from ipcviz.outputs import write_file
-from ipcviz.session.live import LiveSession, start_thread
-from ipcviz.tracer.config import AttachConfig, LaunchConfig
 
-LOOK_SECONDS: Final = 0.25
-"""How often it is looked whether somebody hangs while nothing is told."""
-LINES_SECONDS: Final = 1.0
-"""How long the source line of one process is waited for."""
-ATTACHED_SECONDS: Final = 4.0
-"""How long running processes are watched, if nothing else is said: what lasts is told by then."""
+if TYPE_CHECKING:
+    from ipcviz.session.live import LiveSession
+
+FOUND: Final = 1
+"""Exit status where something was found."""
+BETWEEN: Final = 0.25
+"""Seconds between two examinations; also between two events of a trace, where a hang would show."""
+LINES: Final = 1.0
+"""Seconds that the source lines of one process are waited for."""
+ATTACHED: Final = 4.0
+"""Seconds that running processes are looked at, if nothing else is said."""
 
 
-@click.command(cls=AfterDashes, context_settings={"allow_interspersed_args": False})
-@click.option("--pid", "pids", type=click.IntRange(1), multiple=True, help="A process that runs.")
-@click.option("--timeout", type=Seconds(0.001, 1e7), help="End the command after that long.")
-@click.option("--until-hang", is_flag=True, help="End the command when it is sure that it hangs.")
+@click.command(cls=AfterDashes)
 @click.option(
-    "--ignore", "ignored", multiple=True, metavar="RULE", help="Don't tell findings of RULE."
+    "--timeout",
+    type=Seconds(0.1, 1e6),
+    metavar="SECONDS",
+    help="End the command after so many seconds.",
 )
-@click.option("--json", "form", flag_value="json", help="Write the report as JSON.")
-@click.option("--sarif", "form", flag_value="sarif", help="Write the report as SARIF 2.1.0.")
 @click.option(
-    "-o",
-    "--output",
+    "--until-hang", is_flag=True, help="End the command as soon as a finding is sure: for CI."
+)
+@click.option(
+    "--ignore", multiple=True, metavar="RULE", help="Say nothing of this rule; may be repeated."
+)
+@click.option(
+    "--json",
+    "json_file",
     metavar="FILE",
     shell_complete=complete_files,
-    help="Where the report goes (default: standard error; of a trace or --pid standard output).",
+    help="Write the findings there, too, as JSON.",
 )
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_files)
+@click.option(
+    "--sarif",
+    "sarif_file",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Write the findings there, too, as SARIF 2.1.0.",
+)
+@click.option(
+    "--pid",
+    "pids",
+    type=click.IntRange(1),
+    multiple=True,
+    help="Look at this running process and its descendants, by samples; may be repeated.",
+)
+@click.argument("what", metavar="TRACE|-- CMD...", nargs=-1)
 @click.pass_context
 def doctor(
     context: click.Context,
     *,
-    pids: tuple[int, ...],
     timeout: float | None,
     until_hang: bool,
-    ignored: tuple[str, ...],
-    form: str | None,
-    output: str | None,
-    command: tuple[str, ...],
+    ignore: tuple[str, ...],
+    json_file: str | None,
+    sarif_file: str | None,
+    pids: tuple[int, ...],
+    what: tuple[str, ...],
 ) -> None:
-    """Say what is wrong with how processes communicate: in a run of -- COMMAND, with --pid in
-    processes that run, or in the TRACE of an earlier run.
+    """Say why a command hangs: who waits for whom, at which descriptor, and how it is mended.
 
-    The command's own input and output are untouched. The exit status is 0 if nothing was found, 1
-    if something was, 2 if it could not be seen. 'ipcviz explain RULE' tells more of a finding.
+    After -- any command is run, with this terminal as its own; or a trace of 'ipcviz trace' is
+    examined, or processes that run are looked at (--pid). What is found is said on standard error,
+    at the moment at which it is found. Exit status: 0 nothing was found, 1 something was, 2 it
+    could not be run.
     """
-    for name in ignored:
-        if name not in BY_NAME:
-            raise click.UsageError(f"There is no rule {name}: 'ipcviz explain' lists them.")
-    check_outputs(output)
-    if bool(pids) == bool(command):
-        raise click.UsageError("Name one of: -- COMMAND, a TRACE, or --pid PID.")
-    patient = Doctor(ignored)
-    aside = False
+    for rule in ignore:
+        _find_page(rule)
+    check_outputs(json_file, sarif_file)
+    if bool(pids) == bool(what):
+        raise click.UsageError("Name one of: a TRACE, -- and a command, or --pid PID.")
+    found = Doctor(ignore)
     if pids:
-        status = _watch_running(patient, pids, timeout or ATTACHED_SECONDS)
-    elif not context.meta[AFTER_DASHES] and len(command) == 1 and os.path.isfile(command[0]):
-        status = _read_trace(patient, command[0])
+        if until_hang:
+            raise click.UsageError("--until-hang is for a command: what runs already is not ended.")
+        code = _watch_running(pids, found, timeout or ATTACHED)
+    elif context.meta[AFTER_DASHES]:
+        code = _watch_command(what, found, timeout, until_hang=until_hang)
+    elif len(what) == 1 and _is_file(what[0]):
+        if timeout or until_hang:
+            raise click.UsageError(
+                "--timeout and --until-hang are for a command: put -- before it."
+            )
+        _examine_trace(what[0], found)
+        code = 0
     else:
-        status = _watch_command(patient, command, timeout, until_hang=until_hang)
-        aside = output is None
-    if status is not None:
-        _write_report(patient, form, output, status, aside=aside)
-    sys.exit(2 if status is None else bool(patient.findings))
+        raise click.UsageError(
+            f"{what[0]} is no trace; put -- before a command: ipcviz doctor -- {shlex.join(what)}"
+        )
+    if json_file:
+        text = msgspec.json.format(msgspec.json.encode(found.findings), indent=2)
+        write_file(json_file, text + b"\n")
+    if sarif_file:
+        text = msgspec.json.format(msgspec.json.encode(make_sarif(found.findings)), indent=2)
+        write_file(sarif_file, text + b"\n")
+    if not found.findings and code != 2:
+        write_error("Nothing wrong was found.")
+    sys.exit(code or (FOUND if found.findings else 0))
 
 
-def _write_report(
-    patient: Doctor, form: str | None, output: str | None, status: str, *, aside: bool
-) -> None:
-    """Write the report to a file, to standard output, or `aside`: to standard error."""
-    formats = {"json": format_json, "sarif": format_sarif, None: format_text}
-    text = formats[form](patient.findings, status)
-    if aside:
-        write_notes(text.splitlines())
-    elif output in (None, "-"):
-        write_lines(text.splitlines())
-    else:
-        write_file(str(output), (text + "\n").encode(errors="backslashreplace"))
+@click.command(cls=RemembersWords)
+@click.argument("rule", required=False)
+@click.option("--json", "as_json", is_flag=True, help="All rules, as JSON.")
+def explain(*, rule: str | None, as_json: bool) -> None:
+    """Explain a finding of the doctor: what it looks like, why it happens, how it is mended.
 
-
-class Watch:
-    """A live session, and the doctor that follows it.
-
-    Args:
-        session: The session.
-        patient: The doctor.
-
-    Attributes:
-        status: The exit status that the command ended with; None before.
-        failed: It could not be watched.
+    Without a name it lists all rules.
     """
+    if as_json:
+        write_json([page._asdict() for page in PAGES])
+        return
+    if rule is None:
+        width = max(len(page.name) for page in PAGES)
+        write_lines(f"{page.name:<{width}}  {page.title}" for page in PAGES)
+        return
+    page = _find_page(rule)
+    rows = [f"{page.name}: {page.title} ({page.certainty})", ""]
+    for head, text in (
+        ("What one sees", page.looks),
+        ("Why", page.why),
+        ("The mend", page.mend),
+        ("Told by", page.evidence),
+    ):
+        rows += [head, *_wrap(text, "  "), ""]
+    if page.scenario:
+        rows += [f"Shown by: ipcviz run {page.scenario}"]
+    write_lines(rows)
 
-    def __init__(self, session: LiveSession, patient: Doctor) -> None:
-        self._session = session
-        self._patient = patient
-        self.status: int | None = None
-        self.failed = False
-        self._began = 0.0
-        self._lines: deque[int] = deque()
-        self._asked: set[int] = set()
-        self._lines_until = 0.0
 
-    @property
-    def reading_lines(self) -> bool:
-        """Whether source lines of processes in findings are still to be read."""
-        return bool(self._lines) or time.monotonic() < self._lines_until
+def _find_page(rule: str) -> Any:
+    """The page of a rule. Ends with a sentence if there is none."""
+    page = BY_NAME.get(rule)
+    if page is None:
+        exit_with_error(f"There is no rule {rule!r}: 'ipcviz explain' lists them.")
+    return page
 
-    def advance(self, seconds: float) -> None:
-        """Take in what comes, and look what is wrong."""
-        self._session.wait(seconds)
-        events = self._session.drain()
-        self.follow(events)
-        if self._began and self.status is None:
-            found = self._patient.examine(time.time() - self._began)
-            self._ask_lines(found)
 
-    def follow(self, events: Sequence[Event]) -> None:
-        """Take events in, up to the end that was forced: what follows is our doing."""
-        for event in events:
-            if isinstance(event, Trouble):
-                write_error(event.message)
-                self.failed |= event.fatal
-            elif isinstance(event, EndForced):
-                self._began = 0.0
-            elif isinstance(event, Finished) and self.status is None:
-                self.status = event.code
-        self._patient.follow(events)
-        started = self._patient.state.started
-        if started is not None and not self._began and self.status is None:
-            self._began = started.began
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
-    def _ask_lines(self, found: Sequence[Finding]) -> None:
-        """Have the source lines read of the processes that something is wrong with, one by one."""
-        for finding in found:
-            for party in finding.processes:
-                if party.pid not in self._asked:
-                    self._asked.add(party.pid)
-                    self._lines.append(party.pid)
-        now = time.monotonic()
-        if self._lines and now >= self._lines_until:
-            self._session.send(Inspect(pid=self._lines.popleft(), lines=True))
-            self._lines_until = now + LINES_SECONDS
+
+def _wrap(text: str, indent: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(
+        text, 80, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def _examine_trace(path: str, found: Doctor) -> None:
+    """Go through a trace, and examine it wherever nothing happened for a while, and at its end."""
+    from ipcviz.trace import TraceReader
+
+    with TraceReader(path) as reader:
+        last = 0.0
+        for event in reader.read_events():
+            if isinstance(event, EndForced):
+                # What follows is not the program's doing.
+                break
+            if event.t - last >= BETWEEN:
+                _report_new(found, event.t)
+            last = event.t
+            found.follow([event])
+        _report_new(found, last + BETWEEN)
 
 
 def _watch_command(
-    patient: Doctor, argv: tuple[str, ...], timeout: float | None, *, until_hang: bool
-) -> str | None:
-    """Run a command and follow it to its end. Returns how it ended in words; None if it could not
-    be run.
-    """
-    session = LiveSession(LaunchConfig(argv=argv, keep_output=0), passing=True)
-    watch = Watch(session, patient)
+    argv: tuple[str, ...], found: Doctor, timeout: float | None, *, until_hang: bool
+) -> int:
+    """Run a command and examine it. Returns 2 if it could not be run, else 0."""
+    from ipcviz.cli.trace import ENDING, sort_signals
+    from ipcviz.session.live import LiveSession, start_thread
+    from ipcviz.tracer.config import LaunchConfig
+
+    session = LiveSession(LaunchConfig(argv=argv, terminal=False, keep_output=0), passing=True)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    words = ""
+    watch = _Watch(session, found)
+    began = time.monotonic()
     try:
         session.start()
         start_thread(partial(sort_signals, session), "ipcviz signals")
-        until = time.monotonic() + timeout if timeout is not None else None
-        while not session.finished:
-            watch.advance(LOOK_SECONDS)
-            if watch.reading_lines:
-                continue
-            if until is not None and time.monotonic() >= until:
-                words = f"The command was ended after {timeout:g} s."
+        for events in _drain_events(session):
+            new = watch.follow(events)
+            if watch.finished:
                 break
-            if until_hang and any(one.sure for one in patient.findings):
-                words = "The command hangs, and was ended."
-                break
+            if until_hang and any(one.sure for one in new):
+                write_error("The command is ended here.")
+                return 0
+            if timeout and time.monotonic() - began > timeout and not watch.reading:
+                write_error(f"The command is ended after {timeout:g} seconds.")
+                return 0
     finally:
         session.close()
-    if watch.failed:
-        return None
+        watch.report_rest()
     if session.killed_by:
-        return f"The command was ended by signal {session.killed_by}."
-    return words or f"The command ended with status {watch.status}."
+        return 128 + session.killed_by
+    if watch.failed:
+        return 2
+    write_error(f"The command ended with status {watch.status}.")
+    return 0
 
 
-def _watch_running(patient: Doctor, pids: tuple[int, ...], seconds: float) -> str | None:
-    """Look at running processes and their descendants for a while."""
+def _watch_running(pids: tuple[int, ...], found: Doctor, seconds: float) -> int:
+    """Look at running processes for so long. Returns 2 if that can't be, else 0."""
+    from ipcviz.session.live import LiveSession
     from ipcviz.tracer.attached.attach import check_processes
+    from ipcviz.tracer.config import AttachConfig
 
     config = AttachConfig(pids=pids, tree=True, spare=(os.getpid(),))
     names = check_processes(pids, trace=False, spare=config.spare)
     session = LiveSession(config)
-    watch = Watch(session, patient)
+    watch = _Watch(session, found)
+    began = time.monotonic()
     try:
         session.start()
-        until = time.monotonic() + seconds
-        while not session.finished and (time.monotonic() < until or watch.reading_lines):
-            watch.advance(LOOK_SECONDS)
-        session.send(Quit())
+        for events in _drain_events(session):
+            watch.follow(events)
+            if watch.finished or (time.monotonic() - began > seconds and not watch.reading):
+                break
     finally:
         session.close()
-    if watch.failed:
-        return None
-    return (
-        f"Looked at {', '.join(names)} for {seconds:g} s, by samples: what they did before is not"
+        watch.report_rest()
+    write_error(
+        f"Looked at {', '.join(names)} for {seconds:g} seconds, by samples: what was before is not"
         " known."
     )
+    return 2 if watch.failed else 0
 
 
-def _read_trace(patient: Doctor, path: str) -> str:
-    """Follow a kept trace from its first event to its last one."""
-    from ipcviz.cli.replay import open_session
+class _Watch:
+    """A live session that is examined; a finding is said when its source lines were asked for.
 
-    session, title, _ = open_session(path)
-    try:
-        session.start()
-        at = 0.0
-        while not session.finished:
-            events = session.drain()
-            if not events:
-                time.sleep(0.01)
-            at = _follow_kept(patient, events, at)
-        return f"Read the trace of {title}."
-    finally:
-        session.close()
+    Args:
+        session: The session.
+        found: The doctor.
 
-
-def _follow_kept(patient: Doctor, events: Sequence[Event], at: float) -> float:
-    """Follow events of a trace, and look every so often, as one would have during the run."""
-    for event in events:
-        if event.t - at >= LOOK_SECONDS or isinstance(event, EndForced):
-            # What holds just before an event has held since the one before it.
-            patient.examine(event.t)
-            at = event.t
-        patient.follow((event,))
-    return at
-
-
-@click.command()
-@click.argument("rule", required=False)
-def explain(*, rule: str | None) -> None:
-    """Tell of RULE what its fault looks like, why it happens and how it is mended; without RULE,
-    list them all.
+    Attributes:
+        status: The command's exit status, once it has ended.
+        finished: Nothing more will come.
+        failed: It could not be watched.
     """
-    if rule is None:
-        width = max(map(len, BY_NAME))
-        for page in BY_NAME.values():
-            write_line(f"{page.name:{width}}  {page.title}")
-        return
-    if rule not in BY_NAME:
-        raise click.UsageError(f"There is no rule {rule}: 'ipcviz explain' lists them.")
-    page = BY_NAME[rule]
-    write_line(f"{page.name}: {page.title} ({page.certainty})")
-    for title, text in (
-        ("What it looks like", page.looks),
-        ("Why it happens", page.why),
-        ("How to mend it", page.mend),
-        ("How it is told", page.evidence),
-    ):
-        write_line("")
-        write_line(title)
-        for line in click.wrap_text(text, 76, "  ", "  ").splitlines():
-            write_line(line)
-    if page.scenario:
-        write_line("")
-        write_line(f"See it: ipcviz run {page.scenario}")
+
+    def __init__(self, session: LiveSession, found: Doctor) -> None:
+        self._session = session
+        self._found = found
+        self._heard = time.monotonic()
+        self._said: set[tuple[str, tuple[int, ...], str]] = set()
+        self._asked: set[int] = set()
+        self._to_ask: list[int] = []
+        self._until = 0.0
+        self.status = 0
+        self.finished = False
+        self.failed = False
+
+    @property
+    def reading(self) -> bool:
+        """Whether source lines are still waited for."""
+        return bool(self._to_ask) or time.monotonic() < self._until
+
+    def follow(self, events: list[Event]) -> tuple[Finding, ...]:
+        """Take events in, examine the moment, and say what is new. Returns that."""
+        self._found.follow(events)
+        self._heard = time.monotonic() if events else self._heard
+        for event in events:
+            if isinstance(event, Trouble):
+                write_error(event.message)
+                self.failed |= event.fatal
+            if isinstance(event, Finished):
+                self.status = event.code
+        self.finished = bool(events) and isinstance(events[-1], Finished)
+        if self.finished:
+            return ()
+        now = time.monotonic()
+        found = self._found.examine(self._found.state.t + now - self._heard)
+        for one in found:
+            pids = [party.pid for party in one.processes if party.pid not in self._asked]
+            self._asked.update(pids)
+            self._to_ask += pids
+        if self._to_ask and now >= self._until:
+            self._session.send(Inspect(pid=self._to_ask.pop(0), lines=True))
+            self._until = now + LINES
+        return () if self.reading else self.report_rest()
+
+    def report_rest(self) -> tuple[Finding, ...]:
+        """Say what was found and not said yet. Returns that."""
+        new = tuple(one for one in self._found.findings if one.key not in self._said)
+        self._said.update(one.key for one in new)
+        for one in new:
+            _write_finding(one)
+        return new
+
+
+def _drain_events(session: LiveSession) -> Iterator[list[Event]]:
+    """What has happened since the last time, some times a second, until the session has ended."""
+    while not session.finished:
+        session.wait(BETWEEN)
+        yield session.drain()
+
+
+def _report_new(found: Doctor, now: float) -> tuple[Finding, ...]:
+    """Examine this moment; say what is new, and return it."""
+    before = {one.key for one in found.findings}
+    new = tuple(one for one in found.examine(now) if one.key not in before)
+    for one in new:
+        _write_finding(one)
+    return new
+
+
+def _write_finding(one: Finding) -> None:
+    first, *more = _format_finding(one)
+    write_error(first, "\n".join(more))
+
+
+def _format_finding(one: Finding) -> list[str]:
+    """A finding as lines: the sentence, the mend, and what proves it."""
+    grade = "" if one.sure else "probably: "
+    lines = [f"{grade}{one.sentence} {one.mend}"]
+    if one.why_probable:
+        lines.append(f"  Not sure: {one.why_probable}.")
+    lines += [f"  {fact.text}" for fact in one.evidence]
+    lines += [f"  {origin.words}" for origin in one.origins if origin.words]
+    lines.append(f"  [{one.rule}] 'ipcviz explain {one.rule}' tells more.")
+    return lines

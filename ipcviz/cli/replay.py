@@ -24,14 +24,14 @@ def replay(*, file: str) -> None:
 
     ssh HOST ipcviz trace -o - --jsonl -- COMMAND | ipcviz replay -
     """
-    session, title, scenario = open_session(file)
+    session, title, scenario = _open_session(file)
     _reopen_terminal(file)
     from ipcviz.app.app import run_app
 
     sys.exit(run_app(session, title, scenario))
 
 
-def open_session(file: str) -> tuple[Session, str, Scenario | None]:
+def _open_session(file: str) -> tuple[Session, str, Scenario | None]:
     """The session behind a name, its title, its scenario.
 
     Raises:

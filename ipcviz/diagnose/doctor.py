@@ -7,16 +7,15 @@ from typing import Final
 
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.history import History
-from ipcviz.diagnose.moment import Moment
+from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules import locks, pipes
 from ipcviz.events import Event
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.waits.hangs import Hang
 
-HangRule = Callable[[Moment, Hang], Finding | None]
-MomentRule = Callable[[Moment], Iterable[Finding]]
-
+HangRule = Callable[[CaseMoment, Hang], Finding | None]
+MomentRule = Callable[[CaseMoment], Iterable[Finding]]
 HANGS: Final[tuple[HangRule, ...]] = (
     locks.find_stopped,
     locks.find_forked_lock,
@@ -88,7 +87,7 @@ class Doctor:
         Args:
             now: The moment in session seconds; that of the last event if it is not given.
         """
-        moment = Moment(self.state, self.history, now)
+        moment = CaseMoment(self.state, self.history, now)
         found = [one for one in find_at(moment) if one.rule not in self._ignored]
         for one in found:
             known = self._found.get(one.key)
@@ -96,15 +95,15 @@ class Doctor:
         return tuple(self._found[one.key] for one in found)
 
 
-def find_at(moment: Moment) -> tuple[Finding, ...]:
+def find_at(moment: CaseMoment) -> tuple[Finding, ...]:
     """What is wrong at a moment, the hangs first."""
     found: list[Finding] = []
     for hang in moment.hangs:
         one = next(filter(None, (rule(moment, hang) for rule in HANGS)), None)
         if one is not None:
             found.append(one)
-    for rule in MOMENTS:
-        found += rule(moment)
+    for keeps in MOMENTS:
+        found += keeps(moment)
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ class Plain(msgspec.Struct, frozen=True):
     """Base of what a finding consists of: immutable, and JSON as it is."""
 
 
-class Place(Plain, frozen=True):
+class SourcePlace(Plain, frozen=True):
     """A source line, from 1, of a file as the compiler or the interpreter names it."""
 
     file: str
@@ -30,7 +30,7 @@ class Party(Plain, frozen=True):
     pid: int
     name: str
     argv: tuple[str, ...] = ()
-    place: Place | None = None
+    place: SourcePlace | None = None
 
 
 class Origin(Plain, frozen=True):
@@ -110,6 +110,6 @@ class Finding(Plain, frozen=True):
         return self.rule, tuple(sorted(one.pid for one in self.processes)), self.about
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> SourcePlace | None:
         """The first source line that is known."""
         return next((one.place for one in self.processes if one.place is not None), None)

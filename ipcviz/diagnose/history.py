@@ -8,7 +8,7 @@ from ipcviz.events import Call, Event, Executed, Forked, Opened
 from ipcviz.model.state import State
 
 
-class Made(NamedTuple):
+class MadeBy(NamedTuple):
     """The call that made an open file description: its event's number, its moment, its process."""
 
     n: int
@@ -28,7 +28,7 @@ class History:
     """
 
     def __init__(self) -> None:
-        self.made: dict[int, Made] = {}
+        self.made: dict[int, MadeBy] = {}
         self.born: dict[int, Forked] = {}
         self.executed: dict[int, Executed] = {}
 
@@ -38,7 +38,7 @@ class History:
             case Call():
                 for effect in event.effects:
                     if isinstance(effect, Opened):
-                        self.made[effect.ofd] = Made(
+                        self.made[effect.ofd] = MadeBy(
                             event.n, event.t, event.pid, event.name, effect.object.key
                         )
             case Forked():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.history import History
-from ipcviz.diagnose.words import Names, find_origin, make_parties, tell_waits
+from ipcviz.diagnose.words import PartyNames, find_origin, make_parties, tell_waits
 from ipcviz.model.query import list_holders
 from ipcviz.model.state import State
 from ipcviz.model.waits.hangs import Hang, list_hangs
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ipcviz.model.query import Holder
 
 
-class Moment:
+class CaseMoment:
     """A state, and what a rule may ask of it.
 
     Args:
@@ -102,9 +102,9 @@ class Moment:
             about=about or (keys[0] if keys else ""),
         )
 
-    def name(self, *pids: int) -> Names:
+    def name(self, *pids: int) -> PartyNames:
         """What these processes are called."""
-        return Names(self.state, pids)
+        return PartyNames(self.state, pids)
 
 
 _SETTLED = frozenset({Doubt.SEEN})

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 Certainty = Literal["sure", "sure or probable", "probable"]
 
 
-class Page(NamedTuple):
+class RulePage(NamedTuple):
     """What is said of a rule.
 
     Attributes:
@@ -32,7 +32,7 @@ class Page(NamedTuple):
 
 
 PAGES: Final = (
-    Page(
+    RulePage(
         name="wait-before-read",
         title="a parent waits for a child whose output it does not read",
         certainty="sure",
@@ -47,7 +47,7 @@ PAGES: Final = (
             " the end of that process, or of one that waits for it."
         ),
     ),
-    Page(
+    RulePage(
         name="orphan-keeps-pipe",
         title="an orphan keeps a pipe open",
         certainty="sure",
@@ -63,9 +63,9 @@ PAGES: Final = (
             "processes whose parent has ended, and which inherited them and never wrote."
         ),
     ),
-    Page(
+    RulePage(
         name="own-write-end",
-        title="a write end is left open, so the end of file never comes",
+        title="a write end is left open, so the end of file does not come",
         certainty="sure or probable",
         looks="The reader gets all the data, and then hangs.",
         why=(
@@ -80,9 +80,9 @@ PAGES: Final = (
             " it."
         ),
     ),
-    Page(
+    RulePage(
         name="own-read-end",
-        title="a read end is left open, so SIGPIPE never comes",
+        title="a read end is left open, so SIGPIPE does not come",
         certainty="sure",
         looks="The reader has left, and the writer hangs and does not die.",
         why=(
@@ -95,11 +95,11 @@ PAGES: Final = (
             "those of processes that wait for it and are not its reader."
         ),
     ),
-    Page(
+    RulePage(
         name="waits-for-input",
         title="a parent waits for a child that waits for input from it",
         certainty="sure",
-        looks="A filter such as cat, sort or wc never ends.",
+        looks="A filter such as cat, sort or wc does not end.",
         why=(
             "The child reads until the end of file. The parent, which has the only write end,"
             " waits for the child before it closes that."
@@ -109,7 +109,7 @@ PAGES: Final = (
             "A process sleeps in read; the only other process with the write end waits for its end."
         ),
     ),
-    Page(
+    RulePage(
         name="feeding-circle",
         title="two programs wait for each other's bytes",
         certainty="sure or probable",
@@ -127,7 +127,7 @@ PAGES: Final = (
             "A circle of processes that sleep in read or write on pipes or sockets to each other."
         ),
     ),
-    Page(
+    RulePage(
         name="stdio-buffer",
         title="output stays in a stdio buffer",
         certainty="probable",
@@ -139,10 +139,10 @@ PAGES: Final = (
             "waited for 2 seconds. Bytes in a buffer of a program can't be seen."
         ),
     ),
-    Page(
+    RulePage(
         name="fifo-open",
         title="an open of a FIFO waits for its other end",
-        certainty="sure or probable",
+        certainty="probable",
         looks="It does nothing at its start.",
         why=(
             "open(2) of a FIFO returns when its other end is opened, too. Nobody opens it; or"
@@ -154,7 +154,7 @@ PAGES: Final = (
         ),
         evidence="A process sleeps in open of a FIFO, and everybody else who is watched waits.",
     ),
-    Page(
+    RulePage(
         name="handler-lock",
         title="a signal handler waits for a lock that the interrupted code has",
         certainty="sure",
@@ -171,7 +171,7 @@ PAGES: Final = (
             "itself can have the lock."
         ),
     ),
-    Page(
+    RulePage(
         name="forked-lock",
         title="fork copied a lock that another thread had",
         certainty="sure or probable",
@@ -188,7 +188,7 @@ PAGES: Final = (
             "A child sleeps on a futex in memory that fork copied while another thread held it."
         ),
     ),
-    Page(
+    RulePage(
         name="dead-owner",
         title="who had the lock has ended",
         certainty="sure or probable",
@@ -203,7 +203,7 @@ PAGES: Final = (
             "as the events tell, has ended."
         ),
     ),
-    Page(
+    RulePage(
         name="stale-semaphore",
         title="a named semaphore has the value of an earlier run",
         certainty="sure",
@@ -221,7 +221,7 @@ PAGES: Final = (
             " its value is 0, and nobody in the run has posted it."
         ),
     ),
-    Page(
+    RulePage(
         name="private-semaphore",
         title="a semaphore is not shared with the other process",
         certainty="sure",
@@ -236,7 +236,7 @@ PAGES: Final = (
             " that the parent has a semaphore at, in private memory."
         ),
     ),
-    Page(
+    RulePage(
         name="lost-wakeup",
         title="the signal came before the wait for it",
         certainty="sure",
@@ -252,7 +252,7 @@ PAGES: Final = (
         ),
         scenario="sleep-race",
     ),
-    Page(
+    RulePage(
         name="queue",
         title="a message queue is full, or the wanted message is never sent",
         certainty="sure or probable",
@@ -267,7 +267,7 @@ PAGES: Final = (
             "of which none is queued."
         ),
     ),
-    Page(
+    RulePage(
         name="stopped",
         title="everybody waits for a process that is stopped",
         certainty="sure",
@@ -279,7 +279,7 @@ PAGES: Final = (
         mend="kill -CONT; or redirect its input and output.",
         evidence="A stopped process is at the end of the chain of waits.",
     ),
-    Page(
+    RulePage(
         name="lock-order",
         title="locks are taken in different orders",
         certainty="sure or probable",
@@ -292,7 +292,7 @@ PAGES: Final = (
         evidence="A circle in the wait-for graph, over semaphores, mutexes and file locks.",
         scenario="mmap-queue",
     ),
-    Page(
+    RulePage(
         name="circle",
         title="processes wait for each other",
         certainty="sure or probable",

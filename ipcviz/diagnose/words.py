@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ipcviz.diagnose.findings import Evidence, Origin, Party, Place
+from ipcviz.diagnose.findings import Evidence, Origin, Party, SourcePlace
 from ipcviz.diagnose.history import History
 from ipcviz.model.state import Process, State
 from ipcviz.model.waits.values import Wait
@@ -17,7 +17,7 @@ _MOST: Final = 8
 """Waits that are told as evidence."""
 
 
-class Names:
+class PartyNames:
     """What the processes of one finding are called: `seq`, `python3 (mp.py:3)`; with the PID where
     several have the same name.
 
@@ -72,13 +72,13 @@ def join_and(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def place_of(state: State, tid: int) -> Place | None:
+def place_of(state: State, tid: int) -> SourcePlace | None:
     """The source line that a thread waits at, if it was read."""
     thread = state.threads.get(tid)
     found = thread.source if thread is not None else None
     if found is None or not found.line:
         return None
-    return Place(found.file, found.line, found.function)
+    return SourcePlace(found.file, found.line, found.function)
 
 
 def make_parties(state: State, pids: Iterable[int]) -> tuple[Party, ...]:
@@ -102,7 +102,7 @@ def make_parties(state: State, pids: Iterable[int]) -> tuple[Party, ...]:
 
 def tell_waits(state: State, waits: Sequence[Wait], now: float) -> tuple[Evidence, ...]:
     """What threads wait for, as evidence: `seq[12] is in write(1) on P1, full: ...`."""
-    names = Names(state, (wait.pid for wait in waits))
+    names = PartyNames(state, (wait.pid for wait in waits))
     found = []
     for wait in waits[:_MOST]:
         process = state.processes.get(wait.pid)

@@ -1,302 +1,213 @@
-"""Programs that hang for one reason each, and what the doctor says of them; and healthy ones."""
+"""What the doctor says of programs that hang, and of programs that do not."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
-import os
-import signal
 import subprocess
 import sys
-import textwrap
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from ipcviz.diagnose import Doctor, Finding
-from ipcviz.session.live import LiveSession
-from ipcviz.tracer.config import LaunchConfig
-from tests.integration.harness import Bench, Programs
+from ipcviz.diagnose.pages import BY_NAME
 
-PY = "import os, socket, subprocess, sys, threading, time, fcntl, signal\n"
-LAUNCHER = r"""
-import json, os, subprocess, sys, time
-for argv in json.loads(sys.argv[1]):
-    subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                     stderr=subprocess.DEVNULL)
-    time.sleep(0.15)  # What begins at once is more than the tracer tells call by call.
-while True:
-    try:
-        os.wait()
-    except ChildProcessError:
-        break
-"""
-"""Starts all programs at once, and waits for them. So they are told apart in one session."""
+pytestmark = pytest.mark.kernel
+TOP = Path(__file__).parents[2]
+DOCTOR = (sys.executable, "-m", "ipcviz", "doctor")
 
-HANGS: dict[str, tuple[str, ...]] = {
-    # `c:` a way of tests/programs/doctor_hangs.c, `sh:` a script, `py:` a Python program.
+SURE = {
+    "wait_before_read": "wait-before-read",
+    "wait_for_grandchild": "wait-before-read",
+    "wait_over_socket_much": "wait-before-read",
+    "own_write_end": "own-write-end",
+    "waiters_write_end": "own-write-end",
+    "own_read_end": "own-read-end",
+    "waits_for_input": "waits-for-input",
+    "both_full": "feeding-circle",
+    "mutex_order": "lock-order",
+    "mutex_order_of_processes": "lock-order",
+    "file_lock_order": "lock-order",
+    "stopped_child": "stopped",
+    "stopped_writer": "stopped",
+}
+PROBABLE = {
+    "both_empty": "feeding-circle",
+    "coprocess": "feeding-circle",
+    "fifo_alone": "fifo-open",
+    "fifo_crossed": "fifo-open",
+}
+OTHERS = {
     "wait-before-read": (
-        "c:wait_before_read",
-        "c:wait_for_grandchild",
-        "c:wait_over_socket_much",
-        "py:p = subprocess.Popen(['seq', '100000'], stdout=subprocess.PIPE); p.wait()",
-        "py:p = subprocess.Popen('seq 100000; true', shell=True, stderr=subprocess.PIPE,"
-        " stdout=subprocess.PIPE); p.wait(); p.stdout.read()",
-        "sh:mkfifo w; exec 3<>w; seq 100000 >w; cat w",
-    ),
-    "own-write-end": (
-        "c:own_write_end",
-        "c:waiters_write_end",
-        "py:r, w = os.pipe(); os.write(w, b'x'); os.read(r, 1); os.read(r, 1)",
-        "py:r, w = os.pipe(); os.fork() or (os.write(w, b'x'), os._exit(0)); f = os.fdopen(r);"
-        " f.read()",
-    ),
-    "own-read-end": (
-        "c:own_read_end",
-        "c:waiters_read_end",
-        "py:r, w = os.pipe(); os.write(w, bytes(200000))",
+        "python3",
+        "-c",
+        "import subprocess as s; s.Popen(['seq', '99999'], stdout=s.PIPE).wait()",
     ),
     "waits-for-input": (
-        "c:waits_for_input",
-        "py:p = subprocess.Popen(['cat'], stdin=subprocess.PIPE); p.wait()",
-        "py:p = subprocess.Popen(['sort'], stdin=subprocess.PIPE); p.stdin.write(b'x\\n');"
-        " p.stdin.flush(); p.wait()",
-        "bash:coproc cat; wait",
+        "python3",
+        "-c",
+        "import subprocess as s; p = s.Popen(['cat'], stdin=s.PIPE); p.wait()",
     ),
-    "feeding-circle": (
-        "c:both_full",
-        "c:both_empty",
-        "c:coprocess",
-        "py:p = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE);"
-        " p.stdin.write(bytes(300000)); p.stdin.flush()",
-        "py:p = subprocess.Popen(['tr', 'a', 'b'], stdin=subprocess.PIPE, stdout=subprocess.PIPE);"
-        " p.stdin.write(b'a\\n'); p.stdin.flush(); p.stdout.readline()",
-    ),
-    "fifo-open": (
-        "c:fifo_alone",
-        "c:fifo_crossed",
-        "sh:mkfifo alone; cat alone",
-        "py:os.mkfifo('nobody'); open('nobody', 'w')",
-    ),
-    "dead-owner": ("c:dead_mutex", "c:dead_semaphore", "c:dead_system_v"),
-    "private-semaphore": ("c:private_semaphore", "c:copied_semaphore"),
-    "lock-order": (
-        "c:mutex_order",
-        "c:mutex_order_of_processes",
-        "c:file_lock_order",
-        """py:
-        (r, w), (s, x) = os.pipe(), os.pipe()
-        child = not os.fork()
-        a, b = (os.open(n, os.O_RDWR | os.O_CREAT) for n in ("py1", "py2"))
-        if child:
-            fcntl.flock(b, fcntl.LOCK_EX); os.write(x, b"x"); os.read(r, 1)
-            fcntl.flock(a, fcntl.LOCK_EX)
-        else:
-            fcntl.flock(a, fcntl.LOCK_EX); os.write(w, b"x"); os.read(s, 1)
-            fcntl.flock(b, fcntl.LOCK_EX)
-        """,
-    ),
-    "queue": ("c:queue_type", "c:queue_full"),
-    "lost-wakeup": (
-        "c:lost_usr1",
-        "c:lost_alarm",
-        "py:signal.signal(10, lambda *a: None); os.kill(os.getpid(), 10); signal.pause()",
-    ),
-    "handler-lock": ("c:handler_mutex",),
-    "forked-lock": ("c:forked_mutex",),
-    "stopped": (
-        "c:stopped_child",
-        "c:stopped_writer",
-        "sh:(kill -STOP $(exec sh -c 'echo $PPID'); echo) | cat",
-    ),
+    "own-write-end": ("python3", "-c", "import os; r, w = os.pipe(); os.read(r, 1)"),
+    "stopped": ("sh", "-c", "sh -c 'kill -STOP $$' & wait"),
 }
-
 HEALTHY = (
-    # A parent that waits for long, and children that sleep.
-    "sh:sleep 2 & sleep 2; wait",
-    "py:p = subprocess.Popen(['sleep', '2'], stdout=subprocess.PIPE); p.communicate()",
-    # A barrier by the end of file, while a child is at work.
-    "py:r, w = os.pipe(); os.fork() or (os.close(r), time.sleep(2), os._exit(0)); os.close(w);"
-    " os.read(r, 1); os.wait()",
-    # A server that holds both ends of its FIFO on purpose, and a client that comes late.
-    "sh:mkfifo both; (sleep 1.5; echo x >both) & exec 3<>both; read line <&3; wait",
-    # A thread that is waited for, and a semaphore whose poster is at work.
-    "py:t = threading.Thread(target=time.sleep, args=(2,)); t.start(); t.join()",
-    "py:s = threading.Semaphore(0); threading.Timer(1.5, s.release).start(); s.acquire()",
-    # A co-process that is used well.
-    "bash:coproc cat; echo x >&${COPROC[1]}; read -u ${COPROC[0]} line; exec {COPROC[1]}>&-; wait",
-    # Accept with a client that comes.
-    "py:s = socket.create_server(('127.0.0.1', 0)); threading.Timer(1.5, lambda:"
-    " socket.create_connection(s.getsockname())).start(); s.accept()",
-    # A full pipe whose reader is slow.
-    "sh:seq 100000 | (sleep 1.5; cat)",
-    # A process that is stopped for a moment.
-    "sh:sleep 2 & kill -STOP $!; sleep 1; kill -CONT $!; wait",
-    # asyncio and a pool at work.
-    "py:import asyncio; asyncio.run(asyncio.create_subprocess_exec('sleep', '1.5'))",
-    """py:
-    import multiprocessing
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        pool.map(time.sleep, [1, 1])
-    """,
+    "seq 1 20000 | sort -rn | gzip -c | wc -c",
+    "(sleep 1; echo hi) | cat",
+    "for i in 1 2; do (sleep 0.8) & done; wait",
+    "mkfifo f; (sleep 1; echo x > f) & cat f; wait",
+    "coproc cat; echo hi >&${COPROC[1]}; read x <&${COPROC[0]}; sleep 1; kill $COPROC_PID",
+    "python3 -c \"import subprocess as s; s.run(['cat'], input=b'x' * 200000, stdout=-1)\"",
+    'python3 -c "import multiprocessing as m; p = m.Pool(2); p.map(abs, range(99)); p.close()"',
+    'python3 -c "import threading as t; e = t.Event(); t.Timer(1, e.set).start(); e.wait()"',
 )
 
 
-def _make_argv(text: str, programs: Programs) -> list[str]:
-    language, _, rest = text.partition(":")
-    if language == "c":
-        return [programs["doctor_hangs"], rest]
-    if language == "py":
-        return [sys.executable, "-c", PY + textwrap.dedent(rest).strip()]
-    return [language, "-c", rest]
-
-
-def _run(
-    argvs: Sequence[Sequence[str]], folder: Path, seconds: float, wanted: int
-) -> tuple[Doctor, dict[int, list[Finding]]]:
-    """Run programs in one session, until so many have findings. Returns these by the number of the
-    program.
-    """
-    argv = (sys.executable, "-c", LAUNCHER, json.dumps(argvs))
-    session = LiveSession(LaunchConfig(argv=argv, cwd=str(folder)))
-    patient = Doctor()
-    found: dict[int, list[Finding]] = {}
-    try:
-        session.start()
-        until = time.monotonic() + seconds
-        while not session.finished and time.monotonic() < until and len(found) < wanted:
-            session.wait(0.2)
-            patient.follow(session.drain())
-            started = patient.state.started
-            patient.examine(time.time() - started.began if started is not None else 0.0)
-            found = {}
-            for finding in patient.findings:
-                found.setdefault(_find_number(patient, finding), []).append(finding)
-    finally:
-        session.close()
-    return patient, found
-
-
-def _find_number(patient: Doctor, finding: Finding) -> int:
-    """Which program a finding is about: lineages are `1.3.1` for a child of the third one."""
-    processes = patient.state.processes
-    lines = [processes[one.pid].lineage for one in finding.processes if one.pid in processes]
-    return next((int(line.split(".")[1]) for line in lines if "." in line), 0)
-
-
-NAMED = ("fifo-open", "queue", "lost-wakeup"), ("dead-owner", "private-semaphore", "handler-lock")
-"""Rules of waits that anybody who is watched could end: all have to be at rest before they tell."""
-BY_CALLS = tuple(HANGS.keys() - {rule for rules in NAMED for rule in rules})
-
-
-@pytest.mark.parametrize("rules", [BY_CALLS, *NAMED], ids=["calls", "names", "memory"])
-def test_programs_that_hang(rules: tuple[str, ...], programs: Programs, tmp_path: Path) -> None:
-    """Many at once: each hangs by itself, and is told by the rule that names its reason."""
-    rows = [(rule, text) for rule in rules for text in HANGS[rule]]
-    argvs = [_make_argv(text, programs) for _, text in rows]
-    _, found = _run(argvs, tmp_path, 20.0, len(rows))
-    wrong = {
-        text: [(one.rule, one.sentence) for one in found.get(number, [])]
-        for number, (rule, text) in enumerate(rows, 1)
-        if rule not in {one.rule for one in found.get(number, [])}
-    }
-    assert not wrong
-    for findings in found.values():
-        for finding in findings:
-            assert finding.evidence
-            assert finding.sentence.endswith(".")
-            assert finding.mend.endswith(".")
-
-
-def test_programs_that_do_not_hang(programs: Programs, tmp_path: Path) -> None:
-    """What has been mistaken for a fault, and is none."""
-    argvs = [_make_argv(text, programs) for text in HEALTHY]
-    patient, found = _run(argvs, tmp_path, 20.0, len(argvs) + 1)
-    assert patient.state.finished
-    assert not {HEALTHY[number - 1]: findings for number, findings in found.items()}
-
-
-def _doctor(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ipcviz", "doctor", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def test_the_first_line_names_the_source_line(tmp_path: Path) -> None:
-    source = tmp_path / "mp.py"
-    source.write_text(
-        "import subprocess\n"
-        "p = subprocess.Popen(['seq', '100000'], stdout=subprocess.PIPE)\n"
-        "p.wait()\n"
+def examine(argv, folder, *flags):
+    """Run the doctor: (its status, its findings, what it said)."""
+    folder.mkdir(exist_ok=True)
+    file = folder / "found.json"
+    done = subprocess.run(
+        [*DOCTOR, "--json", str(file), *flags, "--", *argv],
+        cwd=folder,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": str(TOP)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
-    done = _doctor("--until-hang", "--json", "--", sys.executable, str(source))
-    assert done.returncode == 1
-    assert done.stdout == ""
-    (finding,) = json.loads(done.stderr)["findings"]
-    assert finding["rule"] == "wait-before-read"
-    assert finding["sure"]
-    assert (
-        "seq waits for room in its pipe, and the only reader, python3" in finding["sentence"]
-        or "the only reader, python" in finding["sentence"]
+    found = json.loads(file.read_bytes()) if file.exists() else []
+    return done.returncode, found, done.stderr
+
+
+@pytest.fixture(scope="module")
+def hangs(tmp_path_factory):
+    """What is said of each program that hangs, by its name."""
+    place = tmp_path_factory.mktemp("doctor")
+    program = place / "hangs"
+    source = TOP / "tests" / "programs" / "doctor_hangs.c"
+    subprocess.run(
+        ["cc", "-g", "-O0", "-w", "-pthread", str(source), "-o", str(program), "-lrt"], check=True
     )
-    assert " (mp.py:3), waits for seq to end." in finding["sentence"]
-    assert finding["origins"][0]["call"] == "pipe2"
+    cases = {name: (str(program), name) for name in (*SURE, *PROBABLE)} | OTHERS
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        tasks = {}
+        for name, argv in cases.items():
+            flags = ("--timeout", "3") if name in PROBABLE else ("--until-hang", "--timeout", "30")
+            tasks[name] = pool.submit(examine, argv, place / f"in-{name}", *flags)
+        return {name: task.result() for name, task in tasks.items()}
 
 
-def test_a_command_that_is_well_keeps_its_output() -> None:
-    done = _doctor("--", "sh", "-c", "echo out; echo err >&2; exit 3")
-    assert (done.returncode, done.stdout) == (0, "out\n")
-    assert done.stderr.splitlines() == [
-        "err",
-        "ipcviz doctor: Nothing is wrong. The command ended with status 3.",
-    ]
+@pytest.mark.parametrize(("name", "rule"), (SURE | {rule: rule for rule in OTHERS}).items())
+def test_a_hang_is_named_when_it_exists(hangs, name, rule):
+    status, found, said = hangs[name]
+    assert status == 1, said
+    assert {(one["rule"], one["sure"]) for one in found} == {(rule, True)}, said
+    assert found[0]["sentence"] in said
+    assert found[0]["mend"] in said
+    assert found[0]["evidence"], said
 
 
-def test_a_hang_of_a_kept_trace_is_found_again(bench: Bench, tmp_path: Path) -> None:
-    trace = tmp_path / "hang.jsonl"
-    code = "import os; r, w = os.pipe(); os.write(w, bytes(200000))"
-    command = ["trace", "--jsonl", "-o", str(trace), "--", sys.executable, "-c", code]
-    run = subprocess.Popen([sys.executable, "-m", "ipcviz", *command])
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not (
-        trace.exists() and b'"call":"write"' in trace.read_bytes()
-    ):
-        time.sleep(0.05)
-    time.sleep(1)
-    run.send_signal(signal.SIGTERM)
-    run.wait()
-    done = _doctor("--sarif", str(trace))
-    assert done.returncode == 1
-    (result,) = json.loads(done.stdout)["runs"][0]["results"]
-    assert result["ruleId"] == "own-read-end"
+@pytest.mark.parametrize(("name", "rule"), PROBABLE.items())
+def test_what_is_not_certain_is_said_as_such(hangs, name, rule):
+    status, found, said = hangs[name]
+    assert status == 1, said
+    assert {(one["rule"], one["sure"]) for one in found} == {(rule, False)}, said
+    assert "probably: " in said
 
 
-def test_running_processes_are_looked_at(tmp_path: Path) -> None:
-    code = "import subprocess; subprocess.Popen(['cat'], stdin=subprocess.PIPE).wait()"
-    process = subprocess.Popen([sys.executable, "-c", code])
-    try:
-        done = _doctor("--pid", str(process.pid))
-        assert "rule waits-for-input" in done.stdout
-        assert "not certain: only sampled" in done.stdout
-        assert done.returncode == 1
-        assert process.poll() is None
-    finally:
-        process.kill()
-        process.wait()
+def test_a_finding_says_who_and_where_its_descriptors_came_from(hangs):
+    _, found, said = hangs["waits-for-input"]
+    one = found[0]
+    assert "cat waits for input from its pipe" in one["sentence"]
+    assert one["sentence"].endswith("waits for cat to end.")
+    assert [party["name"] for party in one["processes"]] == ["python3", "cat"]
+    assert any(origin["call"] == "pipe2" for origin in one["origins"]), said
+
+
+def test_what_is_healthy_is_left_in_peace(tmp_path):
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        tasks = {
+            command: pool.submit(examine, ("bash", "-c", command), tmp_path / f"{number}")
+            for number, command in enumerate(HEALTHY)
+        }
+        for command, task in tasks.items():
+            status, found, said = task.result()
+            assert (status, found) == (0, []), f"{command}: {said}"
+
+
+def test_the_commands_output_passes_through_and_its_trace_says_the_same(tmp_path):
+    trace = tmp_path / "t.ipcviz"
+    program = "import os; print('hi', flush=True); r, w = os.pipe(); os.read(r, 1)"
+    run = subprocess.run(
+        [*DOCTOR, "--until-hang", "--", "python3", "-c", program],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (1, "hi\n")
+    subprocess.run(
+        [
+            *DOCTOR[:-1],
+            "trace",
+            "-o",
+            str(trace),
+            "--",
+            "timeout",
+            "3",
+            sys.executable,
+            "-c",
+            program,
+        ],
+        cwd=TOP,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    again = subprocess.run(
+        [*DOCTOR, str(trace)], cwd=TOP, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert again.returncode == 1
+    assert "own-write-end" in again.stderr
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "says"),
     [
-        ((), "Name one of"),
-        (("--pid", str(2**22 + 1)), "no process"),
-        (("--ignore", "nothing", "--", "true"), "There is no rule nothing"),
-        (("--", "/no/such/command"), "/no/such/command"),
+        (["--", "no-such-command"], "no-such-command"),
+        (["no-such-file"], "put -- before a command"),
+        (["--ignore", "nosuch", "--", "true"], "'ipcviz explain' lists them"),
+        (["--timeout", "1", __file__], "put -- before it"),
+        ([__file__], "is no trace"),
     ],
 )
-def test_what_can_not_be_done_is_one_sentence(words: tuple[str, ...], said: str) -> None:
-    done = _doctor(*words)
+def test_what_can_not_be_examined_is_one_sentence(words, says):
+    done = subprocess.run(
+        [*DOCTOR, *words], cwd=TOP, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 2
-    assert said.lower() in done.stderr.lower()
-    assert done.stderr.count("\n") == 1
-    assert os.linesep not in done.stdout
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_rule_can_be_ignored(tmp_path):
+    argv = OTHERS["own-write-end"]
+    status, found, _ = examine(argv, tmp_path, "--ignore", "own-write-end", "--timeout", "2")
+    assert (status, found) == (0, [])
+
+
+@pytest.mark.parametrize("rule", [*BY_NAME])
+def test_each_rule_is_explained(rule):
+    done = subprocess.run(
+        [sys.executable, "-m", "ipcviz", "explain", rule],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert BY_NAME[rule].title in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100

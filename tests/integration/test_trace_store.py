@@ -218,7 +218,7 @@ from ipcviz.cli.main import cli
 from ipcviz.cli import replay
 cli.get_command(None, "replay")
 from ipcviz.app.app import IpcvizApp
-session, title, scenario = replay.open_session(sys.argv[1])
+session, title, scenario = replay._open_session(sys.argv[1])
 
 async def show():
     app = IpcvizApp(session, title, scenario)

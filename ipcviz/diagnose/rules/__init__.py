@@ -1,1 +1,1 @@
-"""The rules: each a function of a moment, or of an event in what went before it."""
+"""The rules: each a small pure function over a moment, or over one hang of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipcviz.diagnose.findings import Evidence, Finding
-from ipcviz.diagnose.moment import Moment
+from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE
 from ipcviz.model.state import State
@@ -25,7 +25,7 @@ from ipcviz.narrate.words import label_of, signal_names
 _OWNED = frozenset({Why.SEMAPHORE, Why.MUTEX, Why.RWLOCK, Why.LOCK})
 
 
-def find_stopped(moment: Moment, hang: Hang) -> Finding | None:
+def find_stopped(moment: CaseMoment, hang: Hang) -> Finding | None:
     """All wait for one that is stopped."""
     state = moment.state
     for pid in hang.stopped:
@@ -60,7 +60,7 @@ _TERMINAL = (21, 22)
 """SIGTTIN and SIGTTOU."""
 
 
-def find_handler_lock(moment: Moment, hang: Hang) -> Finding | None:
+def find_handler_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A signal handler waits for a lock that the code has which it interrupted."""
     state = moment.state
     for wait in hang.waits:
@@ -92,7 +92,7 @@ def find_handler_lock(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_forked_lock(moment: Moment, hang: Hang) -> Finding | None:
+def find_forked_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A child waits for a lock that another thread had when the process was forked."""
     state = moment.state
     for wait in hang.waits:
@@ -127,7 +127,7 @@ def find_forked_lock(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def _copied_semaphore(moment: Moment, hang: Hang, wait: Wait, parent: int) -> Finding:
+def _copied_semaphore(moment: CaseMoment, hang: Hang, wait: Wait, parent: int) -> Finding:
     names = moment.name(wait.pid, parent)
     label = _semaphore_label(moment.state, wait)
     return moment.make_finding(
@@ -139,7 +139,7 @@ def _copied_semaphore(moment: Moment, hang: Hang, wait: Wait, parent: int) -> Fi
     )  # fmt: skip
 
 
-def find_copied_semaphore(moment: Moment, hang: Hang) -> Finding | None:
+def find_copied_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A semaphore that lies in memory which fork has copied: each process has one of its own."""
     state = moment.state
     for wait in hang.waits:
@@ -152,7 +152,7 @@ def find_copied_semaphore(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_private_semaphore(moment: Moment, hang: Hang) -> Finding | None:
+def find_private_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A private wait on memory that several processes share: only a wake by a thread of the same
     process ends it.
     """
@@ -180,7 +180,7 @@ def find_private_semaphore(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_dead_owner(moment: Moment, hang: Hang) -> Finding | None:
+def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Who had the mutex or semaphore that all wait for has ended."""
     state = moment.state
     for wait in hang.waits:
@@ -229,7 +229,7 @@ def find_dead_owner(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_stale_semaphore(moment: Moment, hang: Hang) -> Finding | None:
+def find_stale_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A named semaphore from before the run has its old value, 0."""
     state = moment.state
     for wait in hang.waits:
@@ -251,7 +251,7 @@ def find_stale_semaphore(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_lock_order(moment: Moment, hang: Hang) -> Finding | None:
+def find_lock_order(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A circle of threads, each of which has the lock that the one before it wants."""
     state = moment.state
     tids = {wait.tid for wait in hang.waits}
@@ -300,7 +300,7 @@ def _keys(wait: Wait) -> tuple[str, ...]:
     return tuple(key for key in (wait.semaphore, wait.object) if key)
 
 
-def find_queue_hang(moment: Moment, hang: Hang) -> Finding | None:
+def find_queue_hang(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A full queue that nobody receives from, or a message that nobody sends."""
     state = moment.state
     for wait in hang.waits:
@@ -338,7 +338,7 @@ def find_queue_hang(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_lost_wakeup(moment: Moment, hang: Hang) -> Finding | None:
+def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Who waits for a signal that has come already: its handler ran before the wait began."""
     state = moment.state
     for wait in hang.waits:
@@ -376,7 +376,7 @@ def find_lost_wakeup(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_circle(moment: Moment, hang: Hang) -> Finding | None:
+def find_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Any other circle that calls alone prove."""
     state = moment.state
     tids = {wait.tid for wait in hang.waits}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ipcviz.diagnose.findings import Evidence, Finding
-from ipcviz.diagnose.moment import Moment
+from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events.kinds import PIPES
 from ipcviz.model.state import State
 from ipcviz.model.waits.chains import is_stopped
@@ -19,7 +19,7 @@ LASTS_SECONDS = 2.0
 _WAITS_FOR_OTHERS = frozenset({Why.CHILD, Why.JOIN})
 
 
-def find_wait_before_read(moment: Moment, hang: Hang) -> Finding | None:
+def find_wait_before_read(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Whoever has the read end waits for the end of the one that fills the pipe."""
     for wait in _full(moment, hang):
         other = _find_other_end(wait)
@@ -54,7 +54,7 @@ def find_wait_before_read(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_own_read_end(moment: Moment, hang: Hang) -> Finding | None:
+def find_own_read_end(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A read end that nobody will use is left open: the writer is never told that its reader is
     gone.
     """
@@ -88,7 +88,7 @@ def find_own_read_end(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_waits_for_input(moment: Moment, hang: Hang) -> Finding | None:
+def find_waits_for_input(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A parent waits for the end of a child that reads what the parent alone can write."""
     for wait in _empty(moment, hang):
         other = _find_other_end(wait)
@@ -122,7 +122,7 @@ def find_waits_for_input(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_own_write_end(moment: Moment, hang: Hang) -> Finding | None:
+def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A write end is left open in the reader itself, or in somebody who waits: no end of file."""
     for wait in _empty(moment, hang):
         if _kind(moment.state, wait.object) != "pipe":
@@ -158,7 +158,7 @@ def find_own_write_end(moment: Moment, hang: Hang) -> Finding | None:
     return None
 
 
-def find_feeding_circle(moment: Moment, hang: Hang) -> Finding | None:
+def find_feeding_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Processes that read and write each other's pipes or sockets, and all wait."""
     state = moment.state
     full, empty = list(_full(moment, hang)), list(_empty(moment, hang))
@@ -188,12 +188,13 @@ def find_feeding_circle(moment: Moment, hang: Hang) -> Finding | None:
             f" {names.name_at(other.pid, other.tid)} waits for input: each waits for the other."
         )
         mend = "Read and write by turns (poll), so that neither waits for the other one only."
+        probable = "bytes in a buffer of a program can't be seen"
     else:
+        probable = "bytes in a buffer of a program can't be seen"
         sentence = f"{who} wait for input from each other, and nothing is on its way."
-        mend = "Agree who speaks first."
+        mend = "Agree who speaks first, and flush what is said (fflush, python3 -u, stdbuf -oL)."
         hider = _find_buffering(state, told)
         if hider is not None:
-            probable = "bytes in a stdio buffer can't be seen"
             name = names.name(hider.pid)
             sentence = (
                 f"{who} wait for input from each other; {name} has read and written nothing:"
@@ -214,7 +215,7 @@ def find_feeding_circle(moment: Moment, hang: Hang) -> Finding | None:
     )
 
 
-def find_fifo_open(moment: Moment, hang: Hang) -> Finding | None:
+def find_fifo_open(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Somebody opens a FIFO whose other end nobody opens."""
     state = moment.state
     opening = [w for w in hang.waits if w.why in (Why.NO_READER, Why.NO_WRITER)]
@@ -260,11 +261,15 @@ def find_fifo_open(moment: Moment, hang: Hang) -> Finding | None:
         waits=opening,
         objects=(wait.object for wait in opening),
         doubts=hang.doubts,
-        probable="that each was to open the other's FIFO is not known" if crossed else "",
+        probable=(
+            "that each was to open the other's FIFO is not known"
+            if crossed
+            else "a FIFO has a name, so somebody who is not watched may open it, too"
+        ),
     )
 
 
-def find_orphan_keeps_pipe(moment: Moment) -> Iterable[Finding]:
+def find_orphan_keeps_pipe(moment: CaseMoment) -> Iterable[Finding]:
     """Who reads a pipe to its end waits for an orphan that has it by inheritance alone."""
     state = moment.state
     for wait in _long_readers(moment):
@@ -304,7 +309,7 @@ def find_orphan_keeps_pipe(moment: Moment) -> Iterable[Finding]:
             )
 
 
-def find_idle_heir(moment: Moment) -> Iterable[Finding]:
+def find_idle_heir(moment: CaseMoment) -> Iterable[Finding]:
     """Who reads a pipe to its end waits for a process that inherited a write end and does not use
     it, while all who wrote have ended.
     """
@@ -345,15 +350,22 @@ def find_idle_heir(moment: Moment) -> Iterable[Finding]:
         )
 
 
-def find_buffered_stage(moment: Moment) -> Iterable[Finding]:
+def find_buffered_stage(moment: CaseMoment) -> Iterable[Finding]:
     """A stage of a pipeline that has read and written nothing, while somebody waits for its
     output.
     """
     state = moment.state
+    hanging = {tid for hang in moment.hangs for tid in hang.ways}
     for wait in _long_readers(moment):
         rows = moment.holders(wait.object, "w rw")
         thing = state.objects.get(wait.object)
-        if thing is None or len(rows) != 1 or thing.bytes_in or not thing.exact:
+        if (
+            wait.tid in hanging
+            or thing is None
+            or len(rows) != 1
+            or thing.bytes_in
+            or not thing.exact
+        ):
             continue
         row = rows[0]
         process = state.processes[row.pid]
@@ -391,12 +403,12 @@ def _is_crossed(state: State, one: Wait, other: Wait) -> bool:
     return a.parent in (b.pid, b.parent) or b.parent == a.pid
 
 
-def _full(moment: Moment, hang: Hang) -> Iterable[Wait]:
+def _full(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
     """Those of a hang that wait for room in a pipe, FIFO or socket."""
     return (wait for wait in hang.waits if wait.why is Why.FULL and wait.object)
 
 
-def _empty(moment: Moment, hang: Hang) -> Iterable[Wait]:
+def _empty(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
     """Those that wait for bytes; also who polls one descriptor for them."""
     for wait in hang.waits:
         if wait.why is Why.EMPTY and wait.object:
@@ -427,11 +439,11 @@ def _pids(rows: Iterable[object]) -> set[int]:
     return {row.pid for row in rows}  # type: ignore[attr-defined]
 
 
-def _ends(moment: Moment, key: str, modes: str) -> tuple[tuple[int, int], ...]:
+def _ends(moment: CaseMoment, key: str, modes: str) -> tuple[tuple[int, int], ...]:
     return tuple((row.pid, row.fd) for row in moment.holders(key, modes))
 
 
-def _fd(moment: Moment, pid: int, key: str) -> int:
+def _fd(moment: CaseMoment, pid: int, key: str) -> int:
     return next((row.fd for row in moment.holders(key, "w rw") if row.pid == pid), -1)
 
 
@@ -489,7 +501,7 @@ def _whose_end(name: str, state: State, keeper: Wait, pid: int) -> str:
     return f"{child.name if child is not None else 'its child'}, the parent of {name},"
 
 
-def _reader_left(moment: Moment, wait: Wait, readers: set[int]) -> bool:
+def _reader_left(moment: CaseMoment, wait: Wait, readers: set[int]) -> bool:
     """Whether somebody who has ended was the reader, and those who are left only have the end."""
     state = moment.state
     thing = state.objects.get(wait.object)
@@ -515,7 +527,7 @@ def _has_read(state: State, pid: int, key: str) -> bool:
     return any(row.took for row, file in state.descriptions_of(pid) if file.object == key)
 
 
-def _all_written(moment: Moment, wait: Wait, writers: set[int]) -> bool:
+def _all_written(moment: CaseMoment, wait: Wait, writers: set[int]) -> bool:
     """Whether other processes wrote, and these never did."""
     thing = moment.state.objects.get(wait.object)
     return (
@@ -565,7 +577,7 @@ def _who_had(state: State, wait: Wait) -> str:
     return process.name if process is not None and process.fate != "alive" else ""
 
 
-def _long_readers(moment: Moment) -> Iterable[Wait]:
+def _long_readers(moment: CaseMoment) -> Iterable[Wait]:
     """Who has read for long from a pipe in which nothing is."""
     state = moment.state
     for tid in sorted(state.threads):
@@ -594,7 +606,7 @@ def _is_orphan(state: State, pid: int) -> bool:
     return bool(family) and (parent is None or parent.fate != "alive")
 
 
-def _starter(moment: Moment, pid: int) -> str:
+def _starter(moment: CaseMoment, pid: int) -> str:
     """The name of the program that started a process; empty if it is not known."""
     born = moment.history.born.get(pid)
     parent = moment.state.processes.get(born.parent) if born is not None else None

@@ -96,11 +96,11 @@ def list_hangs(
     """
     if not any(thread.waiting is not None for thread in state.threads.values()):
         return ()
-    graph = _Graph(state, Lookup(state, held), state.t if now is None else now)
+    graph = _WaysGraph(state, Lookup(state, held), state.t if now is None else now)
     return graph.gather_hangs()
 
 
-class _Graph:
+class _WaysGraph:
     """Which threads can go on, and which can't."""
 
     def __init__(self, state: State, lookup: Lookup, now: float) -> None:
