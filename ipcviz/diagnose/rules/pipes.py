@@ -143,7 +143,8 @@ def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
             whose = f"{names.join(sorted(writers))} have"
         sentence = (
             f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe, which"
-            f" does not come: {whose} the write end open{'' if len(writers) > 1 else f' (fd {fd})'}."
+            f" does not come: {whose} the write end open"
+            f"{'' if len(writers) > 1 else f' (fd {fd})'}."
         )
         return moment.make_finding(
             "own-write-end",
