@@ -51,7 +51,7 @@ PAGES: Final = (
         name="orphan-keeps-pipe",
         title="an orphan keeps a pipe open",
         certainty="sure",
-        looks="$(...), ssh or a step of a CI job never returns, though the command has ended.",
+        looks="$(...), ssh or a step of a CI job does not return, though the command has ended.",
         why=(
             "A program that the command left running in the background has inherited the "
             "write end of the pipe. Whoever reads the pipe gets the end of file only when the"
@@ -60,7 +60,7 @@ PAGES: Final = (
         mend="Start it with its output elsewhere: 'daemon >/dev/null 2>&1 &'.",
         evidence=(
             "A process has read an empty pipe for 2 seconds; all write ends are those of "
-            "processes whose parent has ended, and which inherited them and never wrote."
+            "processes whose parent has ended, and which inherited them and did not write."
         ),
     ),
     RulePage(
@@ -76,7 +76,7 @@ PAGES: Final = (
         mend="Close the write end in every process that does not write, right after fork.",
         evidence=(
             "A process sleeps in read on an empty pipe; all write ends are its own or those "
-            "of processes that wait. It is probable where who has one goes on, but never used"
+            "of processes that wait. It is probable where who has one goes on, but has not used"
             " it."
         ),
     ),
@@ -225,7 +225,7 @@ PAGES: Final = (
         name="private-semaphore",
         title="a semaphore is not shared with the other process",
         certainty="sure",
-        looks="sem_post in one process never wakes the other one.",
+        looks="sem_post in one process does not wake the other one.",
         why=(
             "sem_init was given pshared 0; or the semaphore lies in memory that fork copied, "
             "so that each process has its own."
@@ -240,7 +240,7 @@ PAGES: Final = (
         name="lost-wakeup",
         title="the signal came before the wait for it",
         certainty="sure",
-        looks="It sleeps for ever, now and then.",
+        looks="Now and then it sleeps on.",
         why=(
             "Between the test and pause the signal comes: its handler runs, and pause waits "
             "for the next one."
@@ -254,9 +254,9 @@ PAGES: Final = (
     ),
     RulePage(
         name="queue",
-        title="a message queue is full, or the wanted message is never sent",
+        title="a message queue is full, or the wanted message is not sent",
         certainty="sure or probable",
-        looks="msgsnd or mq_send never returns; msgrcv never returns though there are messages.",
+        looks="msgsnd or mq_send does not return; nor does msgrcv though there are messages.",
         why=(
             "The queue's limit is reached and nobody receives; or msgrcv asks for a type that"
             " nobody sends."

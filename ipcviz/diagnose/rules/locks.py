@@ -330,7 +330,7 @@ def find_queue_hang(moment: CaseMoment, hang: Hang) -> Finding | None:
             sentence = (
                 f"{who} waits for a message in {thing.label}, and nobody is left to send one."
             )
-            mend = "Send one, or tell the receiver when no more will come."
+            mend = "Send one, or tell the receiver when no more are to come."
         return moment.make_finding(
             "queue", (wait.pid,), sentence, mend, waits=hang.waits, objects=(wait.object,),
             doubts=() if wait.why is not Why.EMPTY else hang.doubts,

@@ -143,7 +143,8 @@ def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
             whose = f"{names.join(sorted(writers))} have"
         sentence = (
             f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe, which"
-            f" never comes: {whose} the write end open{'' if len(writers) > 1 else f' (fd {fd})'}."
+            f" does not come: {whose} the write end open"
+            f"{'' if len(writers) > 1 else f' (fd {fd})'}."
         )
         return moment.make_finding(
             "own-write-end",
@@ -296,7 +297,7 @@ def find_orphan_keeps_pipe(moment: CaseMoment) -> Iterable[Finding]:
             sentence = (
                 f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe, which"
                 f" comes only when {names.name(keeper.pid)} ends{since}: it has the write end"
-                f" (fd {keeper.fd}) open and never uses it{many}."
+                f" (fd {keeper.fd}) open and has not used it{many}."
             )
             yield moment.make_finding(
                 "orphan-keeps-pipe",
@@ -336,7 +337,7 @@ def find_idle_heir(moment: CaseMoment) -> Iterable[Finding]:
         sentence = (
             f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe: all that"
             f" wrote to it have ended, but {names.name(row.pid)} has inherited its write end"
-            f" (fd {row.fd}) and never uses it."
+            f" (fd {row.fd}) and has not used it."
         )
         yield moment.make_finding(
             "own-write-end",
