@@ -1,14 +1,12 @@
-"""A scenario as a lesson: stepped in a named order or a random one, what its story tells held against
-the moment at which it tells it, against other readers of the kernel, and on the screen.
+"""A scenario as a lesson: stepped in a named order or a random one, and what its story tells held
+against the moment at which it tells it, against other readers of the kernel, and the screen.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import random
-import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,19 +20,19 @@ import pytest
 import ipcviz.events as ev
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.panels import StoryPanel
+from ipcviz.app.questions import Questions
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.textual_internals import wait_until_settled
 from ipcviz.cli.driver import Driver
 from ipcviz.model.query import list_living
 from ipcviz.model.reduce import reduce
-from ipcviz.model.state import Object, Process, Row, State, Thread
+from ipcviz.model.state import Object, Process, State, Thread
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import parse_schedule
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.model.waits.stuck import all_wait
 from ipcviz.model.waits.values import Wait, Why
 from ipcviz.scenario import Scenario, Story, explain_missing, find_scenario, prepare_launch
-from ipcviz.scenario.foresight import may_answer
 from ipcviz.scenario.launch import Launch
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
@@ -87,14 +85,10 @@ class Seen:
     def object(self, label: str) -> Object:
         return self.state.objects[self.keys[label]]
 
-    def rows(self, role: str, label: str) -> dict[int, Row]:
-        """A process's descriptors of an object, by number."""
-        key = self.keys[label]
-        return {fd: row for fd, row in self.process(role).fds.items() if row.object == key}
-
-    def modes(self, role: str, label: str) -> list[str]:
-        """How a process has an object open: `r` and `w` for each descriptor, sorted."""
-        return sorted(row.mode for row in self.rows(role, label).values())
+    def modes(self, role: str, label: str) -> dict[int, str]:
+        """How a process has an object open: `r`, `w` or `rw` by descriptor."""
+        rows = self.state.descriptions_of(self.pids[role])
+        return {row.fd: file.mode for row, file in rows if file.object == self.keys[label]}
 
     def value(self, label: str) -> int | None:
         """A semaphore's value."""
@@ -102,9 +96,7 @@ class Seen:
 
     def came(self, signo: int) -> list[ev.SignalDelivered]:
         """The deliveries of a signal so far."""
-        return [
-            e for e in self.events if isinstance(e, ev.SignalDelivered) and e.signo == signo
-        ]
+        return [e for e in self.events if isinstance(e, ev.SignalDelivered) and e.signo == signo]
 
     def calls(self, role: str, name: str = "") -> list[ev.Call]:
         """The calls of the process that plays a role so far; those of one name, or all."""
@@ -131,8 +123,8 @@ class Lesson:
         variant: Which of its variants.
         told: The number of the event that reached each step, by the step's id.
         skipped: Why a step was not reached, by its id.
-        asked: The event with which the thread was let go before which each question was asked, by
-            the id of the step that answers it.
+        asked: The event with which a thread was let go before which each question was asked, by
+            the ids of the steps that answer it.
         operations: How many operations were let go.
         events: All that was seen.
         state: The last state.
@@ -148,7 +140,7 @@ class Lesson:
     asked: dict[str, int] = dataclasses.field(default_factory=dict)
     operations: int = 0
     events: list[ev.Event] = dataclasses.field(default_factory=list)
-    state: State = State()
+    state: State = dataclasses.field(default_factory=State)
     departed: str = ""
     stuck: bool = False
     left: list[str] = dataclasses.field(default_factory=list)
@@ -171,18 +163,27 @@ class Lesson:
         assert ids == self.told.keys() | self.skipped.keys(), "not told, and not said why"
         assert self.skipped.keys() == set(untold)
         self.assert_sound()
+        self.assert_asked()
 
     def assert_sound(self) -> None:
-        """What holds in any order: questions come before their answers, nothing is left behind."""
+        """What holds in any order: a question comes before its answer, nothing is left behind."""
         late = [
-            question.before
-            for question in self.scenario.questions
-            if question.before in self.told
-            and self.asked.get(question.before, self.told[question.before])
-            >= self.told[question.before]
+            name
+            for name, n in self.asked.items()
+            if any(self.told.get(one, n) < n for one in name.split())
         ]
-        assert not late, f"told and not asked before: {late}"
+        assert not late, f"asked after it was told: {late}"
         assert not self.left, self.left
+
+    def assert_asked(self) -> None:
+        """Each question whose answer was told was asked before."""
+        silent = [
+            question.ids
+            for question in self.scenario.questions
+            if not self.told.keys().isdisjoint(question.ids)
+            and " ".join(question.ids) not in self.asked
+        ]
+        assert not silent, f"told and not asked before: {silent}"
 
 
 class _Run:
@@ -198,6 +199,7 @@ class _Run:
         self.session, self.lesson = session, lesson
         self.story = Story(lesson.scenario)
         self.claims, self.readers = claims, readers
+        self.questions = Questions()
         self.due: list[tuple[Reader, Seen]] = []
         self.resting = False
         self.news = time.monotonic()
@@ -249,12 +251,10 @@ class _Run:
 
     def _ask(self, event: ev.Stepped) -> None:
         """Note a question that is asked before this thread is let go, as the app asks it."""
-        question, thread = self.story.question, self.state.threads.get(event.tid)
-        if question is None or thread is None or thread.poised is None:
-            return
-        cast = self.story.progress.cast
-        if may_answer(question, self.lesson.scenario, cast, thread.poised, self.state):
-            self.lesson.asked.setdefault(question.before, event.n)
+        question = self.questions.find_question(self.story, self.state, event.tid)
+        if question is not None:
+            self.questions.add_guess(question, None)
+            self.lesson.asked[" ".join(question.ids)] = event.n
 
     @property
     def over(self) -> bool:
@@ -475,34 +475,3 @@ def _list_moments(lesson: Lesson) -> Iterator[tuple[str, int, int]]:
             after,
         )
         yield step, end, rest
-
-
-# On their own.
-
-
-@dataclasses.dataclass(frozen=True)
-class Alone:
-    """How a scenario's programs run without ipcviz. A module of the catalogue's tests lists in
-    `ALONE` what differs from this, by `name` or `name variant`.
-
-    Attributes:
-        settings: Parameters.
-        status: The exit status; minus the signal for one that ended it.
-        says: A pattern of what they write.
-        ends: Whether they end by themselves; else ctrl+c ends them once they have written `says`.
-    """
-
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    status: int = 0
-    says: str = r"\S"
-    ends: bool = True
-
-
-@contextlib.contextmanager
-def interrupted_at_the_end(pid: int) -> Iterator[None]:
-    """End a process group, whatever happens."""
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
