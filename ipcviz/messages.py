@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-import textwrap
 import tempfile
+import textwrap
 import traceback
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn, TextIO

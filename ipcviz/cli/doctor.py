@@ -22,7 +22,7 @@ from ipcviz.cli.words import AFTER_DASHES, AfterDashes, RemembersWords, check_ou
 from ipcviz.diagnose import Doctor, Finding
 from ipcviz.diagnose.pages import BY_NAME, PAGES
 from ipcviz.events import EndForced, Event, Finished, Inspect, Trouble
-from ipcviz.messages import exit_with_error, write_error, write_json, write_lines, wrap_text
+from ipcviz.messages import exit_with_error, wrap_text, write_error, write_json, write_lines
 from ipcviz.outputs import write_file
 
 if TYPE_CHECKING:

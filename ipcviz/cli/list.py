@@ -8,7 +8,7 @@ from typing import Any
 import click
 import msgspec
 
-from ipcviz.messages import write_json, write_lines, wrap_text
+from ipcviz.messages import wrap_text, write_json, write_lines
 from ipcviz.scenario import Scenario, allowed_values, explain_missing, load_all
 from ipcviz.scenario.course import title_of_topic
 from ipcviz.scenario.finished import read_finished
