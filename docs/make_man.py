@@ -20,6 +20,10 @@ PAGE = Path(__file__).with_name("ipcviz.1")
 SUMMARY = "see inter-process communication happen"
 FILES = (
     (
+        "$XDG_RUNTIME_DIR/ipcviz/PID.notes",
+        ("A socket for ipcviz notes, of your user alone, while a scenario is on the screen."),
+    ),
+    (
         "~/.cache/ipcviz/build",
         (
             "Compiled programs of scenarios, below $XDG_CACHE_HOME if that is set. It can be"

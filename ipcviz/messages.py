@@ -71,6 +71,21 @@ def write_error(sentence: str, details: str = "") -> None:
         silence_stream(2)
 
 
+def can_show_progress() -> bool:
+    """Whether somebody sees what is written over itself on standard error."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def write_progress(text: str) -> None:
+    """Write a line to standard error in place of the one that this wrote last; an empty text takes
+    that one away.
+    """
+    try:
+        _write_stream(sys.stderr, f"\r{escape_text(text)}\x1b[K")
+    except OSError:
+        silence_stream(2)
+
+
 def exit_with_error(sentence: str, details: str = "") -> NoReturn:
     """Write a sentence to standard error, and leave with exit status 2."""
     write_error(sentence, details)

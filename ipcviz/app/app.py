@@ -21,6 +21,7 @@ from ipcviz.app.base import BaseApp
 from ipcviz.app.collector import calm_collector, leave_screen_alone
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, record_session
+from ipcviz.app.notes.host import NotesHost
 from ipcviz.app.recording import ScreenRecorder
 from ipcviz.app.replay import Replay
 from ipcviz.app.screens.help import HelpScreen
@@ -30,7 +31,7 @@ from ipcviz.app.screens.save import SaveScreen, default_name
 from ipcviz.app.screens.watching import all_outsiders
 from ipcviz.app.source import MomentSource
 from ipcviz.app.text import make_visible
-from ipcviz.app.themes import DARK, LIGHT
+from ipcviz.app.themes import register_themes, toggle_light
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escape_text
 from ipcviz.model.steps.schedule import Schedule
@@ -71,6 +72,7 @@ class IpcvizApp(BaseApp[None]):
         recorder: What keeps the session, so that it can be written to a file; None if nothing does.
         order: In which order threads go on in step mode, and what that is called; None to let all
             take turns.
+        notes: Whether the teacher's notes of a scenario are offered to `ipcviz notes`.
     """
 
     TITLE = "ipcviz"
@@ -128,11 +130,11 @@ class IpcvizApp(BaseApp[None]):
         clock: Callable[[], float] = time.monotonic,
         recorder: TraceWriter | None = None,
         order: tuple[Schedule, str] | None = None,
+        *,
+        notes: bool = False,
     ) -> None:
         super().__init__()
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = DARK.name
+        register_themes(self)
         self.session = session
         self.feed: MomentSource
         self._replay = Replay(session, scenario) if isinstance(session, KeptSession) else None
@@ -144,6 +146,7 @@ class IpcvizApp(BaseApp[None]):
         self.scenario = scenario
         self.live = LiveScreen(self.command, story=scenario is not None, kept=self.kept)
         self.camera = ScreenRecorder(self)
+        self.notes = NotesHost(self) if notes and scenario is not None else None
         self.trouble: str = ""
         """The last trouble that ended the session, for who reads it after the app."""
         self._shown_at = -1.0
@@ -173,6 +176,8 @@ class IpcvizApp(BaseApp[None]):
 
     def _begin_session(self) -> None:
         self._began = True
+        if self.notes is not None:
+            self.run_worker(self.notes.start(), name="notes")
         self._fit_terminal(self.size)
         if self._replay is not None:
             self._replay.begin()
@@ -310,10 +315,12 @@ class IpcvizApp(BaseApp[None]):
     def on_unmount(self) -> None:
         """What is recorded is complete, however the app is left."""
         self.camera.end()
+        if self.notes is not None:
+            self.notes.stop()
 
     def action_light(self) -> None:
         """Change between the dark and the light theme."""
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        toggle_light(self)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every binding by name, and every process to select."""
@@ -406,7 +413,7 @@ def _show_session(
     """
     try:
         with record_session(session, title, scenario, save) as recorder:
-            app = IpcvizApp(session, title, scenario, recorder=recorder, order=order)
+            app = IpcvizApp(session, title, scenario, recorder=recorder, order=order, notes=True)
             run(app)
             # The interpreter's end looks through all that is left for cycles; it goes with the
             # process.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -10,7 +10,7 @@ from textual import events
 from textual.message import Message
 
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit_value
-from ipcviz.app.panels.registry import PANELS
+from ipcviz.app.panels.registry import PANELS, PanelEntry
 from ipcviz.app.text import clip_text, make_visible
 from ipcviz.app.view import View
 from ipcviz.events import Outsider
@@ -101,6 +101,10 @@ class ProcessBar(Bar):
         return found or [((("no process yet", "dim"),), None)]
 
 
+_AROUND_KEY: Final = 3
+"""Cells of a panel's key, and of what is around it and its name."""
+
+
 class PanelBar(Bar):
     """The panels, with the key that shows each."""
 
@@ -110,23 +114,48 @@ class PanelBar(Bar):
 
     def list_items(self, view: View, width: int) -> list[Item]:
         """Key and name of each panel."""
-        found: list[Item] = []
         panels = {
             name: panel
             for name, panel in PANELS.items()
             if name != "story" or view.story is not None
         }
-        short = width < sum(len(panel.title) + 4 for panel in panels.values())
+        titles = self._choose_titles(view, panels, width)
+        found: list[Item] = []
         for name, panel in panels.items():
-            title = panel.short if short else panel.title
-            style = "cursor" if name == self.shown else ""
+            is_shown, is_pointed = name == self.shown, name in view.pointed_at
+            style = "cursor" if is_shown else ""
+            marks = "[]" if is_shown else "  "
+            look = "lit" if is_pointed else "dim"
             spans: tuple[Span, ...] = (
-                ("[" if name == self.shown else " ", style),
+                ("*" if is_pointed and not is_shown else marks[0], style or look),
                 (panel.key, "chosen"),
-                (f" {title}", style if name == self.shown else "dim"),
-                ("]" if name == self.shown else " ", style),
+                (titles.get(name, ""), style or look),
+                (marks[1], style),
             )
             found.append((spans, ("panel", name)))
+        return found
+
+    def _choose_titles(
+        self, view: View, panels: Mapping[str, PanelEntry], width: int
+    ) -> dict[str, str]:
+        """The names behind the keys, by panel: all, shorter ones, or those that there is room for.
+        First that of the panel that is shown, then those that the story points at, then those that
+        have anything to say now; the keys stay.
+        """
+        room = width - _AROUND_KEY * len(panels)
+        titles = {name: f" {panel.title}" for name, panel in panels.items()}
+        if sum(map(len, titles.values())) <= room:
+            return titles
+        titles = {name: f" {panel.short}" for name, panel in panels.items()}
+        found: dict[str, str] = {}
+        rank = {self.shown: 0, **{n: 1 for n in view.pointed_at if n != self.shown}}
+        for name in sorted(
+            titles,
+            key=lambda n: rank.get(n, 2 if panels[n].kind.has_content(view) else 3),
+        ):
+            if len(titles[name]) <= room:
+                found[name] = titles[name]
+                room -= len(titles[name])
         return found
 
 

@@ -7,37 +7,39 @@ is.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Final
 
 import msgspec
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.content import Content
+from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
 from ipcviz import __version__
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.capture import frame_of, make_look
+from ipcviz.app.chapters import MOST_STEPS, CastChapter, CastStep, choose_lesson, list_steps
 from ipcviz.app.feed import Feed
 from ipcviz.app.text import clip_text, make_visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import AnyCommand, Call, Event, Settled
 from ipcviz.export import CastWriter
 from ipcviz.export.names import Names
-from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
-from ipcviz.model.steps.moments import is_moment
 from ipcviz.narrate import name_process, narrate
 from ipcviz.narrate.steps import Outcomes
-from ipcviz.scenario import Scenario
-from ipcviz.trace import TraceError
+from ipcviz.scenario import Question, Scenario
 
 THEMES: Final = {"dark": DARK, "light": LIGHT}
-MOST_STEPS: Final = 500
-"""Steps of one cast: some 5 MB at 80x24, and more than anybody goes through in a lesson."""
-_LOOK_BACK: Final = 64
-"""Among so many steps before it one may be repeated by a step."""
+MOST_SECONDS: Final = 240.0
+"""How long a lesson's cast lasts at most, at the usual length of a step."""
+USUAL_HOLD: Final = 2.0
+"""Seconds that a step is shown if nothing else is asked for."""
+_WORDS_A_SECOND: Final = 3.5
+"""What somebody reads who is new to it."""
+_TO_GUESS: Final = 4.0
+"""Seconds to think about a question, besides reading it."""
 _ROUNDS: Final = 2
 """Rounds in which nothing has changed, after which nothing will."""
 _SECONDS: Final = 60.0
@@ -54,6 +56,7 @@ class Wanted(msgspec.Struct, frozen=True):
         theme: `dark` or `light`.
         first: Number of the first step, from 1.
         last: Number of the last step; 0 for the end.
+        every_step: A chapter for each step, even if a scenario's story could tell it.
     """
 
     width: int = 80
@@ -62,6 +65,12 @@ class Wanted(msgspec.Struct, frozen=True):
     theme: str = "dark"
     first: int = 1
     last: int = 0
+    every_step: bool = False
+
+    @property
+    def is_lesson(self) -> bool:
+        """Whether a story is to choose the chapters."""
+        return not self.every_step and self.first == 1 and not self.last
 
 
 class CastReport(msgspec.Struct, frozen=True):
@@ -73,19 +82,16 @@ class CastReport(msgspec.Struct, frozen=True):
         left_out: Steps among those that were wanted that are not in it because they only repeat
             others.
         rest: Number of the first step that had no room; 0 if all had.
+        chapters: How many chapters it has, if the story has chosen them; else 0.
+        seconds: How long it lasts.
     """
 
     steps: int
     shown: tuple[int, ...] = ()
     left_out: int = 0
     rest: int = 0
-
-
-class CastStep(msgspec.Struct, frozen=True):
-    """A step: the number of its event, and whether it says the same as one shortly before it."""
-
-    n: int
-    repeats: bool = False
+    chapters: int = 0
+    seconds: float = 0.0
 
 
 class _Shown:
@@ -127,6 +133,44 @@ class _Clock:
         return self.t
 
 
+class _AskedScreen(ModalScreen[None]):
+    """A question over the lower part of the screen, without or with its answer.
+
+    Args:
+        question: The question.
+        answered: The right choice is marked, and told why.
+    """
+
+    DEFAULT_CSS = """
+    _AskedScreen {
+        align: center bottom;
+        background: $background 0%;
+        & > Static {
+            width: 76; max-width: 100%; height: auto; max-height: 60%; margin-bottom: 1;
+            border: double $accent; padding: 0 1; background: $panel;
+        }
+    }
+    """
+
+    def __init__(self, question: Question, *, answered: bool) -> None:
+        super().__init__()
+        self._question, self._answered = question, answered
+
+    def compose(self) -> ComposeResult:
+        """The question, its choices, and the answer."""
+        question = self._question
+        lines = [Content.styled(make_visible(question.text), "bold")]
+        for number, choice in enumerate(question.choices, 1):
+            right = self._answered and choice == question.answer
+            text = f"{'=>' if right else '  '} {number}  {make_visible(choice)}"
+            lines.append(Content.styled(text, "bold $success" if right else ""))
+        if self._answered and question.why:
+            lines.append(Content(make_visible(question.why)))
+        box = Static(Content("\n").join(lines))
+        box.border_title = "The answer" if self._answered else "What will happen?"
+        yield box
+
+
 class _CastApp(IpcvizApp):
     """The app without anything that moves by itself, and the step's sentence in place of the
     keys.
@@ -139,40 +183,6 @@ class _CastApp(IpcvizApp):
 
     def _begin_session(self) -> None:
         """Nothing is started, and no timer runs: frames are made one by one."""
-
-
-def steps_of(events: Iterable[Event]) -> list[CastStep]:
-    """Where a viewer would stop.
-
-    Raises:
-        TraceError: An event makes no sense.
-    """
-    state, outcomes = State(), Outcomes(narrate)
-    found: list[CastStep] = []
-    said: deque[str] = deque(maxlen=_LOOK_BACK)
-    for event in events:
-        before, state = state, _reduce_event(state, event)
-        outcomes.add_event(event, before, state)
-        if is_moment(event, before, state):
-            group = _name_group(event, before, state, outcomes)
-            found.append(CastStep(event.n, bool(group) and group in said))
-            said.append(group)
-    return found
-
-
-def _reduce_event(state: State, event: Event) -> State:
-    try:
-        return reduce(state, event)
-    except Exception:  # noqa: BLE001 - an event that makes no sense can break anything, and is not ours
-        raise TraceError(f"The trace is damaged: event {event.n} makes no sense.") from None
-
-
-def _name_group(event: Event, before: State, after: State, outcomes: Outcomes) -> str:
-    """What a step shares with those that say the same; empty if it is one of its kind."""
-    if isinstance(event, Settled):
-        return outcomes.text
-    sentence = narrate(event, before, after)
-    return sentence.group if sentence is not None else "returns"
 
 
 def choose_steps(steps: Sequence[CastStep], wanted: Wanted, most: int = MOST_STEPS) -> CastReport:
@@ -198,8 +208,9 @@ def make_cast(
     title: str,
     argv: Sequence[str] = (),
     scenario: Scenario | None = None,
+    report: Callable[[int, int], None] = lambda done, of: None,
 ) -> CastReport:
-    """Make a cast of a stream.
+    """Make a cast of a stream. One of a scenario tells its story, unless each step is wanted.
 
     Args:
         events: Gives the stream from its first event on; called twice.
@@ -208,6 +219,7 @@ def make_cast(
         title: What is shown, for the status line.
         argv: The command.
         scenario: The scenario, if it was one.
+        report: Called as chapters are drawn: how many, and of how many.
 
     Returns:
         Which steps are in it; nothing was written if there are none.
@@ -215,8 +227,22 @@ def make_cast(
     Raises:
         TraceError: The stream can't be read, or makes no sense.
     """
-    steps = steps_of(events())
-    made = choose_steps(steps, wanted)
+    steps = list_steps(events(), scenario)
+    chapters: Sequence[CastChapter] = ()
+    if scenario is not None and wanted.is_lesson:
+        chapters = choose_lesson(steps, scenario)
+    if chapters:
+        seconds = plan_seconds(chapters, scenario, wanted.hold)
+        shown = {chapter.n for chapter in chapters}
+        numbers = tuple(place for place, step in enumerate(steps, 1) if step.n in shown)
+        made = CastReport(
+            steps=len(steps), shown=numbers, chapters=len(chapters), seconds=sum(seconds)
+        )
+    else:
+        made = choose_steps(steps, wanted)
+        chapters = [CastChapter(steps[number - 1].n) for number in made.shown]
+        seconds = [wanted.hold] * len(chapters)
+        made = msgspec.structs.replace(made, seconds=sum(seconds))
     if not made.shown:
         return made
     about = {"version": __version__, "theme": wanted.theme}
@@ -226,10 +252,39 @@ def make_cast(
     writer = CastWriter(
         file, wanted.width, wanted.height, title=make_visible(title), look=look, about=about
     )
-    asyncio.run(
-        _Casting(writer, wanted, made, title, tuple(argv), scenario).write_frames(events(), steps)
-    )
+    casting = _Casting(writer, wanted, made, title, tuple(argv), scenario)
+    asyncio.run(casting.write_frames(events(), steps, chapters, seconds, report))
     return made
+
+
+def plan_seconds(
+    chapters: Sequence[CastChapter], scenario: Scenario | None, hold: float
+) -> list[float]:
+    """Plan how long each chapter is shown: long enough to read what is new in it, and all of them
+    not longer than `MOST_SECONDS`, in the measure of `hold`.
+
+    Args:
+        chapters: The chapters.
+        scenario: Whose story they tell.
+        hold: Seconds for a step that has nothing to read but its sentence.
+    """
+    measure = hold / USUAL_HOLD
+    seconds = [max(USUAL_HOLD, _count_reading(chapter, scenario)) for chapter in chapters]
+    too_long = max(1.0, sum(seconds) / MOST_SECONDS)
+    return [round(second * measure / too_long, 2) for second in seconds]
+
+
+def _count_reading(chapter: CastChapter, scenario: Scenario | None) -> float:
+    """Seconds that somebody needs to read what a chapter has to say."""
+    if scenario is None or chapter.place < 0:
+        return 0.0
+    if chapter.kind == "story":
+        return len(scenario.story[chapter.place].text.split()) / _WORDS_A_SECOND
+    question = scenario.questions[chapter.place]
+    if chapter.kind == "answer":
+        return len(f"{question.answer} {question.why}".split()) / _WORDS_A_SECOND
+    words = len(" ".join((question.text, *question.choices)).split())
+    return words / _WORDS_A_SECOND + _TO_GUESS
 
 
 class _Casting:
@@ -247,14 +302,30 @@ class _Casting:
         self._writer, self._wanted, self._made = writer, wanted, made
         self._session, self._clock = _Shown(argv), _Clock()
         self._app = _CastApp(self._session, title, scenario, clock=self._clock)
+        self._scenario = scenario
         self._outcomes = Outcomes(narrate)
         feed = self._app.feed
         assert isinstance(feed, Feed)
         self._feed = feed
         self._app.live.pace.patient = True
 
-    async def write_frames(self, events: Iterable[Event], steps: Sequence[CastStep]) -> None:
-        """Write every frame."""
+    async def write_frames(
+        self,
+        events: Iterable[Event],
+        steps: Sequence[CastStep],
+        chapters: Sequence[CastChapter],
+        seconds: Sequence[float],
+        report: Callable[[int, int], None],
+    ) -> None:
+        """Write every frame.
+
+        Args:
+            events: The run.
+            steps: Its steps.
+            chapters: What is shown of it.
+            seconds: How long each of them is.
+            report: Called after each chapter with their number so far and in all.
+        """
         app, wanted, made = self._app, self._wanted, self._made
         stream = Names().rename_events(events)
         app.theme = THEMES[wanted.theme].name
@@ -262,24 +333,58 @@ class _Casting:
             caption = Static(id="caption")
             await app.live.query(Footer).remove()
             await app.live.mount(caption)
-            label, number, t = "before the first step", wanted.first - 1, 0.0
-            for place in range(max(0, number - 2), number):
+            first = made.shown[0] - 1
+            label, n = "before the first step", 0
+            for place in range(max(0, first - 2), first):
                 self._feed.clear_marks()
-                label = self._feed_events(_up_to(stream, steps[place].n))
-            await self._write_frame(caption, number, label, t)
-            for number in made.shown:
-                self._feed.clear_marks()
-                label = self._feed_events(_up_to(stream, steps[number - 1].n))
-                t += wanted.hold
-                await self._write_frame(caption, number, label, t, chapter=True)
-            self._writer.write_end(t + wanted.hold)
+                n = steps[place].n
+                label = self._feed_events(_up_to(stream, n))
+            await self._write_frame(caption, first, label, 0.0)
+            # A chapter begins when the one before it has been shown long enough.
+            t = wanted.hold
+            for count, (chapter, length) in enumerate(zip(chapters, seconds, strict=True), 1):
+                if chapter.n > n:
+                    self._feed.clear_marks()
+                    n, label = chapter.n, self._feed_events(_up_to(stream, chapter.n))
+                number = count if made.chapters else made.shown[count - 1]
+                name = self._name_chapter(chapter, label)
+                await self._write_chapter(caption, chapter, number, name, t)
+                t += length
+                report(count, len(chapters))
+            self._writer.write_end(t)
+
+    def _name_chapter(self, chapter: CastChapter, label: str) -> str:
+        """The words of a chapter: the story's where it tells a part of it, else the step's."""
+        scenario = self._scenario
+        if scenario is None or chapter.place < 0:
+            return label
+        if chapter.kind == "story":
+            step = scenario.story[chapter.place]
+            return make_visible(f"{step.title}: {step.text}" if step.title else step.text)
+        question = scenario.questions[chapter.place]
+        if chapter.kind == "question":
+            return make_visible(f"Question: {question.text}")
+        return make_visible(f"Answer: {question.answer}. {question.why}".strip())
+
+    async def _write_chapter(
+        self, caption: Static, chapter: CastChapter, number: int, name: str, t: float
+    ) -> None:
+        """Write a chapter's frame, with its question over it if it has one."""
+        app, scenario = self._app, self._scenario
+        if scenario is None or chapter.kind not in ("question", "answer"):
+            await self._write_frame(caption, number, name, t, chapter=True)
+            return
+        asked = scenario.questions[chapter.place]
+        await app.push_screen(_AskedScreen(asked, answered=chapter.kind == "answer"))
+        await self._write_frame(caption, number, name, t, chapter=True)
+        await app.pop_screen()
 
     async def _write_frame(
         self, caption: Static, number: int, label: str, t: float, *, chapter: bool = False
     ) -> None:
         """Write what is to be seen now, as a chapter if it is a step."""
         app = self._app
-        place = f" {number}/{self._made.steps} "
+        place = f" {number}/{self._made.chapters or self._made.steps} "
         caption.update(Content(place + clip_text(label, max(0, self._wanted.width - len(place)))))
         app.live.timeline.show_present(app.feed.make_view())
         rows = await _draw_frame(app)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import groupby
 from typing import ClassVar, Final, NamedTuple
 
 from textual.app import ComposeResult
@@ -15,8 +16,11 @@ from textual.widgets.option_list import Option
 from ipcviz.app.base import BaseApp
 from ipcviz.app.driver import run_on_terminal
 from ipcviz.app.text import make_visible
-from ipcviz.app.themes import DARK, LIGHT
+from ipcviz.app.themes import register_themes, toggle_light
 from ipcviz.scenario import Scenario, explain_missing
+from ipcviz.scenario.course import title_of_topic
+from ipcviz.scenario.finished import read_finished
+from ipcviz.scenario.plans import BEGIN
 from ipcviz.terminals import SignalPipe
 
 
@@ -36,6 +40,8 @@ class Choice(NamedTuple):
     live: bool = False
 
 
+_RUN_BEFORE: Final = "*"
+"""Before the name of a scenario that was run here before."""
 _BY_HAND: Final = "step by step, as you choose"
 _LIVE: Final = "live: everything runs by itself"
 
@@ -47,7 +53,7 @@ def orders_of(scenario: Scenario, variant: str) -> dict[str, tuple[str, bool]]:
     plans = {
         f"step by step: {plan.title}": (name, False)
         for name, plan in scenario.schedules.items()
-        if name != "begin" and (not plan.variants or variant in plan.variants)
+        if name != BEGIN and (not plan.variants or variant in plan.variants)
     }
     return {_BY_HAND: ("", False), **plans, _LIVE: ("", True)}
 
@@ -58,6 +64,7 @@ class Catalogue(BaseApp[Choice | None]):
     Args:
         scenarios: Those to choose from.
         message: Something to say at the start, such as why the last one could not be run.
+        finished: Names of those that were run here before.
     """
 
     TITLE = "ipcviz"
@@ -114,13 +121,17 @@ class Catalogue(BaseApp[Choice | None]):
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (30, "-narrow"), (64, "-wide")]
 
-    def __init__(self, scenarios: Sequence[Scenario], message: str = "") -> None:
+    def __init__(
+        self,
+        scenarios: Sequence[Scenario],
+        message: str = "",
+        finished: Collection[str] = (),
+    ) -> None:
         super().__init__()
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = DARK.name
+        register_themes(self)
         self.scenarios = {scenario.name: scenario for scenario in scenarios}
         self.message = message
+        self.finished = frozenset(finished)
         self.variants = {scenario.name: _choose_variant(scenario) for scenario in scenarios}
         self.orders: dict[str, str] = {}
 
@@ -145,18 +156,16 @@ class Catalogue(BaseApp[Choice | None]):
         """List the scenarios in which all words occur, by topic."""
         words = wanted.lower().split()
         options: list[Option] = []
-        topic = ""
-        for scenario in sorted(self.scenarios.values(), key=lambda s: (s.topic, s.name)):
-            text = " ".join(
-                (scenario.name, scenario.title, scenario.topic, scenario.summary, *scenario.learn)
-            ).lower()
-            if not all(word in text for word in words):
-                continue
-            if scenario.topic != topic:
-                topic = scenario.topic
-                options.append(Option(Content(make_visible(topic)), disabled=True))
-            row = f"  {make_visible(scenario.name):22.22} {scenario.minutes:3} min"
-            options.append(Option(Content(row), id=scenario.name))
+        shown = [s for s in self.scenarios.values() if _has_words(s, words)]
+        for topic, group in groupby(shown, key=lambda scenario: scenario.topic):
+            lesson = list(group)
+            title = make_visible(title_of_topic(topic))
+            minutes = sum(scenario.minutes for scenario in lesson)
+            options.append(Option(Content(f"{title:25.25}{minutes:4} min"), disabled=True))
+            for scenario in lesson:
+                mark = _RUN_BEFORE if scenario.name in self.finished else " "
+                row = f"{mark} {make_visible(scenario.name):22.22} {scenario.minutes:3} min"
+                options.append(Option(Content(row), id=scenario.name))
         found = self.query_one(OptionList)
         found.clear_options()
         found.add_options(options or [Option(Content("Nothing has these words"), disabled=True)])
@@ -199,8 +208,15 @@ class Catalogue(BaseApp[Choice | None]):
             )
         parts.append(("\nWhat one knows afterwards\n", "bold underline"))
         parts.extend(f"- {make_visible(line)}\n" for line in scenario.learn)
+        if scenario.reading:
+            parts.append(("\nTo read\n", "bold underline"))
+            parts.append(f"{make_visible(', '.join(scenario.reading))}\n")
+        before = "; it was run here before" if scenario.name in self.finished else ""
         parts.append(
-            (f"\nEnter runs it: {scenario.minutes} minutes, {len(scenario.story)} steps", "bold")
+            (
+                f"\nEnter runs it: {scenario.minutes} minutes, {len(scenario.story)} parts{before}",
+                "bold",
+            )
         )
         text.update(Content.assemble(*parts))
 
@@ -272,7 +288,14 @@ class Catalogue(BaseApp[Choice | None]):
 
     def action_light(self) -> None:
         """Change between the dark and the light theme."""
-        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+        toggle_light(self)
+
+
+def _has_words(scenario: Scenario, words: Sequence[str]) -> bool:
+    """Whether all of these words, in small letters, occur in what a scenario says of itself."""
+    parts = (scenario.name, scenario.title, scenario.topic, scenario.summary, *scenario.learn)
+    text = " ".join((*parts, title_of_topic(scenario.topic), *scenario.reading)).lower()
+    return all(word in text for word in words)
 
 
 def _choose_variant(scenario: Scenario) -> str:
@@ -288,5 +311,5 @@ def choose_scenario(scenarios: Sequence[Scenario], message: str = "") -> tuple[C
         The choice, or None if the viewer left; and the signal that ended it, 0 if none did.
     """
     with SignalPipe() as signals:
-        choice = run_on_terminal(Catalogue(scenarios, message), signals)
+        choice = run_on_terminal(Catalogue(scenarios, message, read_finished()), signals)
         return choice, signals.ended_by

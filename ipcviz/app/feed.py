@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -209,6 +210,7 @@ class Feed:
             terminal=Lazy.make_known(TerminalAt(self.terminal, self.terminal.version)),
             trails=Lazy.make_known(MappingProxyType(self.trails)),
             meters=Lazy.make_known(MappingProxyType(self.meters)),
+            read_lanes=partial(self.past.read_lanes, self.state.n),
         )
         return View(moment, self._holders)
 
@@ -245,7 +247,8 @@ class Feed:
             return name_objects(after, {})
         self._story.feed(event, before, after)
         progress = self._story.progress
-        return name_objects(after, self.past.set_progress(after.n, progress), progress.cast.roles)
+        labels = self.past.set_progress(after.n, progress)
+        return name_objects(after, labels, progress.cast.roles, self.past.layouts)
 
     def _build_names(self) -> GivenNames:
         """The scenario's names for processes and objects."""

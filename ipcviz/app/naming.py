@@ -1,9 +1,9 @@
 """What everything is called on the screen: the names of objects and processes in a state.
 
 This is the one place where a process gets the name under which it stands in sentences, boxes, rows
-and bars: its role in a scenario, else the name of its program and, from the second one of that name
-on, which one it is. Whoever shows a process asks its state (`narrate.who`, `Process.called`,
-`Process.title`).
+and bars: its role in a scenario, else what it calls itself (`model.names`) and, from the second one
+of that name on, which one it is. Whoever shows a process asks its state (`narrate.who`,
+`Process.called`, `Process.title`).
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
+from ipcviz.model.layouts import Field
 from ipcviz.model.parts import ProcessPart
 from ipcviz.model.state import Process, State
 
 _NO_NAMES: Mapping[int, str] = {}
+_NO_LAYOUTS: Mapping[str, tuple[Field, ...]] = {}
 
 
 def name_objects(
     state: State,
     labels: Mapping[str, str],
     roles: Mapping[int, str] = _NO_NAMES,
+    layouts: Mapping[str, tuple[Field, ...]] = _NO_LAYOUTS,
     *,
     whole: bool = False,
 ) -> State:
@@ -32,20 +35,24 @@ def name_objects(
         state: A state that follows from a named one, or any with `whole`.
         labels: The scenario's names of objects and semaphores, by key.
         roles: The scenario's names of processes, by pid.
+        layouts: The fields that the scenario declares in its objects, by their names.
         whole: Whether every process is to be named, and not only those that the last event changed
             and those with a role.
     """
-    state = _name_objects(state, labels) if labels else state
+    state = _name_objects(state, labels, layouts) if labels else state
     changed = (part.pid for part in state.changed if isinstance(part, ProcessPart))
     return _name_processes(state, roles, state.processes if whole else {*changed, *roles})
 
 
-def _name_objects(state: State, labels: Mapping[str, str]) -> State:
+def _name_objects(
+    state: State, labels: Mapping[str, str], layouts: Mapping[str, tuple[Field, ...]]
+) -> State:
     objects, semaphores = state.objects, state.semaphores
     for key, name in labels.items():
         thing, semaphore = objects.get(key), semaphores.get(key)
-        if thing is not None and thing.label != name:
-            objects = objects.set(key, replace(thing, label=name))
+        if thing is not None and (thing.label != name or not thing.named):
+            named = replace(thing, label=name, named=True, fields=layouts.get(name, ()))
+            objects = objects.set(key, named)
         if semaphore is not None and semaphore.label != name:
             semaphores = semaphores.set(key, replace(semaphore, label=name))
     if objects is state.objects and semaphores is state.semaphores:
@@ -79,7 +86,8 @@ def _number_roles(roles: Mapping[int, str]) -> Mapping[int, str]:
 
 
 def _name_of(process: Process) -> str:
-    """`cat`, `cat 2`; with the PID where it is not known which one it is."""
-    if not process.name or not process.number:
-        return f"{process.name or 'process'}[{process.pid}]"
-    return process.name if process.number == 1 else f"{process.name} {process.number}"
+    """`cat`, `cat 2`, `checkpointer`; with the PID where it is not known which one it is."""
+    name = process.own_name or process.name
+    if not name or not process.number:
+        return f"{name or 'process'}[{process.pid}]"
+    return name if process.number == 1 else f"{name} {process.number}"

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from ipcviz.app.base import BaseApp
 from ipcviz.app.text import argv_text, clip_text, fit_text, make_visible
-from ipcviz.app.themes import DARK, LIGHT
+from ipcviz.app.themes import register_themes
 from ipcviz.model.mechanisms.notifiers import format_seconds
 from ipcviz.tracer.running import RunningProcess
 
@@ -164,9 +164,7 @@ class Picker(BaseApp[Picked | None]):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = DARK.name
+        register_themes(self)
         self._list_running = list_running
         self._explain_refusal = explain_refusal
         self._wanted = wanted

@@ -103,7 +103,7 @@ class StepStrip(Panel, can_focus=False):
         offers = list_offers(view, following) if now is not None else []
         right = sum(cell_len(text) for (text, _), _ in offers)
         room = max(0, width - right - cell_len(_NEXT))
-        words = f" {make_visible(_describe_next(view, now, following))}"
+        words = f" {make_visible(describe_following(view, now, following))}"
         target: Target | None = ("step", following) if following and now is not None else None
         items = [((_NEXT, "held"), target), ((fit_text(words, room), "chosen"), target), *offers]
         self._ends = []
@@ -217,8 +217,8 @@ def _stands_still(state: State, steps: Steps) -> bool:
     return at_rest and not stepping.list_held(state)
 
 
-def _describe_next(view: View, steps: Steps | None, following: int) -> str:
-    """What comes next, in words."""
+def describe_following(view: View, steps: Steps | None, following: int) -> str:
+    """What comes next in step mode, in words; not escaped yet."""
     state = view.state
     if following in state.threads and state.threads[following].poised is not None:
         source = state.threads[following].source

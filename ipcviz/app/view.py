@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from ipcviz.app.picture.words import choose_chip
 from ipcviz.app.terminal import Terminal
 from ipcviz.events import Outsider
 from ipcviz.model import query
+from ipcviz.model.lanes import NO_ROWS, LaneRows
 from ipcviz.model.parts import Part
 from ipcviz.model.state import Process, State
 from ipcviz.model.waits.chains import chain_of, list_halting_processes
@@ -110,6 +112,14 @@ class TerminalAt(NamedTuple):
     version: int
 
 
+ReadLanes = Callable[[int, int], LaneRows]
+"""Gives the rows of the lanes around a moment: so many up to it at most, and so many after it."""
+
+
+def _read_no_lanes(before: int, after: int) -> LaneRows:
+    return NO_ROWS
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Moment:
     """One moment of a session, now or in the past, without a selection.
@@ -132,6 +142,7 @@ class Moment:
         meters: CPU use, by pid.
         follows: In step mode, of the past: the thread that went next; 0 for the present, or if none
             did.
+        read_lanes: Gives the rows of the lanes around it: so many up to it, so many after it.
     """
 
     state: State
@@ -147,6 +158,7 @@ class Moment:
     trails: Lazy[Mapping[str, Trail]]
     meters: Lazy[Mapping[int, Meter]]
     follows: Lazy[int] = NOBODY
+    read_lanes: ReadLanes = _read_no_lanes
     lag: float = 0.0
     past: bool = False
 
@@ -282,6 +294,24 @@ class View:
     def roles(self) -> Mapping[int, str]:
         """The scenario's names for processes, by pid."""
         return self.story[1].cast.roles if self.story else {}
+
+    @cached_property
+    def pointed_at(self) -> tuple[str, ...]:
+        """The panels that the story points at now; those of its first step before that one."""
+        if self.story is None:
+            return ()
+        scenario, progress = self.story
+        place = progress.reached[-1] if progress.reached else 0
+        return scenario.story[place].look if place < len(scenario.story) else ()
+
+    @cached_property
+    def about(self) -> frozenset[str]:
+        """The panels that most steps of the story point at: what it is about."""
+        if self.story is None:
+            return frozenset()
+        steps = self.story[0].story
+        counts = Counter(name for step in steps for name in step.look)
+        return frozenset(name for name, count in counts.items() if 2 * count > len(steps))
 
     @property
     def process(self) -> Process | None:

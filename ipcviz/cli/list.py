@@ -11,6 +11,8 @@ import msgspec
 
 from ipcviz.messages import write_json, write_lines
 from ipcviz.scenario import Scenario, allowed_values, explain_missing, load_all
+from ipcviz.scenario.course import title_of_topic
+from ipcviz.scenario.finished import read_finished
 from ipcviz.scenario.parameters import as_text, type_of
 
 
@@ -24,19 +26,24 @@ def list_scenarios(*, as_json: bool) -> None:
     """
     scenarios = load_all()
     if as_json:
-        write_json([msgspec.to_builtins(_collect_facts(scenario)) for scenario in scenarios])
+        finished = read_finished()
+        write_json(
+            [msgspec.to_builtins(_collect_facts(scenario, finished)) for scenario in scenarios]
+        )
     else:
         write_lines(_format_table(scenarios))
 
 
-def _collect_facts(scenario: Scenario) -> dict[str, Any]:
+def _collect_facts(scenario: Scenario, finished: frozenset[str]) -> dict[str, Any]:
     return {
         "name": scenario.name,
         "topic": scenario.topic,
         "title": scenario.title,
         "summary": scenario.summary,
         "learn": scenario.learn,
+        "reading": scenario.reading,
         "minutes": scenario.minutes,
+        "run": scenario.name in finished,
         "folder": str(scenario.folder),
         "default": scenario.default_variant,
         "variants": {
@@ -70,7 +77,7 @@ def _format_table(scenarios: list[Scenario]) -> list[str]:
     width = max((len(scenario.name) for scenario in scenarios), default=0)
     lines: list[str] = []
     for topic, group in groupby(scenarios, key=lambda scenario: scenario.topic):
-        lines += [topic.replace("-", " ")]
+        lines += [title_of_topic(topic)]
         for scenario in group:
             indent = " " * (width + 12)
             lines.append(f"  {scenario.name:<{width}}  {scenario.minutes:>3} min  {scenario.title}")

@@ -24,12 +24,18 @@ COMMANDS: Final = {
     "run": ("ipcviz.cli.run:run", "Run a scenario, or after -- any command, and show it."),
     "attach": ("ipcviz.cli.attach:attach", "Watch processes that run already."),
     "trace": ("ipcviz.cli.trace:trace", "Run a command without a screen and write a trace."),
+    "doctor": ("ipcviz.cli.doctor:doctor", "Say why a command hangs, or what a trace shows of it."),
+    "explain": ("ipcviz.cli.doctor:explain", "Explain what the doctor has found."),
     "replay": ("ipcviz.cli.replay:replay", "Show a kept trace, or a stream of JSON lines."),
     "record": (
         "ipcviz.cli.record:record",
         "Write a cast of a scenario or a trace; no terminal is needed.",
     ),
     "play": ("ipcviz.cli.play:play", "Play a cast in the terminal, forward and back by chapters."),
+    "notes": (
+        "ipcviz.cli.notes:notes",
+        "Show the teacher's notes to what another terminal shows.",
+    ),
     "list": ("ipcviz.cli.list:list_scenarios", "List the scenarios."),
     "check": ("ipcviz.cli.check:check", "Check the scenario in a folder, or a cast."),
     "new": ("ipcviz.cli.new:new", "Make a new scenario in a folder."),

@@ -22,14 +22,18 @@ from ipcviz.cli.completing import (
 )
 from ipcviz.cli.numbers import Seconds
 from ipcviz.cli.options import schedule_option, settings_option, variant_option
+from ipcviz.cli.progress import TaskProgress
+from ipcviz.cli.recording_all import record_catalogue
 from ipcviz.cli.words import RemembersWords, check_outputs, choose_settings
 from ipcviz.events import Event
 from ipcviz.messages import write_error, write_line
 from ipcviz.model.query import list_living
+from ipcviz.model.steps.schedule import Schedule
 from ipcviz.outputs import OutputError, OutputFile, explain_write_error, same_file
 from ipcviz.scenario import (
     Scenario,
     ScenarioError,
+    SchedulePlan,
     Story,
     find_scenario,
     prepare_launch,
@@ -39,6 +43,7 @@ from ipcviz.scenario import (
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.kept import meta_of, scenario_of, sources_of
 from ipcviz.scenario.loader import FILE
+from ipcviz.scenario.plans import BEGIN
 from ipcviz.scenario.workplace import make_workplace
 from ipcviz.trace import TraceError, TraceReader, TraceWriter
 
@@ -60,7 +65,7 @@ waits.
     metavar="FILE",
     shell_complete=complete_files,
     required=True,
-    help="Where to; by convention its name ends in .cast.",
+    help="Where to; by convention its name ends in .cast. With --all, a folder.",
 )
 @click.option(
     "--size",
@@ -75,7 +80,7 @@ waits.
     default=2.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long a step is shown.",
+    help="How long a step is shown; what has more to read is shown longer.",
 )
 @click.option(
     "--theme",
@@ -90,6 +95,17 @@ waits.
     default="",
     help="Only these steps, counted from 1: 10-40, 10-, -40 or 10.",
 )
+@click.option(
+    "--every-step",
+    is_flag=True,
+    help="A chapter for each step, instead of those that tell the scenario's story.",
+)
+@click.option(
+    "--all",
+    "whole",
+    is_flag=True,
+    help="Every scenario and every schedule of it, into the folder of -o.",
+)
 @schedule_option
 @click.option(
     "--live",
@@ -98,7 +114,9 @@ waits.
 )
 @variant_option
 @settings_option
-@click.argument("source", metavar="SCENARIO|TRACE", shell_complete=complete_scenarios)
+@click.argument(
+    "source", metavar="SCENARIO|TRACE", required=False, shell_complete=complete_scenarios
+)
 def record(
     *,
     output: str,
@@ -106,20 +124,30 @@ def record(
     hold: float,
     theme: str,
     steps: str,
+    every_step: bool,
+    whole: bool,
     schedule: str | None,
     live: bool,
     variant: str | None,
     settings: tuple[str, ...],
-    source: str,
+    source: str | None,
 ) -> None:
-    """Write a cast: a whole picture for each step, each step a chapter, for 'ipcviz play' and every
-    asciicast player.
+    """Write a cast: a picture for each chapter, for 'ipcviz play' and every asciicast player.
 
     A scenario is run for it, by name or folder, one operation at a time; a trace of 'ipcviz trace'
-    or 'ipcviz run --save' is shown as it was. The same trace makes the same bytes.
+    or 'ipcviz run --save' is shown as it was. Chapters are the parts of a scenario's story, its
+    questions and answers, its turns and what leads to them; of anything else, and with
+    --every-step or --steps, they are its steps. The same trace makes the same bytes.
     """
     columns, rows = _parse_size(size)
     first, last = _parse_steps(steps)
+    if whole:
+        if source or schedule or live or variant or settings or steps:
+            raise click.UsageError("--all takes every scenario as it is: name none, and no part.")
+        flags = ("--size", size, "--hold", f"{hold:g}", "--theme", theme)
+        sys.exit(record_catalogue(output, (*flags, *(("--every-step",) if every_step else ()))))
+    if source is None:
+        raise click.UsageError("Name a scenario or a trace, or take --all for every scenario.")
     if schedule and live:
         raise click.UsageError("--schedule is for stepping, and --live is not: choose one.")
     options = Options(variant, settings, schedule, live)
@@ -134,7 +162,15 @@ def record(
         _plain_environment()
         from ipcviz.app.casting import Wanted
 
-        wanted = Wanted(width=columns, height=rows, hold=hold, theme=theme, first=first, last=last)
+        wanted = Wanted(
+            width=columns,
+            height=rows,
+            hold=hold,
+            theme=theme,
+            first=first,
+            last=last,
+            every_step=every_step,
+        )
         _report_cast(_write_cast(_Readable(reader, leaving), output, wanted, source), output)
 
 
@@ -242,7 +278,14 @@ def _run_scenario(fresh: Fresh, path: str) -> None:
     from ipcviz.tracer.config import LaunchConfig
 
     scenario = fresh.scenario
-    order, plan = read_schedule(fresh.schedule, scenario) if fresh.schedule else (TURNS, None)
+    order: Schedule = TURNS
+    plan: SchedulePlan | None = None
+    if fresh.schedule:
+        order, plan = read_schedule(fresh.schedule, scenario)
+    elif BEGIN in scenario.schedules and not fresh.live:
+        # It leads to where the lesson begins; from there on all take turns.
+        begin, plan = read_schedule(BEGIN, scenario)
+        order = Schedule((*begin.lines, *TURNS.lines))
     variant, values = choose_settings(scenario, fresh.variant, fresh.settings, plan)
     with prepare_launch(scenario, variant, values) as launch:
         meta = {
@@ -261,6 +304,7 @@ def _run_scenario(fresh: Fresh, path: str) -> None:
             )
         )
         driver = Driver(session, order, Story(scenario), patience=PATIENCE)
+        progress = TaskProgress(f"{scenario.name} runs")
         try:
             session.start()
             while not session.finished and not (driver.over and list_living(driver.state)):
@@ -269,13 +313,15 @@ def _run_scenario(fresh: Fresh, path: str) -> None:
                 writer.add(events)
                 if not fresh.live:
                     driver.apply_events(events)
+                progress.show_count(driver.state.step, "steps")
         finally:
+            progress.clear()
             # What still ran is ended here, by us: that is no part of the story.
             session.close()
             writer.close()
     if writer.trouble:
         raise TraceError(f"The run can't be kept, so there is nothing to show: {writer.trouble}.")
-    if driver.departed and order is TURNS:
+    if driver.departed and not fresh.schedule:
         write_error(f"Nobody went on any more, for {PATIENCE:g} seconds: the cast ends there.")
     elif driver.departed:
         write_error(f"{driver.departed} The cast shows what was done until then.")
@@ -306,12 +352,21 @@ def _write_cast(events: _Readable, output: str, wanted: Wanted, source: str) -> 
     title = reader.meta.get("title") or shlex.join(reader.argv) or os.path.basename(source)
     with OutputFile(output) as file:
         scenario = scenario_of(reader.meta)
+        progress = TaskProgress("Drawing")
         try:
             made = make_cast(
-                events, file.file, wanted, title=title, argv=reader.argv, scenario=scenario
+                events,
+                file.file,
+                wanted,
+                title=title,
+                argv=reader.argv,
+                scenario=scenario,
+                report=progress.show_share,
             )
         except OSError as error:
             raise OutputError(explain_write_error(output, error)) from None
+        finally:
+            progress.clear()
         events.leaving.leave_if_told()
         if not made.shown:
             beyond = f" from {wanted.first} on" if made.steps else ""
@@ -350,6 +405,9 @@ class _Readable:
 def _report_cast(made: CastReport, output: str) -> None:
     """Say what is in it, and how to get what is not."""
     count = f"{len(made.shown):,} of {made.steps:,} steps" if made.steps > 1 else "1 step"
+    if made.chapters:
+        minutes, seconds = divmod(round(made.seconds), 60)
+        count = f"{made.chapters} chapters, {minutes}:{seconds:02}; {count}"
     write_line(f"{output}: {count}; 'ipcviz play {shlex.quote(output)}' shows it.")
     if made.left_out:
         write_error(

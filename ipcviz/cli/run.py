@@ -7,7 +7,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import click
 
@@ -39,7 +39,9 @@ from ipcviz.scenario import (
     read_schedule,
     read_settings,
 )
+from ipcviz.scenario.finished import add_finished
 from ipcviz.scenario.format import Value
+from ipcviz.scenario.plans import BEGIN
 from ipcviz.session.live import LiveSession
 from ipcviz.sizes import terminal_size
 from ipcviz.tracer.config import LaunchConfig
@@ -136,10 +138,6 @@ def _need_a_terminal() -> None:
         exit_with_error("The screen needs a terminal; without one use 'ipcviz trace'.")
 
 
-BEGIN: Final = "begin"
-"""Name of the schedule that a scenario is begun with if none is asked for."""
-
-
 class RunOptions(NamedTuple):
     """How a command is run and shown.
 
@@ -209,9 +207,12 @@ def _run_scenario(
     variant, values = choose_settings(scenario, variant, settings, plan)
     with prepare_launch(scenario, variant, values) as launch:
         how = how._replace(variables=(*launch.variables, *how.variables))
-        return _show_session(
+        status = _show_session(
             launch.argv, f"{scenario.name} ({launch.variant})", how, launch.cwd, scenario
         )
+    if scenario.shipped:
+        add_finished(scenario.name)
+    return status
 
 
 def show_catalogue() -> int:

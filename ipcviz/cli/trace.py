@@ -260,7 +260,7 @@ def run_trace(
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         session.start()
-        start_thread(partial(_sort_signals, session), "ipcviz signals")
+        start_thread(partial(sort_signals, session), "ipcviz signals")
         with _relay_terminal(session, pty):
             status = _copy_events(session, sink, told, driver if steps.hold else None, pty=pty)
         return _report_schedule(driver, steps, status) if steps.hold else status
@@ -293,7 +293,7 @@ def _report_trouble(sink: Sink, told: set[str]) -> None:
         write_error(f"{sink.trouble}; the command runs on.")
 
 
-def _sort_signals(session: LiveSession) -> None:
+def sort_signals(session: LiveSession) -> None:
     """In a thread of its own: which of the signals that would end us are meant for us.
 
     Those of the terminal are for the command, which has them too; so are those that an observed

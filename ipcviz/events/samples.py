@@ -211,12 +211,15 @@ class Surroundings(Struct, frozen=True):
         namespaces: Which of its namespaces are not ours: `pid`, `net`, `mnt`, `ipc`, `user`.
         inner: Its ids in PID namespaces within ours, outermost first.
         timers: Its POSIX timers.
+        title: What it has written over its arguments (setproctitle(3)), as the words of
+            /proc/PID/cmdline, the first few; empty if those are the arguments that it was given.
     """
 
     pid: int
     namespaces: tuple[str, ...] = ()
     inner: tuple[int, ...] = ()
     timers: tuple[PosixTimer, ...] = ()
+    title: tuple[str, ...] = ()
 
 
 class Orphan(Struct, frozen=True):
@@ -300,7 +303,8 @@ class MemorySample(Struct, frozen=True):
         changed: Ranges (offset in the object, length) that differ from the look before, at most 32.
         more: There were more.
         attached: How often a System V segment is attached (nattch); -1 for others.
-        removed: A System V segment that goes with its last attachment (IPC_RMID).
+        removed: A System V segment that goes with its last attachment (IPC_RMID); where `attached`
+            is 0 it is gone.
     """
 
     object: str

@@ -16,7 +16,7 @@ from typing import IO, Final
 
 import msgspec
 
-from ipcviz.export.escapes import keep_colours
+from ipcviz.export.colours import ColourWriter
 
 MOST_COLUMNS: Final = 1_000
 MOST_ROWS: Final = 500
@@ -180,8 +180,10 @@ class CastWriter:
         """
         if rows != self._rows:
             self._rows = list(rows)
-            parts = (f"\x1b[{y};1H{keep_colours(row)}" for y, row in enumerate(rows, 1))
-            self._made = "".join(parts)
+            writer = ColourWriter()
+            for y, row in enumerate(rows, 1):
+                writer.add_row(row, f"\x1b[{y};1H")
+            self._made = "".join(writer.parts)
         return self._made
 
     def write_size(self, t: float, width: int, height: int) -> None:

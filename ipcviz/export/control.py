@@ -10,6 +10,11 @@ from __future__ import annotations
 import re
 from typing import Final, Protocol
 
+DROPPED: Final = frozenset(
+    "\u200b\u2028\u2029\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""Characters that are no part of a cell: they turn the reading direction, or break lines."""
+
 _LONGEST: Final = 256
 """Characters of a control sequence; a longer one is none."""
 _KEPT: Final = 64

@@ -4,21 +4,24 @@
 
 from __future__ import annotations
 
-from ipcviz.export.control import Parser
-from ipcviz.export.screen import DROPPED
+from ipcviz.export.control import DROPPED, Parser
 
 
 def keep_colours(text: str) -> str:
     """A text without anything but characters and colours; a sequence that is not complete is
     dropped.
     """
-    kept = _Kept()
+    kept = TextAndColours()
     Parser(kept).feed(text)
     return "".join(kept.parts)
 
 
-class _Kept:
-    """What passes."""
+class TextAndColours:
+    """Takes what a parser finds, and keeps text and colours alone.
+
+    Attributes:
+        parts: What passed.
+    """
 
     def __init__(self) -> None:
         self.parts: list[str] = []

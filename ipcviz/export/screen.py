@@ -19,7 +19,7 @@ from pyte import modes as mo
 from pyte.charsets import VT100_MAP
 from pyte.screens import Char, Cursor, Margins, StaticDefaultDict, wcwidth
 
-from ipcviz.export.control import Parser, numbers_of
+from ipcviz.export.control import DROPPED, Parser, numbers_of
 
 _Line = StaticDefaultDict[int, Char]
 
@@ -32,10 +32,6 @@ _CHARSETS: Final[dict[str, dict[int, str]]] = {
 }
 _MOST_MARKS: Final = 8
 """Characters without a width that are kept with the one that they belong to."""
-DROPPED: Final = frozenset(
-    "\u200b\u2028\u2029\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)
-"""Characters that are no part of a cell: they turn the reading direction, or break lines."""
 _SCREENS: Final = frozenset((47, 1047, 1049))
 """Private modes of the other screen."""
 

@@ -1,4 +1,4 @@
-"""What of a process is read rarely: its namespaces, and its POSIX timers (namespaces(7),
+"""What of a process is read rarely: its namespaces, timers, and title (namespaces(7),
 proc(5)).
 """
 
@@ -14,6 +14,9 @@ from ipcviz.kernel.notifiers import CLOCKS
 
 NAMESPACES: Final = ("pid", "net", "mnt", "ipc", "user")
 """Those that decide whom a process can meet."""
+_WORDS: Final = 24
+_LONGEST_WORD: Final = 400
+"""Of arguments so many words are kept, and so much of each."""
 
 
 def _read_namespace(pid: int | str, kind: str) -> str:
@@ -44,7 +47,20 @@ def read_surroundings(pid: int) -> Surroundings | None:
         for kind in NAMESPACES
         if (link := _read_namespace(pid, kind)) and link != _read_own_namespace(kind)
     )
-    return Surroundings(pid=pid, namespaces=other, inner=status.nspid[1:], timers=read_timers(pid))
+    return Surroundings(
+        pid=pid,
+        namespaces=other,
+        inner=status.nspid[1:],
+        timers=read_timers(pid),
+        title=shorten_words(procfs.read_cmdline(pid) or ()),
+    )
+
+
+def shorten_words(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The first of a process's arguments, or of what it has written over them: a title is one word,
+    and short.
+    """
+    return tuple(word[:_LONGEST_WORD] for word in words[:_WORDS])
 
 
 def read_timers(pid: int) -> tuple[PosixTimer, ...]:

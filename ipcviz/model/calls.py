@@ -42,7 +42,7 @@ from ipcviz.events.calls import CHANGES_SEMAPHORES, COUNTS_MESSAGES, MOVES, READ
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger import knowledge, ledger
 from ipcviz.model.ledger.directions import CHANNEL_CALLS, EITHER_WAY, takes_out
-from ipcviz.model.mechanisms import datagrams, semaphores, sockets
+from ipcviz.model.mechanisms import datagrams, semaphores, sockets, traffic
 from ipcviz.model.mechanisms.families import apply_group
 from ipcviz.model.mechanisms.folders import apply_filed, apply_listing, apply_opening, forget_reused
 from ipcviz.model.mechanisms.locks import apply_locks
@@ -56,11 +56,18 @@ from ipcviz.model.mechanisms.offsets import MOVES_OFFSET, apply_offset
 from ipcviz.model.mechanisms.queues import (
     RECEIVES,
     SENDS,
+    apply_message,
     count_message_bytes,
     forget_queue,
     note_use,
 )
-from ipcviz.model.mechanisms.signals import apply_sent, apply_taken, restore_own_mask
+from ipcviz.model.mechanisms.signals import (
+    apply_sent,
+    apply_taken,
+    end_timer,
+    forget_past_timer,
+    restore_own_mask,
+)
 from ipcviz.model.parts import DescriptorPart, ObjectPart, SignalPart
 from ipcviz.model.state import (
     POSIX,
@@ -117,9 +124,8 @@ def _mark_used(draft: Draft, event: Call) -> None:
     """The descriptor of a call that reads or writes was used."""
     fd = event.fd
     if fd is not None:
-        table = draft.ensure_process(event.pid).table
         out = takes_out(draft, event.pid, event.name, event.args)
-        _note_use(draft, table, fd, moved=event.ret > 0, out=out)
+        _note_use(draft, event.pid, fd, moved=event.ret > 0, out=out)
 
 
 def _has_moved(event: Call) -> bool:
@@ -128,6 +134,8 @@ def _has_moved(event: Call) -> bool:
 
 
 def _count_read(draft: Draft, event: Call) -> None:
+    if event.object in draft.posted:
+        apply_message(draft, event)
     if _has_moved(event):
         _count_bytes(draft, event.object, event.pid, event.ret, out=True)
         if event.object in draft.datagrams:
@@ -151,11 +159,10 @@ def _count_transferred(draft: Draft, event: Call) -> None:
     """Bytes went from one descriptor to another; tee(2) copies them, and takes none out."""
     if not _has_moved(event):
         return
-    table = draft.ensure_process(event.pid).table
     for name, out in (("fd_in", True), ("fd_out", False)):
         fd = event.get_number(name)
         if fd is not None:
-            _note_use(draft, table, fd, moved=True, out=out)
+            _note_use(draft, event.pid, fd, moved=True, out=out)
             if not out or event.name != "tee":
                 key = draft.object_key_at(event.pid, fd)
                 _count_bytes(draft, key, event.pid, event.ret, out=out)
@@ -164,9 +171,11 @@ def _count_transferred(draft: Draft, event: Call) -> None:
 def _count_message(draft: Draft, event: Call) -> None:
     """A message was put into a queue, or taken out of it."""
     note_use(draft, event.pid, event.object)
-    _count_bytes(
-        draft, event.object, event.pid, count_message_bytes(event), out=event.name in RECEIVES
-    )
+    out = event.name in RECEIVES
+    if not event.error:
+        traffic.note_moved(draft, event.pid, event.object, took=out, put=not out)
+    _count_bytes(draft, event.object, event.pid, count_message_bytes(event), out=out)
+    apply_message(draft, event)
 
 
 def _count_messages(draft: Draft, event: Call) -> None:
@@ -176,7 +185,7 @@ def _count_messages(draft: Draft, event: Call) -> None:
         return
     out = event.name == "recvmmsg"
     peeked = event.has_flag("MSG_PEEK")
-    _note_use(draft, draft.ensure_process(event.pid).table, fd, moved=bool(moved), out=out)
+    _note_use(draft, event.pid, fd, moved=bool(moved), out=out)
     _count_bytes(draft, event.object, event.pid, 0 if peeked else moved, out=out)
     if not out:
         sockets.apply_sent(draft, event, moved)
@@ -193,7 +202,8 @@ def _by_name(*rows: tuple[frozenset[str], Callable[[Draft, Call], None]]) -> App
     return {name: tuple(apply for calls, apply in rows if name in calls) for name in names}
 
 
-def _note_use(draft: Draft, table: int, fd: int, *, moved: bool, out: bool) -> None:
+def _note_use(draft: Draft, pid: int, fd: int, *, moved: bool, out: bool) -> None:
+    table = draft.ensure_process(pid).table
     rows = draft.tables.get(table)
     descriptor = rows.get(fd) if rows is not None else None
     if descriptor is None:
@@ -202,6 +212,9 @@ def _note_use(draft: Draft, table: int, fd: int, *, moved: bool, out: bool) -> N
     filled = descriptor.put or (moved and not out)
     if not descriptor.used or drained != descriptor.took or filled != descriptor.put:
         draft.store_descriptor(table, replace(descriptor, used=True, took=drained, put=filled))
+        if moved:
+            key = draft.object_key_at(pid, fd)
+            traffic.note_moved(draft, pid, key, fd, took=out, put=not out)
 
 
 def _count_bytes(draft: Draft, key: str, pid: int, count: int, *, out: bool) -> None:
@@ -342,6 +355,8 @@ def _apply_mapped(draft: Draft, event: Call, effect: Mapped) -> None:
     draft.mappings = draft.mappings.set(
         event.pid, replace_mappings(entries, entry.start, entry.length, entry)
     )
+    if effect.shared and ("w" in effect.prot or effect.object.kind != "file"):
+        traffic.note_mapped(draft, event.pid, effect.object.key)
     draft.note_change(ObjectPart(effect.object.key))
 
 
@@ -410,6 +425,7 @@ def _apply_timer(draft: Draft, event: Call, effect: Timer) -> None:
     ):
         if known is not None:
             draft.timers = draft.timers.delete(key)
+            end_timer(draft, key, known, cancelled=True)
     else:
         clock = effect.clock or (known.clock if known is not None else "")
         timer = ArmedTimer(
@@ -419,8 +435,14 @@ def _apply_timer(draft: Draft, event: Call, effect: Timer) -> None:
             id=effect.id,
             clock=clock,
             armed=effect.seconds > 0,
+            since=event.t,
+            step=draft.step,
         )
         draft.timers = draft.timers.set(key, timer)
+        if timer.armed:
+            forget_past_timer(draft, key)
+        elif known is not None:
+            end_timer(draft, key, known, cancelled=True)
     draft.note_change(SignalPart(event.pid, signo))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.model.draft import Draft
+from ipcviz.model.mechanisms import traffic
 
 KEPT: Final = 1000
 """So many processes that are gone, and so many objects that nobody has any more, stay: the latest.
@@ -26,6 +27,7 @@ def forget_oldest(draft: Draft) -> None:
         _forget_processes(draft)
     if _is_due(len(base.objects), len(draft.objects), len(draft.ends)):
         _forget_objects(draft)
+        traffic.forget_gone(draft)
 
 
 def _is_due(before: int, after: int, used: int) -> bool:
@@ -42,6 +44,10 @@ def _forget_processes(draft: Draft) -> None:
         for _, pid in gone[: max(len(gone) - KEPT, 0)]:
             del kept[pid]
         draft.processes = kept.finish()
+    for key in list(draft.past_timers):
+        if key[0] not in draft.processes:
+            draft.past_timers = draft.past_timers.delete(key)
+    traffic.forget_gone(draft)
 
 
 def _forget_objects(draft: Draft) -> None:
@@ -62,3 +68,6 @@ def _forget_objects(draft: Draft) -> None:
         for _, key in left[: max(len(left) - KEPT, 0)]:
             del kept[key]
         draft.objects = kept.finish()
+    for key in draft.posted:
+        if key not in draft.objects:
+            draft.posted = draft.posted.delete(key)

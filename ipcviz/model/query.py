@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from typing import Final
 
 from ipcviz.events import MapEntry
 from ipcviz.events.calls import READS, WRITES
-from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.events.kinds import PIPES, SOCKETS, where
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.mechanisms.sockets import target_of
@@ -135,6 +136,59 @@ def list_links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) 
     return tuple(found[key] for key in sorted(found))
 
 
+def has_ended(state: State) -> bool:
+    """Whether there were processes, and none is left that has not ended."""
+    return bool(state.processes) and not any(p.fate == "alive" for p in state.processes.values())
+
+
+def list_past_links(state: State) -> tuple[Link, ...]:
+    """Every connection that a process has used, whether it still has it or not, ordered as those of
+    `list_links`.
+    """
+    found = [
+        Link(
+            pid=pid,
+            object=key,
+            reads=one.took or one.mapped,
+            writes=one.put or one.mapped,
+            fds=tuple(sorted(one.fds)),
+            mapped=one.mapped,
+        )
+        for pid, used in state.traffic.items()
+        for key, one in used.items()
+    ]
+    return tuple(sorted(found, key=lambda link: (link.object, link.pid)))
+
+
+_ENDS: Final = where(lambda kind: kind.shape == "end")
+"""Kinds of what stands at the ends of a flow: who uses the same one has nothing else in common."""
+
+LAST: Final = 3.0
+"""Seconds before the end of all in which the last processes ended."""
+
+
+def find_last_processes(state: State) -> frozenset[int]:
+    """The processes of the system as it last was, once all have ended: those that ended last, and
+    those with whom they had anything to do, and so on.
+    """
+    end = max((p.died or 0.0 for p in state.processes.values()), default=0.0)
+    users: dict[str, set[int]] = {}
+    for pid, used in state.traffic.items():
+        for key in used:
+            thing = state.objects.get(key)
+            if thing is not None and thing.info.kind not in _ENDS:
+                users.setdefault(key, set()).add(pid)
+    found: set[int] = set()
+    ahead = [p.pid for p in state.processes.values() if (p.died or 0.0) >= end - LAST]
+    while ahead:
+        pid = ahead.pop()
+        if pid not in found and pid in state.processes:
+            found.add(pid)
+            for key in state.traffic.get(pid, ()):
+                ahead.extend(users.pop(key, ()))
+    return frozenset(found)
+
+
 def list_waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
     """The threads that sleep on a semaphore, as far as the events tell, by tid."""
     return tuple(
@@ -246,6 +300,28 @@ def list_mappers(state: State) -> dict[str, tuple[Mapper, ...]]:
             for entry in state.mappings[pid]:
                 found[entry.object.key].append(Mapper(pid=pid, entry=entry))
     return {key: tuple(rows) for key, rows in found.items()}
+
+
+def rank_memory(state: State, thing: Object, rows: tuple[Mapper, ...]) -> int:
+    """How much a mapped object has to do with communication; less is more.
+
+    0: a scenario names it, or there are semaphores or watched variables in it. 1: several processes
+    have it mapped, and one of them may write to it. 2: several can only read it: a library's data,
+    a cache. 3: one process alone has it, or none has.
+
+    Args:
+        state: The moment.
+        thing: The object.
+        rows: Who has it mapped.
+    """
+    key = thing.info.key
+    if thing.named or any(
+        one.info.object == key for one in (*state.semaphores.values(), *state.variables.values())
+    ):
+        return 0
+    if len({row.pid for row in rows}) < 2:
+        return 3
+    return 1 if any(row.entry.shared and "w" in row.entry.prot for row in rows) else 2
 
 
 def mapping_at(state: State, pid: int, address: int, length: int = 1) -> MapEntry | None:

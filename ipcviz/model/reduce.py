@@ -43,6 +43,7 @@ from ipcviz.events import (
     Started,
     Stepped,
     Stopped,
+    Surroundings,
     Table,
     ThreadCreated,
     ThreadExited,
@@ -56,7 +57,7 @@ from ipcviz.model.calls import apply_call, apply_sampled_bytes
 from ipcviz.model.draft import Draft
 from ipcviz.model.forgetting import forget_oldest
 from ipcviz.model.ledger import knowledge, ledger
-from ipcviz.model.mechanisms import semaphores, sockets, variables
+from ipcviz.model.mechanisms import semaphores, sockets, traffic, variables
 from ipcviz.model.mechanisms.futexes import apply_futex
 from ipcviz.model.mechanisms.locks import apply_locks, drop_locks
 from ipcviz.model.mechanisms.memory import apply_memory, forget_pages
@@ -81,6 +82,7 @@ from ipcviz.model.mechanisms.step_mode import (
     apply_settled,
     apply_stepped,
 )
+from ipcviz.model.names import choose_own_name
 from ipcviz.model.parts import DescriptorPart, ProcessPart
 from ipcviz.model.state import (
     NO_DESCRIPTORS,
@@ -156,15 +158,23 @@ def _apply_forked(draft: Draft, event: Forked) -> None:
         shares = parent.shares or (base is parent and event.shares_files)
         draft.store_process(replace(parent, children=parent.children + 1, shares=shares))
     maker = draft.threads.get(event.by)
-    name = event.name or base.name
+    name, argv = event.name or base.name, event.argv or base.argv
+    if event.how == "launched":
+        # It has not executed the program yet that its arguments are of.
+        own_name = name
+    elif name == base.name and argv == base.argv and base.own_name:
+        own_name = base.own_name
+    else:
+        own_name = choose_own_name(name, argv)
     draft.add_process(
         Process(
             pid=event.pid,
             parent=event.parent,
             how=event.how,
             name=name,
-            number=draft.number_name(name) if name else 0,
-            argv=event.argv or base.argv,
+            own_name=own_name,
+            number=draft.number_name(own_name) if own_name else 0,
+            argv=argv,
             threads=(event.pid,),
             table=table,
             shares=table != event.pid,
@@ -226,6 +236,7 @@ def _apply_executed(draft: Draft, event: Executed) -> None:
             draft.store_descriptor(
                 event.pid, replace(descriptor, used=False, took=False, put=False)
             )
+    traffic.forget_program(draft, event.pid)
     handling = process.handling
     for signo, how in process.handling.items():
         if how.action == "catch":
@@ -233,13 +244,16 @@ def _apply_executed(draft: Draft, event: Executed) -> None:
     if event.pid in draft.mappings:
         draft.mappings = draft.mappings.delete(event.pid)
         forget_pages(draft, event.pid)
-    name = event.name or process.name
+    name, argv = event.name or process.name, event.argv or process.argv
+    own_name = choose_own_name(name, argv)
     draft.store_process(
         replace(
             process,
             name=name,
-            number=draft.number_name(name) if name != process.name else process.number,
-            argv=event.argv or process.argv,
+            own_name=own_name,
+            number=_number_anew(draft, process, own_name),
+            argv=argv,
+            surroundings=_forget_title(process.surroundings),
             executed=True,
             threads=(event.pid,),
             table=event.pid,
@@ -286,6 +300,7 @@ def _apply_exited(draft: Draft, event: Exited) -> None:
     drop_locks(draft, event.pid)
     drop_uses(draft, event.pid)
     if event.pid in draft.mappings:
+        traffic.note_end(draft, event.pid)
         draft.mappings = draft.mappings.delete(event.pid)
         forget_pages(draft, event.pid)
     for pid, signo in list(draft.timers):
@@ -421,6 +436,20 @@ def _apply_stopped(draft: Draft, event: Stopped) -> None:
     draft.store_process(replace(draft.ensure_process(event.pid), stopped_by=event.signo))
 
 
+def _number_anew(draft: Draft, process: Process, own_name: str) -> int:
+    """Which one of those that have had its name a process is, if it calls itself something else
+    now.
+    """
+    if own_name == (process.own_name or process.name):
+        return process.number
+    return draft.number_name(own_name)
+
+
+def _forget_title(known: Surroundings | None) -> Surroundings | None:
+    """What was read of a process, without the title of the program that it ran before."""
+    return replace(known, title=()) if known is not None and known.title else known
+
+
 def _apply_continued(draft: Draft, event: Continued) -> None:
     draft.store_process(replace(draft.ensure_process(event.pid), stopped_by=0))
 
@@ -436,7 +465,10 @@ def _apply_sample(draft: Draft, event: Sample) -> None:
     for surroundings in event.surroundings:
         found = draft.processes.get(surroundings.pid)
         if found is not None and found.fate == "alive":
-            draft.store_process(replace(found, surroundings=surroundings))
+            found = replace(found, surroundings=surroundings)
+            own_name = choose_own_name(found.name, found.title_words)
+            number = _number_anew(draft, found, own_name)
+            draft.store_process(replace(found, own_name=own_name, number=number))
     for facts in event.facts:
         found = draft.processes.get(facts.pid)
         if found is not None and found.fate == "alive":
@@ -472,7 +504,10 @@ def _apply_process_sample(draft: Draft, process: Process, sampled: ProcessSample
     """What /proc shows of a process and its threads."""
     apply_sampled_bytes(draft, process, sampled)
     # /proc shows who the parent is now: an orphan's changes.
-    name = sampled.name or process.name
+    name, own_name, number = sampled.name or process.name, process.own_name, process.number
+    if name != process.name:
+        own_name = choose_own_name(name, process.title_words)
+        number = _number_anew(draft, process, own_name)
     draft.store_process(
         replace(
             process,
@@ -480,7 +515,8 @@ def _apply_process_sample(draft: Draft, process: Process, sampled: ProcessSample
             stirred=t,
             parent=sampled.ppid or process.parent,
             name=name,
-            number=draft.number_name(name) if name != process.name else process.number,
+            own_name=own_name,
+            number=number,
             handling=update_handling(process.handling, sampled),
             pgrp=sampled.pgrp or process.pgrp,
             session=sampled.session or process.session,

@@ -36,6 +36,7 @@ from ipcviz.events.accesses import VariableInfo
 from ipcviz.events.arguments import Arguments, WithArguments
 from ipcviz.model.channels import Channel, Read
 from ipcviz.model.ends import Ends
+from ipcviz.model.layouts import Field
 from ipcviz.model.maps import Map
 from ipcviz.model.parts import Part
 
@@ -152,7 +153,9 @@ class Process(Value, frozen=True):
             command, `1.2` for its second child.
         children: How many processes it has made.
         made_threads: How many threads it has had, the leader among them.
-        number: Which one it is of those that have had its name, 1 for the first; 0 if that is not
+        own_name: What it calls itself (`model.names`): `checkpointer`, `mp.py`; its program's name
+            if it says nothing.
+        number: Which one it is of those that have had this name, 1 for the first; 0 if that is not
             known.
         label: What it is called on the screen, its role or its name and number; empty where nobody
             has named it.
@@ -193,18 +196,25 @@ class Process(Value, frozen=True):
     lineage: str = ""
     children: int = 0
     made_threads: int = 1
+    own_name: str = ""
     number: int = 0
     label: str = ""
 
     @property
+    def title_words(self) -> tuple[str, ...]:
+        """Its arguments, or what it has written over them."""
+        written = self.surroundings.title if self.surroundings is not None else ()
+        return written or self.argv
+
+    @property
     def called(self) -> str:
-        """What sentences call it: its label, else its name and PID."""
-        return self.label or f"{self.name or 'process'}[{self.pid}]"
+        """What sentences call it: its label, else its own name and PID."""
+        return self.label or f"{self.own_name or self.name or 'process'}[{self.pid}]"
 
     @property
     def title(self) -> str:
-        """The same for where its PID stands beside it: its label, else its name."""
-        return self.label or self.name or "process"
+        """The same for where its PID stands beside it: its label, else its own name."""
+        return self.label or self.own_name or self.name or "process"
 
 
 class Descriptor(Value, frozen=True):
@@ -291,6 +301,8 @@ class Object(Value, frozen=True):
         shut: The directions that shutdown(2) was seen to end of a socket: `r`, `w`, `rw`; `closed`
             once nobody that is watched has it open any more; empty else.
         limited: A timeout was seen to be set for it (SO_RCVTIMEO, SO_SNDTIMEO).
+        named: A scenario names it.
+        fields: What lies where in it, as far as the scenario has declared it.
     """
 
     info: ObjectInfo
@@ -312,6 +324,25 @@ class Object(Value, frozen=True):
     sent_to: str = ""
     shut: str = ""
     limited: bool = False
+    named: bool = False
+    fields: tuple[Field, ...] = ()
+
+
+class Traffic(Value, frozen=True):
+    """That a process has moved data through an object, or had it mapped, and shared: it stays known
+    after the process's end.
+
+    Attributes:
+        fds: The descriptors by which it did, in the order of their first use; the first few.
+        took: It has taken data out.
+        put: It has put data in.
+        mapped: It has had the object mapped, shared with others.
+    """
+
+    fds: tuple[int, ...] = ()
+    took: bool = False
+    put: bool = False
+    mapped: bool = False
 
 
 class Flight(Value, frozen=True):
@@ -340,6 +371,22 @@ class Datagram(Value, frozen=True):
     first bytes.
     """
 
+    length: int
+    head: bytes = b""
+
+
+class Posted(Value, frozen=True):
+    """A message that was put into a POSIX queue and not taken out yet.
+
+    Attributes:
+        pid: The process that sent it.
+        priority: Higher ones are taken first.
+        length: Its bytes.
+        head: The first of them.
+    """
+
+    pid: int
+    priority: int
     length: int
     head: bytes = b""
 
@@ -454,13 +501,14 @@ class Change(Value, frozen=True):
         tid: The thread.
         group: What the variables belong to.
         stored: Those that it has stored so far, by key.
-        readers: Threads that have loaded one of the group meanwhile.
+        readers: Threads that have loaded one of the group meanwhile, each as (pid, tid): they may
+            end before the change does.
     """
 
     tid: int
     group: str
     stored: frozenset[str]
-    readers: frozenset[int] = frozenset()
+    readers: frozenset[tuple[int, int]] = frozenset()
 
 
 class Variable(Value, frozen=True):
@@ -537,6 +585,9 @@ class ArmedTimer(Value, frozen=True):
         id: Number of a POSIX timer (timer_create); -1 for alarm and setitimer.
         clock: What it counts, if that is not real time: `CPU time`.
         armed: It will expire; a POSIX timer is made first and armed later.
+        since: When it was armed, in session seconds.
+        step: How many steps had been made then.
+        fired: How many times it has expired since, as far as its signals were delivered.
     """
 
     signo: int
@@ -545,6 +596,31 @@ class ArmedTimer(Value, frozen=True):
     id: int = -1
     clock: str = ""
     armed: bool = True
+    since: float = 0.0
+    step: int = 0
+    fired: int = 0
+
+
+class PastTimer(Value, frozen=True):
+    """What became of a timer that is armed no more.
+
+    Attributes:
+        signo: Which signal it was to send.
+        since: When it had been armed, in session seconds.
+        step: How many steps had been made then.
+        over: When it was over: its last signal was delivered, or it was cancelled.
+        over_step: How many steps had been made then.
+        fired: How many times it had expired; 0 if it was cancelled before it did.
+        cancelled: It was disarmed or removed.
+    """
+
+    signo: int
+    since: float
+    step: int
+    over: float
+    over_step: int
+    fired: int = 0
+    cancelled: bool = False
 
 
 NO_DESCRIPTORS: Final[Map[int, Descriptor]] = Map()
@@ -577,12 +653,17 @@ class StateFields(msgspec.Struct, gc=False):
         semaphores: By key.
         variables: Those whose loads and stores are seen, by key.
         changes: Changes of several variables of one group that are under way.
+        traffic: What each process has used for communication in its last program, by pid and then
+            by the object's key; dropped with the process or the object. The tracer has no use for
+            it (`keep_ledger`).
         uses: Keys of the System V message queues that each process has used, by pid.
         bound: Keys of the sockets that others reach by a name: `unix /run/x`, `tcp 127.0.0.1:80`,
             `udp ...`.
         flights: Messages with descriptors that wait to be received, oldest first, by the key of the
             receiving socket.
         datagrams: Those that wait to be received, oldest first, by the key of the receiving socket,
+            as far as they were seen being sent.
+        posted: Messages that wait in POSIX queues, the next to be taken first, by the queue's key,
             as far as they were seen being sent.
         locks: File locks, held and waited for, by the key of the file.
         outsiders: Who of those that are not watched has an object, as the last look for that found,
@@ -599,6 +680,8 @@ class StateFields(msgspec.Struct, gc=False):
         sent: The latest sendings of signals, oldest first, at most `SENT_KEPT`.
         delivered: The latest deliveries, oldest first, at most `SENT_KEPT`.
         timers: Timers by (pid, signo); those of timer_create by (pid, `POSIX` + id).
+        past_timers: What became of the last timer that was armed under the same key, if it is armed
+            no more; dropped with the process.
         labels: How many labels of each letter were given out, and how many processes have had
             each name.
         command_code: The launched command's exit status, None while it runs.
@@ -626,10 +709,12 @@ class StateFields(msgspec.Struct, gc=False):
     variables: Map[str, Variable] = Map()
     changes: tuple[Change, ...] = ()
     mappings: Map[int, tuple[MapEntry, ...]] = Map()
+    traffic: Map[int, Map[str, Traffic]] = Map()
     uses: Map[int, tuple[str, ...]] = Map()
     bound: Map[str, str] = Map()
     flights: Map[str, tuple[Flight, ...]] = Map()
     datagrams: Map[str, tuple[Datagram, ...]] = Map()
+    posted: Map[str, tuple[Posted, ...]] = Map()
     locks: Map[str, tuple[FileLock, ...]] = Map()
     outsiders: Map[str, Outside] = Map()
     pages: Map[tuple[int, int], PagesSample] = Map()
@@ -641,6 +726,7 @@ class StateFields(msgspec.Struct, gc=False):
     sent: tuple[SignalSent, ...] = ()
     delivered: tuple[SignalDelivered, ...] = ()
     timers: Map[tuple[int, int], ArmedTimer] = Map()
+    past_timers: Map[tuple[int, int], PastTimer] = Map()
     labels: Map[str, int] = Map()
     command_code: int | None = None
     command_signal: int = 0

@@ -295,11 +295,9 @@ def _describe_clone(state: State, pid: int, args: Args, on: str) -> str:
 
 
 def _describe_mmap(state: State, pid: int, args: Args, on: str) -> str:
-    return (
-        f"map {on}, shared"
-        if on and args.get("fd") != -1
-        else "map memory to share with its children"
-    )
+    if not on or args.get("fd") == -1:
+        return "map memory to share with its children"
+    return f"map {on}, {'private' if flag_in(args, 'MAP_PRIVATE') else 'shared'}"
 
 
 _Make = Callable[[State, int, Args, str], str]

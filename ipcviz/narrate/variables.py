@@ -41,9 +41,7 @@ def narrate_access(event: Accessed, before: State, after: State) -> Sentence | N
         )
     readers = find_torn_readers(before, event)
     if readers:
-        names = ", ".join(
-            sorted(name_process(after, before.threads[tid].pid, tid) for tid in readers)
-        )
+        names = ", ".join(sorted(name_process(after, pid, tid) for pid, tid in readers))
         text += (
             f": {names} loaded of {variable.info.group} between two stores of it, and has"
             " parts of two states"

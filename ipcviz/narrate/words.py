@@ -77,7 +77,8 @@ def bytes_text(number: int) -> str:
 
 def name_process(state: State, pid: int, tid: int = 0) -> str:
     """A process or thread by what it is called: `cat[12]`, `python3[12/15]` for a thread other than
-    the leader; where the screen has named it, `cat 2`, `worker/3` for its third thread.
+    the leader; where the screen has named it, `cat 2`, `worker/3` for its third thread, and
+    `redis-server/bio_aof` for one that has a name of its own.
     """
     if not pid:
         return "the kernel"
@@ -85,9 +86,17 @@ def name_process(state: State, pid: int, tid: int = 0) -> str:
     other = tid and tid != pid
     if process is not None and process.label:
         thread = state.threads.get(tid) if other else None
-        number = thread.number if thread is not None else tid
+        number = str(thread.number if thread is not None else tid)
+        if thread is not None and thread.name not in ("", process.name):
+            alike = sum(
+                1
+                for one in process.threads
+                if one in state.threads and state.threads[one].name == thread.name
+            )
+            number = thread.name if alike == 1 else f"{thread.name} {number}"
         return f"{process.label}/{number}" if other else process.label
-    name = process.name if process and process.name else "process"
+    name = (process.own_name or process.name) if process is not None else ""
+    name = name or "process"
     return f"{name}[{pid}/{tid}]" if other else f"{name}[{pid}]"
 
 

@@ -18,6 +18,7 @@ from ipcviz.scenario.launch import Launch, choose_variant, explain_missing, prep
 from ipcviz.scenario.loader import find_scenario, load_all, load_scenario
 from ipcviz.scenario.parameters import allowed_values, read_settings
 from ipcviz.scenario.plans import read_schedule
+from ipcviz.scenario.recognise import list_layouts
 from ipcviz.scenario.story import Progress, Skip, Story, StoryMove
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "choose_variant",
     "explain_missing",
     "find_scenario",
+    "list_layouts",
     "load_all",
     "load_scenario",
     "prepare_launch",

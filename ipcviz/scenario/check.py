@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from ipcviz.events.accesses import MOST_VARIABLES, TYPES
+from ipcviz.events.kinds import MEMORY
 from ipcviz.events.signals import NAMES, signal_name, signal_number
+from ipcviz.model.layouts import MOST_ELEMENTS
 from ipcviz.scenario.format import ACCESSES, KEYS_OF, Document, Label, Parameter, Variant, When
 from ipcviz.scenario.lines import Path as KeyPath
 from ipcviz.scenario.operations import SEMAPHORE_OPS, list_calls
@@ -23,6 +25,8 @@ from ipcviz.scenario.words import FIXED, names_in
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*\Z")
 
+_HAVE_FIELDS: Final = frozenset(MEMORY) | {"file"}
+"""Kinds of objects that have bytes at fixed places."""
 ACTIONS: Final = ("handler", "ignore", "terminate", "core", "stop", "continue")
 
 
@@ -44,6 +48,10 @@ def problems_of_meaning(sheet: Document, folder: Path) -> Iterator[Problem]:
         yield Problem(
             ("learn",), "'learn' is empty; say in a sentence each what one knows afterwards."
         )
+    yield from _check_sentences(sheet.learn, ("learn",))
+    yield from _check_sentences(sheet.reading, ("reading",))
+    yield from _check_sentences(sheet.teacher.wrong, ("teacher", "wrong"))
+    yield from _check_sentences(sheet.teacher.next, ("teacher", "next"))
     if not sheet.variants:
         yield Problem(("variants",), "There is no variant; write at least one, e.g. [variants.sh].")
     if sheet.default and sheet.default not in sheet.variants:
@@ -61,6 +69,14 @@ def problems_of_meaning(sheet: Document, folder: Path) -> Iterator[Problem]:
     yield from _check_questions(sheet)
     for name, plan in sheet.schedules.items():
         yield from problems_of_schedule(sheet, name, plan)
+
+
+def _check_sentences(sentences: tuple[str, ...], path: KeyPath) -> Iterator[Problem]:
+    for place, sentence in enumerate(sentences):
+        if not sentence.strip():
+            yield Problem(
+                (*path, place), f"Number {place + 1} of {path[-1]!r} is empty; leave it out."
+            )
 
 
 def _check_parameter(name: str, parameter: Parameter) -> Iterator[Problem]:
@@ -205,10 +221,45 @@ def _check_objects(sheet: Document) -> Iterator[Problem]:
             yield Problem(
                 ("objects", place), "'memory' and 'symbol' are for variables only; leave them out."
             )
+        yield from _check_fields(label, ("objects", place, "fields"))
         if label.order < 0:
             yield Problem(
                 ("objects", place, "order"), f"'order' is {label.order}, but must be 1 or more."
             )
+
+
+def _check_fields(label: Label, path: KeyPath) -> Iterator[Problem]:
+    if label.fields and label.kind not in _HAVE_FIELDS:
+        yield Problem(
+            path,
+            f"'fields' are for what can be mapped ({', '.join(sorted(_HAVE_FIELDS))}); leave them"
+            " out.",
+        )
+    names: list[str] = []
+    for place, field in enumerate(label.fields):
+        where = (*path, place)
+        if not field.name or field.name in names:
+            yield Problem(
+                (*where, "name"),
+                f"{field.name!r} can't name a field of {label.name!r}: each needs a name of its"
+                " own.",
+            )
+        if field.type not in TYPES:
+            yield Problem(
+                (*where, "type"),
+                f"{field.type!r} is not a type{suggest_allowed(field.type, TYPES)}",
+            )
+        if field.offset < 0:
+            yield Problem((*where, "offset"), f"'offset' is {field.offset}, but must be 0 or more.")
+        if isinstance(field.count, str) and field.count not in names:
+            hint = suggest_allowed(field.count, names)
+            yield Problem((*where, "count"), f"{field.count!r} is not an earlier field{hint}")
+        elif isinstance(field.count, int) and not 1 <= field.count <= MOST_ELEMENTS:
+            yield Problem(
+                (*where, "count"),
+                f"'count' is {field.count}, but must be from 1 to {MOST_ELEMENTS}.",
+            )
+        names.append(field.name)
 
 
 def _check_variable(label: Label, path: KeyPath) -> Iterator[Problem]:
@@ -311,9 +362,10 @@ def _check_questions(sheet: Document) -> Iterator[Problem]:
     ids = [step.id for step in sheet.story]
     for place, question in enumerate(sheet.questions):
         path: KeyPath = ("questions", place)
-        if question.before not in ids or not question.before:
-            hint = suggest_allowed(question.before, ids)
-            yield Problem((*path, "before"), f"{question.before!r} is not the id of a step{hint}")
+        for name in question.ids or ("",):
+            if name not in ids or not name:
+                hint = suggest_allowed(name, ids)
+                yield Problem((*path, "before"), f"{name!r} is not the id of a step{hint}")
         if len(question.choices) < 2:
             yield Problem((*path, "choices"), "A question needs two choices at least.")
         elif question.answer not in question.choices:

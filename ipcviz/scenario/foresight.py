@@ -31,8 +31,11 @@ def may_answer(
         state: The moment.
     """
     poised = replace(poised, value=find_value(state, poised))
-    step = next((step for step in scenario.story if step.id == question.before), None)
-    return step is not None and may_meet(step.when, scenario, cast, poised)
+    return any(
+        may_meet(step.when, scenario, cast, poised)
+        for step in scenario.story
+        if step.id in question.ids
+    )
 
 
 def may_meet(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -> bool:

@@ -132,6 +132,23 @@ class Role(Sheet, frozen=True):
     order: int = 0
 
 
+class LabelField(Sheet, frozen=True):
+    """A place in shared memory, or in a mapped file, that has a name.
+
+    Attributes:
+        name: Its name on the screen.
+        offset: Where it begins in the object, in bytes.
+        type: Its type, or that of its elements, e.g. `int`.
+        count: How many elements it has, for an array; or the name of an earlier field, which says
+            how many are in use. Several of type `char` are a text.
+    """
+
+    name: str
+    offset: int
+    type: str = "int"
+    count: int | str = 1
+
+
 class Label(Sheet, frozen=True):
     """A name for an object or a semaphore, and how it is recognised: all keys that are given must
     hold.
@@ -151,6 +168,7 @@ class Label(Sheet, frozen=True):
         group: What a variable belongs to together with others, which have to fit each other.
         order: Which one of those that match otherwise, 1 for the first seen (for semaphores:
             initialised or opened).
+        fields: What lies where in shared memory or a mapped file, to be shown with its values.
     """
 
     name: str
@@ -163,6 +181,7 @@ class Label(Sheet, frozen=True):
     symbol: str = ""
     type: str = "int"
     group: str = ""
+    fields: tuple[LabelField, ...] = ()
 
 
 class When(Sheet, frozen=True):
@@ -193,6 +212,8 @@ class When(Sheet, frozen=True):
             `store` or `update` (both in one instruction).
         lost: For `accessed`: the store overwrites what another thread had stored since this one
             loaded the variable.
+        between: For `accessed`: the load comes between two stores of another thread to variables
+            of one group, so that what is loaded need not fit.
         value: For `semaphore-op`: the value just before.
         program: For `executed`: the program's name without folders.
         code: For `exited`: the exit status.
@@ -216,6 +237,7 @@ class When(Sheet, frozen=True):
     interrupted: Texts = ()
     op: Texts = ()
     lost: bool = False
+    between: bool = False
     value: int | None = None
     program: Texts = ()
     code: int | None = None
@@ -261,7 +283,7 @@ KEYS_OF: Final[dict[str, frozenset[str]]] = {
     "signal-delivered": frozenset({"signal", "action", "interrupted"}),
     "handler-returned": frozenset(),
     "semaphore-op": frozenset({"op", "object", "value"}),
-    "accessed": frozenset({"op", "object", "lost"}),
+    "accessed": frozenset({"op", "object", "lost", "between"}),
     "marker": frozenset({"marker"}),
     "stopped": frozenset({"signal"}),
     "continued": frozenset(),
@@ -286,6 +308,7 @@ class Step(Sheet, frozen=True):
             and this one.
         otherwise: What is said if the step is skipped; empty for a sentence that ipcviz makes.
         look: Panels in which it shows.
+        notes: For the teacher alone: what to point at, what to say; `ipcviz notes` shows it.
     """
 
     text: str
@@ -296,24 +319,30 @@ class Step(Sheet, frozen=True):
     unless: When | None = None
     otherwise: str = ""
     look: tuple[Panel, ...] = ()
+    notes: str = ""
 
 
 class Question(Sheet, frozen=True):
     """A question to predict the next step by.
 
     Attributes:
-        before: Id of the step that answers it.
+        before: Id of the step that answers it, or of several of which the first to be reached does.
         text: The question.
         choices: What can be answered.
         answer: The right one of the choices.
         why: Why it is right, in a sentence; the step's own text follows anyway.
     """
 
-    before: str
+    before: Texts
     text: str
     choices: tuple[str, ...]
     answer: str
     why: str = ""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the steps that answer it."""
+        return (self.before,) if isinstance(self.before, str) else self.before
 
 
 class SchedulePlan(Sheet, frozen=True):
@@ -332,6 +361,18 @@ class SchedulePlan(Sheet, frozen=True):
     text: str = ""
     variants: tuple[str, ...] = ()
     settings: dict[str, Value] = {}
+
+
+class Teacher(Sheet, frozen=True):
+    """What the teacher should know, and the class does not see; `ipcviz notes` shows it.
+
+    Attributes:
+        wrong: What students get wrong, a sentence each.
+        next: What to ask or to try next, a sentence each.
+    """
+
+    wrong: tuple[str, ...] = ()
+    next: tuple[str, ...] = ()
 
 
 class Document(Sheet, frozen=True):
@@ -353,6 +394,8 @@ class Document(Sheet, frozen=True):
         questions: What to ask before some of them.
         schedules: Orders in which its processes can be stepped, by name.
         elsewhere: Where other systems than Linux differ; empty if nothing is to be said.
+        reading: What to read about it: manual pages (`pipe(2)`), chapters of books.
+        teacher: What the teacher should know.
     """
 
     title: str
@@ -369,6 +412,8 @@ class Document(Sheet, frozen=True):
     questions: tuple[Question, ...] = ()
     schedules: dict[str, SchedulePlan] = {}
     elsewhere: str = ""
+    reading: tuple[str, ...] = ()
+    teacher: Teacher = Teacher()
 
 
 class Scenario(Document, frozen=True, kw_only=True):

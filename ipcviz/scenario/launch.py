@@ -119,6 +119,7 @@ def prepare_launch(
             "here": str(scenario.folder),
             "build": str(build_programs(scenario, name, spare)),
             "python": sys.executable or "python3",
+            "name": place.name,
             **{key: as_text(value) for key, value in values.items()},
         }
         yield Launch(

@@ -17,6 +17,7 @@ import msgspec
 import ipcviz
 from ipcviz.inputs import read_input
 from ipcviz.scenario.check import problems_of_meaning
+from ipcviz.scenario.course import LESSONS, place_in_course
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario
 from ipcviz.scenario.lines import key_lines, line_of
@@ -25,17 +26,8 @@ from ipcviz.scenario.shape import Problem, problems_of_shape
 FILE: Final = "scenario.toml"
 _LIMIT: Final = 1 << 20
 
-TOPICS: Final = (
-    "pipes",
-    "named-pipes",
-    "memory",
-    "semaphores",
-    "signals",
-    "messages",
-    "files",
-    "side-by-side",
-)
-"""The topics in the order in which they are taught; others follow by name."""
+TOPICS: Final = tuple(lesson.topic for lesson in LESSONS)
+"""The topics in the order in which they are taught."""
 
 
 def shipped_folder() -> Path:
@@ -55,7 +47,7 @@ def shipped_folder() -> Path:
 
 
 def load_all() -> list[Scenario]:
-    """All scenarios that come with ipcviz, by topic (see `TOPICS`) and name.
+    """All scenarios that come with ipcviz, in the order of the course.
 
     Raises:
         ScenarioError: One of them can't be read.
@@ -63,13 +55,7 @@ def load_all() -> list[Scenario]:
     found = [
         load_scenario(file.parent, shipped=True) for file in shipped_folder().glob(f"*/*/{FILE}")
     ]
-    return sorted(
-        found, key=lambda scenario: (_topic_place(scenario.topic), scenario.topic, scenario.name)
-    )
-
-
-def _topic_place(topic: str) -> int:
-    return TOPICS.index(topic) if topic in TOPICS else len(TOPICS)
+    return sorted(found, key=lambda scenario: place_in_course(scenario.topic, scenario.name))
 
 
 def find_scenario(name_or_path: str | os.PathLike[str]) -> Scenario:

@@ -30,6 +30,7 @@ from ipcviz.events import (
 )
 from ipcviz.events.arguments import Arguments
 from ipcviz.events.signals import signal_name
+from ipcviz.model.mechanisms.variables import is_between_stores
 from ipcviz.model.state import State
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.scenario.format import Scenario, Texts, When
@@ -71,6 +72,7 @@ def meets_condition(
             _is_like(when.op, event.op)
             and (not when.object or cast.labels.get(event.variable) in _list_texts(when.object))
             and (not when.lost or (variable is not None and variable.lost_at == event.n))
+            and (not when.between or is_between_stores(after, event))
         )
     if isinstance(event, SemaphoreOp):
         return (

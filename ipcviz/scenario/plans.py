@@ -19,6 +19,8 @@ from ipcviz.scenario.operations import SEMAPHORE_OPS, list_calls
 from ipcviz.scenario.parameters import problem_of_value
 from ipcviz.scenario.shape import Problem, suggest_allowed
 
+BEGIN: Final = "begin"
+"""Name of the schedule that a scenario is begun with if none is asked for."""
 _OTHERS: Final = ("start", "return", "run", "marker")
 """Operations that are neither calls nor signals nor semaphores'."""
 _LARGEST: Final = 1 << 20

@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Event, Executed, Forked, ObjectInfo
+from ipcviz.events import Event, Executed, Forked, ObjectInfo, SemaphoreOp
+from ipcviz.model import layouts
 from ipcviz.model.maps import Map
 from ipcviz.model.state import Semaphore, State
 from ipcviz.scenario.format import Label, Role, Scenario
@@ -70,10 +71,21 @@ def recognise_roles(scenario: Scenario, cast: Recognised, event: Event, after: S
         cast = _give_role(
             scenario, cast, event.pid, event.argv, (_strip_folder(event.path), event.name)
         )
+    if isinstance(event, SemaphoreOp) and event.op == "open":
+        cast = _look_again(cast, event.semaphore.key)
     known = len(after.objects) + len(after.semaphores) + len(after.variables)
     if scenario.objects and known != len(cast.looked_at):
         cast = _give_labels(scenario, cast, after)
     return cast
+
+
+def _look_again(cast: Recognised, key: str) -> Recognised:
+    """Let a semaphore without a label be looked at once more: sem_open makes a new one under a
+    name for the time being, maps it, and only then gives it its own.
+    """
+    if key in cast.labels or key not in cast.looked_at:
+        return cast
+    return _replace(cast, looked_at=cast.looked_at - {key})
 
 
 def _give_role(
@@ -159,6 +171,24 @@ def _is_semaphore(label: Label, semaphore: Semaphore, after: State) -> bool:
 
 def _strip_folder(path: str) -> str:
     return path.removesuffix(" (deleted)").rstrip("/").rpartition("/")[2]
+
+
+def list_layouts(scenario: Scenario) -> dict[str, tuple[layouts.Field, ...]]:
+    """The declared fields of its objects, by the objects' names; those without any are left out."""
+    return {
+        label.name: tuple(
+            layouts.Field(
+                name=field.name,
+                type=field.type,
+                offset=field.offset,
+                count=layouts.MOST_ELEMENTS if isinstance(field.count, str) else field.count,
+                counted_by=field.count if isinstance(field.count, str) else "",
+            )
+            for field in label.fields
+        )
+        for label in scenario.objects
+        if label.fields
+    }
 
 
 def named_by_path(scenario: Scenario, path: str) -> frozenset[str]:

@@ -115,15 +115,16 @@ class Story:
         """The question to ask now: about a step that is still to come, once all that leads to it
         has been told.
         """
-        settled = self._list_settled()
-        for place, step in enumerate(self.scenario.story):
+        story, settled = self.scenario.story, self._list_settled()
+        reached = {story[place].id for place in self.progress.reached}
+        for place, step in enumerate(story):
             if place in settled or not step.id:
                 continue
             told = self._is_open(step) if step.after else place == 0 or place - 1 in settled
             if told:
-                asked = next((q for q in self.scenario.questions if q.before == step.id), None)
-                if asked is not None:
-                    return asked
+                for question in self.scenario.questions:
+                    if step.id in question.ids and reached.isdisjoint(question.ids):
+                        return question
         return None
 
     def feed(self, event: Event, before: State, after: State) -> StoryMove | None:

@@ -8,7 +8,7 @@ from typing import Final
 
 _PLACE: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 
-FIXED: Final = ("here", "build", "python")
+FIXED: Final = ("here", "build", "python", "name")
 """What can stand in braces besides the parameters' names."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,8 @@ from typing import Final
 
 from ipcviz.scenario.errors import ScenarioError
 
-_REMOVER: Final = (
-    "trap '' HUP INT QUIT TERM; read -r line; cd /; n=0; while [ -e \"$1\" ] && [ $n -lt 50 ]; do"
-    ' rm -rf -- "$1" 2>/dev/null; n=$((n + 1)); [ -e "$1" ] && sleep 0.1; done'
-)
-"""Waits for the end of its input, then removes a folder; again if a process that is still dying
-puts something in.
-"""
+_REMOVER: Final = Path(__file__).with_name("remover.py")
+"""Waits for the end of its input, then removes a folder and what its programs left elsewhere."""
 
 _SECONDS: Final = 10.0
 
@@ -27,8 +23,10 @@ _SECONDS: Final = 10.0
 def make_workplace() -> Iterator[Path]:
     """A new folder that only this user can enter.
 
-    A small shell waits beside us for the end of a pipe that we hold: it removes the folder when we
-    are done, and when we are gone without having been able to.
+    A small program waits beside us for the end of a pipe that we have open: it removes the folder
+    when we are done, and when we are gone without having been able to. With the folder go the names
+    outside of it that begin with the folder's name (POSIX semaphores, shared memory, a message
+    queue), and System V objects whose keys are made of files in it.
 
     Raises:
         ScenarioError: No folder can be made.
@@ -44,7 +42,7 @@ def make_workplace() -> Iterator[Path]:
     try:
         with contextlib.suppress(OSError):
             remover = subprocess.Popen(
-                ["sh", "-c", _REMOVER, "sh", str(folder)],
+                [sys.executable, "-I", "-S", str(_REMOVER), str(folder), folder.name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

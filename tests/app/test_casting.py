@@ -10,7 +10,8 @@ import pyte
 import pytest
 
 from ipcviz.app import casting
-from ipcviz.app.casting import CastStep, Wanted, choose_steps, make_cast, steps_of
+from ipcviz.app.casting import Wanted, choose_steps, make_cast
+from ipcviz.app.chapters import CastStep, list_steps
 from ipcviz.events import Call, Exited, Finished, Forked
 from ipcviz.export import Cast, read_cast
 from ipcviz.scenario import find_scenario
@@ -57,7 +58,7 @@ def replayed(cast: Cast):
 @pytest.mark.parametrize(
     ("events", "scenario", "wanted"),
     [
-        (fakes.sleep_race(), SCENARIO, Wanted(hold=1.0)),
+        (fakes.sleep_race(), SCENARIO, Wanted(hold=1.0, every_step=True)),
         (fakes.pipeline(), None, Wanted(hold=0.5, width=120, height=36, theme="light", last=12)),
     ],
 )
@@ -68,7 +69,7 @@ def test_a_terminal_shows_at_every_marker_what_the_screen_showed(
     cast = read_cast(path)
     assert (cast.width, cast.height) == (wanted.width, wanted.height)
     shown = list(replayed(cast))
-    steps = len(steps_of(events))
+    steps = len(list_steps(events))
     assert result.shown == tuple(range(1, min(steps, wanted.last or steps) + 1))
     assert len(shown) == len(result.shown) + 1
     assert shown == rows
@@ -107,7 +108,7 @@ def test_a_child_does_not_inherit_its_parents_role(tmp_path):
     events = [event for event in fakes.sleep_race() if not isinstance(event, Finished | Exited)]
     pid = next(event.pid for event in events if isinstance(event, Forked))
     events.append(Forked(t=9.0, n=len(events) + 1, pid=pid + 7, parent=pid, by=pid))
-    _, path = made(tmp_path, events, Wanted(first=len(steps_of(events))), SCENARIO)
+    _, path = made(tmp_path, events, Wanted(first=len(list_steps(events))), SCENARIO)
     (label,) = [event.data for event in read_cast(path).events if event.code == "m"]
     assert label == "sleeper forked sleep2 3"
 
@@ -160,7 +161,7 @@ def test_where_there_is_no_room_what_repeats_is_left_out():
 
 
 def test_repeated_steps_are_known():
-    steps = steps_of(fakes.pipeline())
+    steps = list_steps(fakes.pipeline())
     assert any(step.repeats for step in steps)
     assert not all(step.repeats for step in steps)
     assert [step.n for step in steps] == sorted({step.n for step in steps})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.widgets import OptionList
 
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.catalogue import Catalogue
@@ -40,6 +41,23 @@ async def test_the_order_is_chosen_among_those_of_the_variant():
         await pilot.press("o", "o", "enter")
     assert app.return_value.schedule == "mended"
     assert not app.return_value.live
+
+
+async def test_lessons_have_their_minutes_and_what_was_run_is_marked():
+    scenarios = load_all()
+    app = Catalogue(scenarios, finished=["sleep-race"])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        rows = [str(option.prompt) for option in app.query_one(OptionList).options]
+        names = [row[2:].split()[0] for row in rows if row[:2] in ("  ", "* ")]
+        assert names == [scenario.name for scenario in scenarios]
+        signals = sum(s.minutes for s in scenarios if s.topic == "signals")
+        (heading,) = [row for row in rows if row.startswith("Signals")]
+        assert heading.split() == ["Signals", str(signals), "min"]
+        assert [row.split()[1] for row in rows if row.startswith("*")] == ["sleep-race"]
+        await pilot.press("slash", *"lost wake", "enter")
+        await pilot.pause()
+        assert "it was run here before" in str(app.query_one("#text").content)
 
 
 async def test_nothing_found_starts_nothing():

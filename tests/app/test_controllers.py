@@ -273,7 +273,7 @@ def test_a_crowd_has_more_room_for_a_while():
 def verdict_on(choice, *, reached=(), skipped=()):
     scenario = find_scenario("sleep-race")
     question = scenario.questions[0]
-    place = [step.id for step in scenario.story].index(question.before)
+    place = [step.id for step in scenario.story].index(question.ids[0])
     questions = Questions()
     questions.add_guess(question, choice)
 

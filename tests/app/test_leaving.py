@@ -9,9 +9,10 @@ from textual.app import App
 
 from ipcviz.app.bars import StatusLine
 from ipcviz.app.base import BaseApp
+from ipcviz.app.questions import Questions, Tally
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
-from ipcviz.app.screens.question import QuestionScreen
+from ipcviz.app.screens.question import QuestionScreen, QuestionsScreen
 from ipcviz.app.screens.running import SlowScreen
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.textual_internals import fail_app, read_size, set_running
@@ -19,6 +20,8 @@ from ipcviz.scenario import find_scenario
 from ipcviz.sizes import MOST_COLUMNS, MOST_ROWS, terminal_size
 from tests import fakes
 from tests.app.test_live import stage
+
+QUESTION = find_scenario("sleep-race").questions[0]
 
 
 async def test_no_frame_is_shown_while_the_screen_is_taken_apart() -> None:
@@ -39,10 +42,11 @@ async def test_no_frame_is_shown_while_the_screen_is_taken_apart() -> None:
         SlowScreen,
         lambda: SaveScreen("x"),
         lambda: TroubleScreen("x"),
-        lambda: QuestionScreen(find_scenario("sleep-race").questions[0]),
+        lambda: QuestionScreen(QUESTION, Tally(len(QUESTION.choices)), Questions()),
+        lambda: QuestionsScreen(Questions(), 3),
         BlankScreen,
     ],
-    ids=("help", "slow", "save", "trouble", "question", "blank"),
+    ids=("help", "slow", "save", "trouble", "question", "questions", "blank"),
 )
 async def test_a_screen_is_left_before_anything_is_in_it(make, monkeypatch) -> None:
     """Help, Escape and ctrl+q in one breath: it is mounted while it is being taken apart, and

@@ -471,7 +471,7 @@ async def test_memory_that_nobody_maps_any_more_is_remembered():
     async with stage(fakes.numbered([*fakes.shared_memory(), *gone])) as s:
         await s.press("e")
         text = s.text(s.panel(MemoryPanel))
-        assert "nobody any more" in text
+        assert "not mapped now" in text
         assert "private copy" not in text
         assert "job 2" in text
     async with stage(flow()) as s:
@@ -582,3 +582,39 @@ async def test_the_picture_has_more_rows_while_there_are_many_processes():
         await s.frame(5.0)
         await s.frame()
         assert picture.size.height == few
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"attached": 0}, "attached 0 (nattch): it stays until it is removed"),
+        ({"attached": 0, "removed": True}, "attached 0 (nattch), and removed: it is gone"),
+        ({"attached": 2}, "attached 2 (nattch)"),
+        ({"attached": 1, "removed": True}, "removed: it goes with the last of them"),
+    ],
+)
+async def test_a_segment_that_no_watched_process_has_attached(facts, said):
+    from ipcviz.events import Call, Mapped, MemorySample, ObjectInfo, Sample, Unmapped
+
+    segment = ObjectInfo(key="shm:5", kind="shared memory", path="0x52006076", ino=5)
+    events = [
+        *(e for e in fakes.mmap_queue() if not isinstance(e, Call)),
+        Call(
+            t=2.0,
+            pid=31,
+            tid=31,
+            name="shmat",
+            effects=(Mapped(start=0x1000, length=4096, object=segment, prot="rw-"),),
+        ),
+        Call(
+            t=2.1,
+            pid=31,
+            tid=31,
+            name="shmdt",
+            effects=(Unmapped(start=0x1000, length=4096),),
+        ),
+        Sample(t=2.2, memory=(MemorySample(object="shm:5", size=1024, data=b"left", **facts),)),
+    ]
+    async with stage(fakes.numbered(events)) as s:
+        await s.press("e")
+        assert said in s.text(s.panel(MemoryPanel))

@@ -65,10 +65,10 @@ def timed(events, n=1):
 async def test_it_follows_who_moves_until_another_one_is_selected(source, size):
     events = timed(begin(source))
     async with stage(events, size=size) as s:
-        panel = s.panel(SourcePanel)
         await s.press("x")
-        assert s.app.focused is panel
-        assert str(panel.border_title).startswith("Source: pair.py:100 in f, one")
+        panel = s.app.focused
+        assert isinstance(panel, SourcePanel)
+        assert panel.border_title.startswith("Source: pair.py:100 in f, one")
         shown = s.screen_text()
         assert all(f"text of line {number}" in shown for number in range(97, 104))
         s.session.feed(*timed(step(source, 1, 12, 180), 20))
@@ -84,6 +84,41 @@ async def test_it_follows_who_moves_until_another_one_is_selected(source, size):
         await s.frame(0.1)
         assert ">  5 text of line 5" in s.screen_text()
         assert "text of line 1 " in s.screen_text()
+
+
+async def test_it_has_a_pane_of_its_own_from_120_columns_with_a_tab_a_process(source):
+    for size, there in (((119, 36), False), ((120, 36), True)):
+        async with stage(timed(begin(source)), size=size) as s:
+            panes = s.app.live.query("#side-source").results(SourcePanel)
+            assert any(pane.visible_now for pane in panes) is there
+    async with stage(timed(begin(source)), size=(120, 36)) as s:
+        await s.frame(0.1)
+        pane = s.app.live.query_one("#side-source")
+        assert ">100 text of line 100" in s.screen_text()
+        assert pane.border_title == "Source: pair.py:100 in f, one | two pair.py:150"
+        await s.pilot.click("#side-source", offset=(len("Source: pair.py:100 in f, one | t"), 0))
+        await s.frame(0.1)
+        assert s.app.live.view.pid == 12
+        assert pane.border_title == "Source: pair.py:150 in f, two | one pair.py:100"
+        assert ">150 text of line 150" in s.screen_text()
+
+
+async def test_a_shells_script_is_shown_about_where_it_is(tmp_path):
+    script = tmp_path / "talk.sh"
+    script.write_text("#!/bin/sh\n# seq\nseq 10 > data\ncat data\n")
+    events = [
+        Started(argv=("sh",)),
+        Forked(pid=11, parent=1, how="launched", name="sh", argv=("sh", str(script))),
+        Executed(pid=11, path="/bin/sh", name="sh", argv=("sh", str(script))),
+        Forked(pid=12, parent=11, by=11, name="sh"),
+        Executed(pid=12, path="/bin/cat", name="cat", argv=("cat", "data")),
+    ]
+    async with stage(timed(events)) as s:
+        await s.press("x")
+        await s.frame(0.1)
+        panel = s.panel(SourcePanel)
+        assert panel.border_title.startswith("Source: talk.sh:4, about (by the commands")
+        assert "~4 cat data" in s.screen_text()
 
 
 async def test_what_comes_next_has_its_line(source):

@@ -204,7 +204,7 @@ async def test_time_that_passes_is_shown_as_what_it_makes_pending():
         await steps(s, "n")
         s.session.arrive(70, 14)
         await s.frame(1)
-        assert "SIGALRM pending" in s.screen_text()
+        assert "pending  SIGALRM" in s.screen_text()
         assert "sleeper is about to take SIGALRM, which is pending; then to wait" in strip(s)
         await steps(s, "n")
         assert "to run its handler for SIGALRM" in strip(s)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pyte
 import pytest
 
+from ipcviz.cli import recording_all
 from ipcviz.cli.main import main
 from ipcviz.export import check_cast, read_cast
 from ipcviz.scenario import find_scenario
@@ -60,7 +61,7 @@ def cast(trace):
     files = [trace.with_name(name) for name in ("odd.cast", "bare.cast")]
     runs = [
         subprocess.Popen(
-            [*IPCVIZ, "record", str(trace), "-o", str(file)],
+            [*IPCVIZ, "record", str(trace), "-o", str(file), "--every-step"],
             cwd=TOP,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -138,6 +139,37 @@ def test_another_reader_of_casts_takes_it(cast, tmp_path):
     )
 
 
+def test_a_scenarios_story_makes_the_chapters(trace, tmp_path):
+    file = tmp_path / "x.cast"
+    done = run("record", str(trace), "-o", str(file))
+    assert "9 chapters, 0:" in done.stdout
+    labels = [event.data for event in check_cast(file).events if event.code == "m"]
+    assert len(labels) == 9
+    assert sum(label.startswith("Question: ") for label in labels) == 1
+
+
+@pytest.mark.kernel
+def test_the_casts_of_several_scenarios_at_once(tmp_path, monkeypatch, capsys):
+    lessons = [
+        recording_all.PlannedCast("race", ("sleep-race", "--schedule", "lost")),
+        recording_all.PlannedCast("steps", ("sleep-race", "--schedule", "arrives")),
+        recording_all.PlannedCast("none", ("no-such-scenario",)),
+        recording_all.PlannedCast("here", ("sleep-race",), missing="it needs a compiler"),
+    ]
+    monkeypatch.setattr(recording_all, "list_lessons", lambda scenarios: lessons)
+    folder = tmp_path / "new" / "casts"
+    monkeypatch.chdir(TOP)
+    assert recording_all.record_catalogue(str(folder), ("--size", "100x30")) == 2
+    out, err = capsys.readouterr()
+    assert sorted(file.name for file in folder.iterdir()) == ["race.cast", "steps.cast"]
+    assert "2 of 3 casts are in" in out
+    assert "here is left out: it needs a compiler" in err
+    assert "no-such-scenario" in err
+    cast = check_cast(folder / "race.cast")
+    assert (cast.width, cast.height) == (100, 30)
+    assert "Asleep, and no alarm is set" in [e.data for e in cast.events if e.code == "m"][-1]
+
+
 @pytest.mark.kernel
 def test_a_scenario_is_run_for_its_cast(tmp_path):
     file = tmp_path / "x.cast"
@@ -152,6 +184,7 @@ def test_a_scenario_is_run_for_its_cast(tmp_path):
         "100x30",
         "--hold",
         "0.5",
+        "--every-step",
     )
     assert (done.returncode, done.stderr) == (0, "")
     found = check_cast(file)
@@ -173,6 +206,9 @@ def test_a_scenario_is_run_for_its_cast(tmp_path):
         (["record", "{trace}", "-o", "{tmp}/x", "--steps", "50-"], "7 steps"),
         (["record", "{trace}", "-o", "{tmp}/x", "--steps", "5-2"], "--steps"),
         (["record", "{trace}", "-o", "{tmp}/x", "--size", "10x10"], "--size"),
+        (["record", "-o", "{tmp}/x"], "Name a scenario"),
+        (["record", "--all", "{trace}", "-o", "{tmp}/x"], "--all"),
+        (["record", "--all", "-o", "{trace}"], "can't be made a folder"),
         (["record", "{trace}", "-o", "{tmp}/x", "--hold", "0"], "--hold"),
         (["record", "{trace}", "-o", "{tmp}/x", "--variant", "c"], "--variant"),
         (["record", "{trace}", "-o", "{tmp}/x", "--schedule", "lost"], "--schedule"),

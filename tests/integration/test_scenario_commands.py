@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from ipcviz.cli.check import check
 from ipcviz.cli.list import list_scenarios
 from ipcviz.cli.new import new
-from ipcviz.scenario import load_scenario
+from ipcviz.scenario import find_scenario, load_scenario
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def test_list_is_a_table_by_topic(runner):
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert (
-        lines.index("pipes")
-        < lines.index("named pipes")
-        < lines.index("semaphores")
-        < lines.index("signals")
+        lines.index("Pipes")
+        < lines.index("Named pipes")
+        < lines.index("Semaphores")
+        < lines.index("Signals")
     )
     assert any(
         "sleep-race" in line and "8 min" in line and "The lost wake-up" in line for line in lines
@@ -51,7 +51,8 @@ def test_list_as_json(runner):
     queue = found["mmap-queue"]
     assert queue["topic"] == "semaphores"
     assert queue["default"] == "py"
-    assert set(queue["variants"]) == {"py", "c"}
+    assert {"py", "c", "py-ring"} <= set(queue["variants"])
+    assert queue["run"] is False
     assert queue["parameters"]["order"] == {
         "type": "choice",
         "default": "stack",
@@ -73,6 +74,19 @@ def test_new_makes_one_that_works_and_check_says_so(runner, tmp_path):
         ["sh", place / "talk.sh", "1"], capture_output=True, text=True, check=True, timeout=20
     )
     assert ran.stdout == "this is line 1\n"
+
+
+def test_new_can_begin_with_another_one(runner, tmp_path):
+    folder = tmp_path / "mine"
+    done = runner.invoke(new, ["--like", "sleep-race", str(folder)])
+    assert done.exit_code == 0
+    assert load_scenario(folder).title == find_scenario("sleep-race").title
+    assert {file.name for file in folder.iterdir()} == {
+        file.name for file in find_scenario("sleep-race").folder.iterdir() if file.is_file()
+    }
+    wrong = runner.invoke(new, ["--like", "sleep-rac", str(tmp_path / "none")])
+    assert "sleep-race" in str(wrong.exception)
+    assert not (tmp_path / "none").exists()
 
 
 def test_new_overwrites_nothing(runner, tmp_path):

@@ -66,8 +66,8 @@ def test_the_wake_up_arrives():
 def test_who_gets_the_lock_is_chosen():
     driver, _, first = played("mmap-queue", "c", "consumer-first")
     _, _, second = played("mmap-queue", "c", "producer-first")
-    assert first[:4] == ["put", "1", "got", "1"]
-    assert second[:6] == ["put", "1", "put", "2", "got", "2"]
+    assert first[:6] == ["put", "message", "1", "got", "message", "1"]
+    assert second[:9] == ["put", "message", "1", "put", "message", "2", "got", "message", "2"]
     assert driver.state.finished
 
 

@@ -62,7 +62,7 @@ def test_a_chapter_is_its_marker_and_then_its_frame():
     assert frame == [
         2.0,
         "o",
-        "\x1b[?25l\x1b[?7l\x1b[0m\x1b[1;1Hab\x1b[2;1H\x1b[1mce\x1b[0m\x1b[0m",
+        "\x1b[?25l\x1b[?7l\x1b[0m\x1b[1;1Hab\x1b[2;1H\x1b[1mce\x1b[0m",
     ]
     assert end == [4.0, "o", "\x1b[0m\x1b[?7h\x1b[?25h"]
     assert writer.size == len(file.getvalue())

@@ -163,6 +163,7 @@ SECTIONS = {
     "Typing": ("type",),
     "The catalogue": ("catalogue",),
     "The table of running processes": ("picker",),
+    "Notes": ("notes",),
     "Dialogs": ("help", "trouble", "signal", "question", "run", "slow", "save", "watch"),
 }
 SIGNS = {

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from ipcviz.app.picture.bands import find_pipelines
 from ipcviz.app.picture.draw import paint_scene
+from ipcviz.app.picture.folding import fold_scene
 from ipcviz.app.picture.graph import build_scene
 from ipcviz.app.picture.layout import arrange_scene
+from ipcviz.app.picture.scene import Node, NodeLine, Scene
 from tests import picture_states as systems
 
 CLASS = (80, 13)
@@ -193,3 +195,28 @@ def test_another_size_folds_anew():
     state = server(10)
     assert any(n.kind == "group" for n in build_scene(state, size=(80, 9)).nodes)
     assert not any(n.kind == "group" for n in build_scene(state, size=CLASS).nodes)
+
+
+def test_who_is_blocked_stands_out_of_a_group_by_name():
+    members = [
+        Node(
+            id=f"p:{n}",
+            kind="process",
+            title="renderer",
+            label=f"renderer {n}",
+            letter="B" if n == 3 else "S",
+            chip="blocked" if n == 3 else "asleep",
+            lines=(NodeLine("read(0) S2 empty" if n == 3 else "futex: waits"),),
+            parent="p:1",
+            tree=True,
+            select=("process", n),
+        )
+        for n in range(2, 32)
+    ]
+    top = Node(id="p:1", kind="process", title="browser", letter="S", select=("process", 1))
+    scene = fold_scene(Scene((top, *members)))
+    group = next(n for n in scene.nodes if n.kind == "group")
+    assert group.title == "renderer x30"
+    assert group.lines[1] == NodeLine(
+        "renderer 3: read(0) S2 empty", "strong", short="renderer 3 blocked"
+    )

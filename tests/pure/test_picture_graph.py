@@ -1,5 +1,7 @@
 """What of a state gets into the picture."""
 
+import struct
+
 import msgspec
 import pytest
 
@@ -13,6 +15,7 @@ from ipcviz.events import (
     Forked,
     MapEntry,
     Maps,
+    MemorySample,
     Notifier,
     ObjectInfo,
     Poised,
@@ -21,6 +24,7 @@ from ipcviz.events import (
     VariableFound,
     VariableInfo,
 )
+from ipcviz.model.layouts import Field
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
 from tests import picture_states as systems
@@ -67,7 +71,7 @@ def test_the_last_stage_writes_to_the_terminal():
     assert ("p:12", "t:88:3:out") not in flows(systems.pipeline_three())
 
 
-def test_a_forgotten_write_end_is_a_dotted_line():
+def test_a_forgotten_write_end_is_no_flow():
     edges = {(e.source, e.target, e.kind) for e in build_scene(systems.forgotten_end()).edges}
     assert ("p:71", "o:pipe:[4711]", "hold") in edges
     assert ("o:pipe:[4711]", "p:71", "flow") in edges
@@ -84,7 +88,12 @@ def test_a_socket_pair_is_one_tube_with_two_gauges_client_first():
 
 def test_semaphores_stand_in_the_memory_that_holds_them_with_their_waiters():
     block = nodes(systems.mmap_queue())["o:8:300"]
-    assert [line.text for line in block.lines] == ["M1 = 0", "M2 = 3", "M3 = 0 ←32"]
+    assert [line.text for line in block.lines] == [
+        "M1 0  held by 31",
+        "M2 3",
+        "M3 0",
+        "  ← 32 waits",
+    ]
     assert block.kind == "memory"
 
 
@@ -245,8 +254,66 @@ def test_a_pipe_that_was_closed_by_the_living_just_goes():
 
 def test_waiters_have_the_names_of_their_roles_and_a_short_form():
     block = nodes(name_objects(systems.mmap_queue(), {}, {32: "consumer"}))["o:8:300"]
-    assert [line.text for line in block.lines][2] == "M3 = 0 ←consumer"
-    assert block.lines[2].short == "M3 = 0 ←1"
+    assert block.lines[3].text == "  ← consumer waits"
+    assert block.lines[3].short == "  ← consumer"
+
+
+def test_a_block_wants_the_same_room_whoever_waits_and_whatever_is_in_it():
+    """Else boxes would move from step to step."""
+    m = systems.Maker()
+    m.launch(5, "a")
+    m.fork(5, 6, "b")
+    own = systems.SemaphoreInfo(key="sem:8:9:0", kind="unnamed", object="8:9", offset=0)
+    mapped = MapEntry(object=systems.plain(9, "/tmp/q"), start=4096, length=4096, prot="rw-")
+    for pid in (5, 6):
+        m.add(Maps, pid=pid, entries=(mapped,))
+    m.add(systems.SemaphoreOp, pid=5, tid=5, op="init", semaphore=own, initial=1)
+    before = nodes(m.state)["o:8:9"]
+    m.add(systems.SemaphoreOp, pid=5, tid=5, op="wait", semaphore=own, value=1)
+    m.add(Sample, semaphores=(systems.SemaphoreLevel(info=own, value=0, waiters=1),))
+    m.add(systems.SemaphoreOp, pid=6, tid=6, op="wait", semaphore=own, value=0)
+    m.wait(6, "futex", op="FUTEX_WAIT")
+    after = nodes(m.state)["o:8:9"]
+    assert [line.text for line in after.lines] == ["M1 0  held by 5", "  ← 6 waits"]
+    assert (before.rows, before.cells) == (after.rows, after.cells)
+    assert len(before.lines) < len(after.lines) <= after.rows
+
+
+QUEUE = ObjectInfo(key="8:70", kind="file", path="/w/shared.dat")
+
+
+def mapped_by_two(info, prot="rw-"):
+    entry = MapEntry(object=info, start=0x1000 * info.ino + 0x1000, length=4096, prot=prot)
+    return [
+        Forked(t=0.0, n=1, pid=10, parent=1, how="launched", name="queue"),
+        Forked(t=0.0, n=2, pid=11, parent=10, how="fork"),
+        *(Maps(t=0.0, n=3 + n, pid=pid, entries=(entry,)) for n, pid in enumerate((10, 11))),
+    ]
+
+
+def test_fields_of_shared_memory_are_drawn_with_their_values_and_changes():
+    fields = (Field("size", offset=0), Field("in", offset=4), Field("out", offset=8))
+    fields += (Field("slot", offset=12, count=64, counted_by="size"),)
+    data = struct.pack("<3i4i", 4, 2, 0, 3, 1, 0, 0)
+    sample = MemorySample("8:70", size=4096, data=data, changed=((16, 4),))
+    state = reduce_all([*mapped_by_two(QUEUE), Sample(t=0.1, n=9, memory=(sample,))])
+    state = name_objects(state, {"8:70": "the queue"}, {}, {"the queue": fields})
+    block = nodes(state)["o:8:70"]
+    assert block.title == "the queue"
+    assert [line.text for line in block.lines] == ["in   2  out 0", "slot 3 1 · ·"]
+    assert [line.text[a:b] for line in block.lines for a, b in line.marks] == ["1"]
+    assert block.lit
+
+
+def test_memory_without_fields_shows_its_bytes_and_what_changed():
+    data = bytes(40) + b"Hi" + bytes(22)
+    sample = MemorySample("8:70", size=4096, data=data, changed=((41, 1),))
+    state = reduce_all([*mapped_by_two(QUEUE), Sample(t=0.1, n=9, memory=(sample,))])
+    block = nodes(state)["o:8:70"]
+    assert [line.text for line in block.lines] == [" 28 48 69 00 00  Hi··", " 2c 00 00 00 00  ····"]
+    assert [line.text[a:b] for line in block.lines for a, b in line.marks] == ["69"]
+    later = nodes(state, lit=frozenset())["o:8:70"]
+    assert not any(line.marks for line in later.lines)
 
 
 def test_channels_that_run_parallel_are_one():

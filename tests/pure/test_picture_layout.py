@@ -1,12 +1,15 @@
 """Places: no overlaps, inside, stable, deterministic; and the drawing of them."""
 
 import random
+import re
 from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipcviz.app.naming import name_objects
+from ipcviz.app.picture.channels import choose_letters
 from ipcviz.app.picture.draw import amount_text, paint_scene
 from ipcviz.app.picture.folding import LIMIT, fold_scene
 from ipcviz.app.picture.graph import build_scene
@@ -14,6 +17,7 @@ from ipcviz.app.picture.layout import arrange_scene
 from ipcviz.app.picture.routes import WORK
 from ipcviz.app.picture.scene import Edge, Gauge, Node, NodeLine, Scene
 from ipcviz.app.text import measure_width
+from ipcviz.events import Call, Level, ObjectInfo, Sample
 from ipcviz.model.reduce import reduce_all
 from tests import picture_states as systems
 
@@ -169,6 +173,154 @@ def test_amounts_and_words_are_drawn():
     assert "full" in text
     assert "█" in text
     assert "write(1) P1 full" in text
+
+
+def draw(state, size=(80, 14)):
+    scene = build_scene(state)
+    rows = paint_scene(scene, arrange_scene(scene, size))
+    return "\n".join("".join(text for text, _ in row) for row in rows)
+
+
+def test_each_line_has_its_descriptor_at_the_process():
+    text = draw(systems.pipeline_full())
+    assert "│3→" not in text
+    for end in ("─→3│", "│1─→", "─→0│"):
+        assert end in text, text
+    connection = draw(systems.client_server(1), (100, 14))
+    assert "│3──" in connection
+    assert "──4│" in connection
+
+
+def test_who_has_both_ends_of_a_pipe_is_seen_before_and_after_it_uses_one():
+    m = systems.Maker()
+    m.launch(5, "sh")
+    thing = systems.pipe(77)
+    m.open(5, 3, thing, "r")
+    m.open(5, 4, thing, "w")
+    text = draw(m.state)
+    assert "3 r 4 w" in text or "3r4w" in text, text
+    assert "→" not in text, "nobody has used it"
+    m.move(5, "write", 4, thing, 10)
+    text = draw(m.state)
+    assert "4─" in text, text
+    assert "→" in text, text
+    assert "also has 3 r P1" in text, text
+
+
+def test_a_forgotten_write_end_is_told_in_the_box_of_who_has_it():
+    text = draw(systems.forgotten_end())
+    child = next(row for row in text.splitlines() if "also" in row)
+    assert "also has 4 w P1" in child
+    assert child.index("also") > 40, "the child, at the right"
+    assert "+--" not in text
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (40, 10)])
+def test_descriptors_never_hide_an_arrow(count, size):
+    m = systems.Maker()
+    m.launch(5, "main")
+    for number in range(count):
+        thing = systems.pipe(100 + number)
+        m.open(5, 10 + number, thing, "w")
+        m.move(5, "write", 10 + number, thing, 9)
+        m.fork(5, 20 + number, f"r{number}")
+        m.close(5 if number % 2 else 20 + number, 10 + number)
+        m.open(20 + number, 3, thing, "r")
+        m.move(20 + number, "read", 3, thing, 9)
+    scene = build_scene(m.state, size=size)
+    layout = arrange_scene(scene, size)
+    text = "\n".join("".join(t for t, _ in row) for row in paint_scene(scene, layout))
+    ends = {e.target for e in scene.edges if e.kind == "flow" and e.key in layout.routes}
+    assert sum(text.count(arrow) for arrow in "→←↑↓") >= len(ends)
+
+
+def write_by_turns():
+    """Two writers of one pipe, named by their programs: 3,000 bytes, 9,000 and 1,000 again."""
+    m = systems.Maker()
+    thing = systems.pipe(77)
+    m.launch(5, "sh")
+    m.pipe(5, 3, 4, thing)
+    for pid, name in ((6, "first"), (7, "second"), (8, "reader")):
+        m.fork(5, pid, name)
+    for pid, fds in ((6, (3,)), (7, (3,)), (8, (4,)), (5, (3, 4))):
+        m.close(pid, *fds)
+    for pid, count in ((6, 3000), (7, 9000), (6, 1000)):
+        m.move(pid, "write", 4, thing, count)
+    m.level(thing, 65536 // 2)
+    m.wait(5, "wait4")
+    return m, thing
+
+
+def test_a_tube_is_filled_by_whose_bytes_wait_the_next_ones_at_the_readers_end():
+    m, thing = write_by_turns()
+    text = draw(name_objects(m.state, {}, {}, whole=True), (100, 14))
+    filled = re.search("░+([fs]+)─+→3", text)
+    assert filled, text
+    assert re.fullmatch("f+s{6,}f+", filled[1]), "the write that came first is read first"
+    assert "of first 3.9K, second 8.8K" in text
+    m.move(8, "read", 3, thing, 3000)
+    m.level(thing, 65536 // 2)
+    text = draw(name_objects(m.state, {}, {}, whole=True), (100, 14))
+    assert re.search("░+f+s+─+→3", text), text
+
+
+def test_one_writer_needs_no_letter():
+    text = draw(systems.pipeline_full())
+    assert "██████" in text
+    assert "of cat" not in text
+
+
+@pytest.mark.parametrize(
+    ("names", "letters"),
+    [
+        (("producer", "consumer"), "pc"),
+        (("a", "ab", "abc", "aa"), "abcd"),
+        (("worker", "worker 2"), "wo"),
+        (("[/foo]", "é"), "fa"),
+    ],
+)
+def test_each_writer_has_a_letter_of_its_own(names, letters):
+    found = choose_letters(dict(enumerate(names)))
+    assert "".join(found.values()) == letters
+
+
+def send_messages():
+    m = systems.Maker()
+    queue = ObjectInfo(key="0:1", kind="message queue", path="/tasks", ino=1)
+    m.launch(5, "sender")
+    m.fork(5, 6, "worker")
+    m.open(5, 3, queue, "w")
+    m.open(6, 3, queue, "r")
+    for priority, data in ((0, b"paint"), (5, b"roof"), (0, b"mow"), (5, b"\x1b[31m")):
+        args = {"fd": 3, "count": len(data), "priority": priority}
+        m.add(Call, pid=5, tid=5, name="mq_timedsend", args=args, object=queue.key, data=data)
+    return m, queue
+
+
+def test_a_message_queue_shows_its_messages_the_next_to_be_taken_first():
+    m, queue = send_messages()
+    m.add(Sample, levels=(Level(object=queue.key, queued=4, capacity=10, unit="messages"),))
+    text = draw(m.state, (100, 14))
+    rows = [row for row in text.splitlines() if "prio" in row]
+    assert ["roof" in row for row in rows] == [True, False, False], text
+    assert "prio 5 4 B roof" in rows[0]
+    assert "prio 5 5 B \\x1b[31m" in rows[1]
+    assert "prio 0 5 B paint +1" in rows[2]
+    m.add(Call, pid=6, tid=6, name="mq_timedreceive", args={"fd": 3}, object=queue.key, ret=4)
+    m.add(Sample, levels=(Level(object=queue.key, queued=3, capacity=10, unit="messages"),))
+    text = draw(m.state, (100, 14))
+    assert "roof" not in text
+    assert "prio 0 3 B mow" in text
+
+
+def test_messages_that_nobody_saw_being_sent_are_counted_and_not_guessed():
+    m, queue = send_messages()
+    m.add(Call, pid=6, tid=6, name="mq_timedreceive", args={"fd": 3}, object=queue.key, ret=99)
+    assert not m.state.posted[queue.key], "it was there before"
+    m.add(Sample, levels=(Level(object=queue.key, queued=4, capacity=10, unit="messages"),))
+    assert "prio" not in draw(m.state, (100, 14))
+    assert "4 of 10" in draw(m.state, (100, 14))
 
 
 def test_a_queue_that_holds_something_is_never_drawn_empty():

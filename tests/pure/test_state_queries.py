@@ -446,7 +446,14 @@ def test_whose_turn_it_is():
         ("mmap", {"flags": "MAP_SHARED", "fd": 3}, True),
         ("mmap", {"flags": "MAP_SHARED", "fd": 99}, False),
         ("mmap", {"flags": "MAP_SHARED|MAP_ANONYMOUS", "fd": -1}, True),
-        ("mmap", {"flags": "MAP_PRIVATE", "fd": 3}, False),
+        ("mmap", {"flags": "MAP_PRIVATE", "fd": 3, "prot": "PROT_READ"}, False),
+        ("mmap", {"flags": "MAP_PRIVATE", "fd": 3, "prot": "PROT_READ|PROT_WRITE"}, True),
+        ("mmap", {"flags": "MAP_PRIVATE", "fd": 99, "prot": "PROT_READ|PROT_WRITE"}, False),
+        (
+            "mmap",
+            {"flags": "MAP_PRIVATE|MAP_ANONYMOUS", "fd": -1, "prot": "PROT_READ|PROT_WRITE"},
+            False,
+        ),
         ("munmap", {"address": "0x1000", "length": 4096}, True),
         ("munmap", {"address": 0x9000, "length": 4096}, False),
         ("munmap", {"address": "?", "length": 4096}, False),
@@ -506,3 +513,28 @@ def test_which_children_are_waited_for(count, words):
     state = after(shell(), *born)
     wait = explain_waiting(state, state.threads[13], CallInProgress("wait4", args={"pid": -1}))
     assert describe_detail(state, wait) == words
+
+
+def test_what_nobody_communicates_by_comes_after_what_several_write():
+    from ipcviz.events import Forked, MapEntry, Maps, ObjectInfo
+    from ipcviz.model.query import list_mappers, rank_memory
+
+    cache = ObjectInfo(key="8:1", kind="file", path="/usr/lib/gconv/gconv-modules.cache")
+    shared = ObjectInfo(key="8:2", kind="file", path="/w/shared.dat")
+    own = ObjectInfo(key="8:3", kind="file", path="/w/own.dat")
+    entries = tuple(
+        MapEntry(object=info, start=4096 * place, length=4096, prot=prot)
+        for place, (info, prot) in enumerate(((cache, "r--"), (shared, "rw-")), 1)
+    )
+    alone = MapEntry(object=own, start=0x9000, length=4096, prot="rw-")
+    state = reduce_all(
+        [
+            Forked(t=0, n=1, pid=5, parent=1, how="launched"),
+            Forked(t=0, n=2, pid=6, parent=5),
+            Maps(t=0, n=3, pid=5, entries=(*entries, alone)),
+            Maps(t=0, n=4, pid=6, entries=entries),
+        ]
+    )
+    found = list_mappers(state)
+    ranks = {key: rank_memory(state, state.objects[key], rows) for key, rows in found.items()}
+    assert ranks == {"8:2": 1, "8:1": 2, "8:3": 3}

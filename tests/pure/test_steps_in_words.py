@@ -214,6 +214,7 @@ CALLS = [
     (entry("dup2", fd=77, newfd=1), "make descriptor 1 a duplicate of 77"),
     (entry("close", fd=0), "close descriptor 0 (pts/3)"),
     (entry("mmap", obj=fakes.PIPE.key, fd=3), "map P1, shared"),
+    (entry("mmap", obj=fakes.PIPE.key, fd=3, flags="MAP_PRIVATE"), "map P1, private"),
     (entry("mmap", fd=-1), "map memory to share with its children"),
     (entry("prctl", option="PR_SET_SECCOMP"), "confine itself (seccomp)"),
     (entry("prctl", option="PR_SET_NAME"), "change how the kernel treats it (PR_SET_NAME)"),

@@ -22,7 +22,10 @@ from ipcviz.tracer.emitter import Emitter
 from tests import fakes
 
 UNASKED = {
-    "State": ("t", "n", "changed", "keep_ledger", "channels", "reads", "datagrams"),
+    "State": (
+        *("t", "n", "changed", "keep_ledger"),
+        *("channels", "reads", "datagrams", "posted", "traffic"),
+    ),
     "Process": ("calls",),
     "Object": (
         *("bytes_in", "bytes_out", "last_reader", "last_writer", "reader_left", "writer_left"),

@@ -8,6 +8,7 @@ import pytest
 
 from ipcviz.events import Accessed, Exited, Forked, VariableFound, VariableInfo, VariableSpec
 from ipcviz.events.accesses import format_value, parse_variable
+from ipcviz.model.mechanisms.variables import is_between_stores
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps.schedule import ScheduleError, parse_schedule
@@ -226,3 +227,19 @@ def test_who_has_ended_in_the_midst_of_a_change_changes_nothing_more():
     _, state = messages((B, "store", TEXT))
     assert state.changes
     assert not reduce(state, Exited(t=1.0, n=9, pid=B)).changes
+
+
+def test_who_read_parts_of_two_messages_is_told_even_if_it_has_ended():
+    _, state = messages((A, "store", TEXT), (B, "load", LENGTH))
+    state = reduce(state, Exited(t=1.0, n=8, pid=B))
+    store = Accessed(t=1.0, n=9, pid=A, tid=A, variable=LENGTH.key, op="store", after=number(9))
+    sentence = narrate(store, state, reduce(state, store))
+    assert "b[11] loaded of message between two stores of it" in sentence.text
+
+
+def test_a_load_comes_between_two_stores_or_it_does_not():
+    _, state = messages((A, "store", TEXT), (B, "load", LENGTH))
+    load = Accessed(t=0.0, n=6, pid=B, tid=B, variable=LENGTH.key, op="load", after=number(6))
+    assert is_between_stores(state, load)
+    _, whole = messages((A, "store", TEXT), (A, "store", LENGTH), (B, "load", LENGTH))
+    assert not is_between_stores(whole, load)

@@ -9,14 +9,14 @@ from functools import partial
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.cells import format_gauge, format_sparkline, wrap_text
-from ipcviz.app.panels.notifiers import HELP as NOTIFIERS
+from ipcviz.app.panels.notifiers import HELP as NOTIFIERS_HELP
 from ipcviz.app.panels.notifiers import make_notifier_rows
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late, make_row
 from ipcviz.app.panels.sockets import socket_rows
 from ipcviz.app.text import Shown, bytes_text, make_visible, moved_text
 from ipcviz.app.view import View
 from ipcviz.events import Level
-from ipcviz.events.kinds import SOCKETS, where
+from ipcviz.events.kinds import NOTIFIERS, SOCKETS, where
 from ipcviz.model.addresses import is_listening
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.parts import ObjectPart
@@ -29,6 +29,9 @@ BUFFERED: Final = where(lambda kind: kind.shape == "tube")
 """Kinds of objects in which bytes or messages wait."""
 
 _GONE_SHOWN: Final = 12
+
+
+_SHOWN_KINDS: Final = BUFFERED | NOTIFIERS
 
 
 class Buffers(Panel):
@@ -45,8 +48,17 @@ class Buffers(Panel):
         " reader is blocked on it; a pipe can be full below its capacity, because its pages are."
         " Bytes written to a socket stand in the row of its other end. Select one to see the bytes"
         " that wait in it: copied, not consumed; and whose they are, those that are read next"
-        " first, or why that is not known. " + NOTIFIERS
+        " first, or why that is not known. " + NOTIFIERS_HELP
     )
+
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether somebody has something open that bytes or events wait in, or has moved any."""
+        return any(
+            thing.info.kind in _SHOWN_KINDS
+            and (thing.info.key in view.holders or thing.bytes_in or thing.bytes_out)
+            for thing in view.state.objects.values()
+        )
 
     def build_rows(self, view: View, width: int) -> list[Late]:
         """A row for each object, then the waiting bytes of the selected one."""

@@ -9,9 +9,11 @@ from typing import ClassVar, Final
 
 from ipcviz.app.history import Ghost
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late, make_row
+from ipcviz.app.text import make_visible, measure_width
 from ipcviz.app.view import View
 from ipcviz.events import EpollEntry
 from ipcviz.events.kinds import having
+from ipcviz.model.maps import Map
 from ipcviz.model.mechanisms.anonymous import name_kind
 from ipcviz.model.mechanisms.notifiers import describe_content, format_events, is_ready
 from ipcviz.model.mechanisms.sockets import under_way
@@ -49,6 +51,14 @@ class Descriptors(Panel):
         " its list below it; `ready` marks what the last looks found ready."
     )
 
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether the selected process has descriptors, or has just closed one."""
+        return view.process is not None and bool(
+            view.state.descriptors_of(view.pid)
+            or any(owner == view.process.table for owner, _ in view.ghosts)
+        )
+
     def title_of(self, view: View) -> str:
         """The process, and whose table it uses."""
         process = view.process
@@ -74,7 +84,7 @@ class Descriptors(Panel):
                 else "It has none open."
             )
             return [make_row((text, "dim"))]
-        columns = _choose_columns(width)
+        columns = _choose_columns(width, _measure_columns(view, table))
         rows: list[Late] = [
             make_row(
                 *(
@@ -168,8 +178,12 @@ def _make_closed_rows(view: View, ghost: Ghost, columns: Columns) -> list[Row]:
     return [Row((("-", "lit-chip"), (number[0], "gone"), *faded), ("object", ghost.object))]
 
 
-_SIZES: Final = ((100, (20, 21)), (76, (20, 18)), (56, (16, 14)), (0, (14, 9)))
-"""Widths of the first two columns, by the least width of all of them."""
+_MEASURED: Final = 64
+"""So many rows are asked for the widths of the columns."""
+_MARK: Final = 1
+"""Cells of the mark before the first column."""
+_LEAST: Final = (9, 7, 8, 8)
+"""Cells that a column has at least, where there is room for them."""
 
 
 def _choose_head(heads: tuple[str, ...], size: int) -> str:
@@ -177,12 +191,36 @@ def _choose_head(heads: tuple[str, ...], size: int) -> str:
     return next((head for head in heads if len(head) <= size), "")
 
 
-def _choose_columns(width: int) -> Columns:
-    """Widths of the four columns, with a space after each."""
-    room = max(width - 4, 20)
-    first, second = next(sizes for least, sizes in _SIZES if room >= least)
-    third = max(8, min(30, (room - first - second) // 2))
-    return first, second, third, max(0, room - first - second - third)
+def _measure_columns(view: View, table: Map[int, Descriptor]) -> Columns:
+    """The cells that the columns' content needs, as far as the first rows tell; with that of the
+    heading where that is short.
+    """
+    widest = [len(min(heads, key=len)) for heads in _HEADS]
+    for descriptor in [table[fd] for fd in sorted(table)[:_MEASURED]]:
+        description = view.state.description_of(descriptor)
+        thing = view.state.object_of(description)
+        texts = _describe_row(view, descriptor, description, thing)
+        for column, text in enumerate(texts):
+            widest[column] = max(widest[column], measure_width(make_visible(text)))
+    return widest[0], widest[1], widest[2], widest[3]
+
+
+def _choose_columns(width: int, need: Columns) -> Columns:
+    """Widths of the four columns, with a space after each: what their content needs; if that is too
+    much, the widest of them gives way first.
+    """
+    room = max(width - _MARK - len(need) + 1, sum(_LEAST[:2]))
+    sizes = list(need)
+    while sum(sizes) > room:
+        widest = max(range(4), key=lambda n: (sizes[n] - _LEAST[n], n))
+        if sizes[widest] <= _LEAST[widest]:
+            # Nothing is left but to go without the last one, which other rows and panels tell, too.
+            last = max((n for n in range(4) if sizes[n]), default=0)
+            sizes[last] = max(0, sizes[last] - (sum(sizes) - room))
+            break
+        sizes[widest] -= 1
+    # What is over goes to the last column: it is the one that grows.
+    return sizes[0], sizes[1], sizes[2], max(0, room - sum(sizes[:3]))
 
 
 def _choose_mark(view: View, descriptor: Descriptor) -> str:
@@ -220,32 +258,48 @@ def _make_spans(
     first, second, third, fourth = columns
     mark = _choose_mark(view, descriptor)
     lit = "lit" if mark != " " else ""
-    how = _describe_origin(descriptor.how) + (" cx" if descriptor.cloexec else "")
+    origin, text, content, others = _describe_row(view, descriptor, description, thing, mode)
     spans: list[Span] = [(mark, "lit-chip" if lit else "")]
     spans.append((fit_value(descriptor.fd, 3, right=True), "number" if not lit else "lit"))
-    spans.append((fit_value(f" {how}", first - 3), lit or "dim"))
+    spans.append((fit_value(origin[3:], first - 3), lit or "dim"))
+    spans.append((fit_value(text, second) + " ", lit))
+    if thing is None:
+        spans.append((fit_value(content, third) + " ", "dim"))
+    else:
+        label = fit_value(thing.label, min(len(thing.label), third))
+        chosen = thing.info.key == view.object
+        spans.append((label, "chosen" if chosen else "object"))
+        rest = make_visible(content)[len(make_visible(thing.label)) :]
+        spans.append((fit_value(rest, third - len(label)) + " ", "dim"))
+    if thing is not None and fourth:
+        spans.append((fit_value(others, fourth), "dim"))
+    return spans
+
+
+def _describe_row(
+    view: View,
+    descriptor: Descriptor,
+    description: OpenFile | None,
+    thing: Object | None,
+    mode: str = "",
+) -> tuple[str, str, str, str]:
+    """A row's words, column by column, before any of them has to be cut."""
+    how = _describe_origin(descriptor.how) + (" cx" if descriptor.cloexec else "")
+    origin = f"{descriptor.fd:>3} {how}"
     if description is not None:
         flags = ",".join(description.flags)
         offset = f" @{description.offset:,}" if description.offset else ""
         text = f"#{description.ofd} {description.mode}{f' {flags}' if flags else ''}{offset}"
     else:
         text = f"#{descriptor.ofd} {mode}"
-    spans.append((fit_value(text, second + 1), lit))
     if thing is None:
-        spans.append((fit_value("not known", third + 1), "dim"))
-    else:
-        inside = describe_content(view.state, thing, view.now)
-        kind = f" {name_kind(thing.info)}{f': {inside}' if inside else ''}"
-        if thing.info.kind == "file":
-            kind = ""
-        gone = ", name removed" if thing.unlinked else ""
-        label = fit_value(thing.label, min(len(thing.label), third))
-        chosen = thing.info.key == view.object
-        spans.append((label, "chosen" if chosen else "object"))
-        spans.append((fit_value(f"{kind}{gone}", third + 1 - len(label)), "dim"))
-    if thing is not None and fourth:
-        spans.append((fit_value(_describe_others(view, descriptor, thing), fourth), "dim"))
-    return spans
+        return origin, text, "not known", ""
+    inside = describe_content(view.state, thing, view.now)
+    kind = f" {name_kind(thing.info)}{f': {inside}' if inside else ''}"
+    if thing.info.kind == "file":
+        kind = ""
+    gone = ", name removed" if thing.unlinked else ""
+    return origin, text, f"{thing.label}{kind}{gone}", _describe_others(view, descriptor, thing)
 
 
 def _describe_others(view: View, descriptor: Descriptor, thing: Object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
@@ -10,7 +11,7 @@ from textual.geometry import Size
 
 from ipcviz.app.history import Entry, Log
 from ipcviz.app.panels.cells import wrap_text
-from ipcviz.app.panels.panel import Panel, Row
+from ipcviz.app.panels.panel import Late, Panel, Row
 from ipcviz.app.text import bytes_text, make_visible
 from ipcviz.app.view import View
 from ipcviz.narrate import DETAIL, NOISE, TURN
@@ -22,6 +23,8 @@ _STEP: Final = 256
 anew.
 """
 
+_MARGIN: Final = 10
+"""Cells before a sentence: its time, and whether it is new."""
 _MADE: Final = 1_000
 """Entries whose rows are remembered."""
 
@@ -181,10 +184,12 @@ class LogPanel(Panel):
         if self.border_title != title:
             self.border_title = title
 
-    def _rows_of(self, entry: Entry, width: int, new: bool) -> list[Row]:
-        """An entry's rows, made once: moving through the past shows the same ones again and
-        again.
+    def _rows_of(self, entry: Entry, width: int, new: bool) -> Sequence[Late]:
+        """An entry's rows. Under load most entries have left the screen before it is drawn: those
+        that certainly fit into one row are only counted until they are seen.
         """
+        if fits_row(entry, width):
+            return (_EntryRow(entry, width, new),)
         key = (id(entry.sentence), entry.times, new)
         made = self._made.get(key)
         if made is None or made[0].sentence is not entry.sentence:
@@ -193,12 +198,57 @@ class LogPanel(Panel):
             made = self._made[key] = entry, rows_of(entry, width, new)
         return made[1]
 
+    def row_at(self, y: int) -> Row | None:
+        """A row by its number. What is asked for again is compared with what stood there: so the
+        row itself stays in the list.
+        """
+        if not 0 <= y < len(self.rows):
+            return None
+        found = self.rows[y]
+        return found() if callable(found) else found
+
     def action_cursor(self, by: int) -> None:
         """Move the cursor by rows; without one yet, start at the last row that can be seen."""
         if self.cursor < 0:
             self.move_cursor(min(len(self.rows), self.scroll_offset.y + self.size.height) - 1)
         else:
             super().action_cursor(by)
+
+
+class _EntryRow:
+    """The only row of an entry, made when it is seen. Equal to another one of the same entry."""
+
+    __slots__ = ("_entry", "_new", "_row", "_width")
+
+    def __init__(self, entry: Entry, width: int, new: bool) -> None:
+        self._entry, self._width, self._new = entry, width, new
+        self._row: Row | None = None
+
+    def __call__(self) -> Row:
+        """The row."""
+        if self._row is None:
+            self._row = rows_of(self._entry, self._width, self._new)[0]
+        return self._row
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _EntryRow)
+            and self._entry is other._entry
+            and self._new == other._new
+            and self._width == other._width
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def fits_row(entry: Entry, width: int) -> bool:
+    """Whether an entry certainly needs one row: its sentence stands by itself, is short, and has
+    nothing that would be shown in more characters than it has.
+    """
+    text = entry.sentence.text
+    return (
+        entry.times == 1 and len(text) <= width - _MARGIN and text.isascii() and text.isprintable()
+    )
 
 
 def rows_of(entry: Entry, width: int, new: bool = False) -> list[Row]:
@@ -217,8 +267,8 @@ def rows_of(entry: Entry, width: int, new: bool = False) -> list[Row]:
     if sentence.weight >= TURN:
         style = "chosen"
     target = ("process", sentence.pid) if sentence.pid else None
-    first, *more = wrap_text(text, width - 10)
+    first, *more = wrap_text(text, width - _MARGIN)
     mark = ("+", "lit-chip") if new else (" ", "")
     rows = [Row(((f"{sentence.t:8.3f}", "dim"), mark, (" ", ""), (first, style)), target)]
-    rows.extend(Row(((" " * 10, ""), (line, style)), target) for line in more[:_MORE_ROWS])
+    rows.extend(Row(((" " * _MARGIN, ""), (line, style)), target) for line in more[:_MORE_ROWS])
     return rows

@@ -7,11 +7,12 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.panel import Panel, Row, Span, fit_value, make_row
-from ipcviz.app.text import bytes_text
+from ipcviz.app.text import bytes_text, make_visible
 from ipcviz.app.view import View
+from ipcviz.model.layouts import read_fields
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.parts import MemoryPart
-from ipcviz.model.query import Mapper, list_mappers
+from ipcviz.model.query import Mapper, list_mappers, rank_memory
 from ipcviz.model.state import Memory, Object
 from ipcviz.narrate import name_process
 
@@ -29,18 +30,30 @@ class MemoryPanel(Panel):
         " private copy that a fork still shares, `z` swapped out. A page can be there without"
         " having been touched: the kernel brings neighbours along. Bytes are read 20 times a second"
         " from pages that some process has, so that looking touches none; those that the last look"
-        " found changed are lit and stand in [ ]. Who wrote them, nobody can tell."
+        " found changed are lit and stand in [ ]. Who wrote them, nobody can tell. A scenario can"
+        " say what lies where: then the values are shown by their names."
     )
+
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether any memory is or was shared, as far as it is known."""
+        return bool(list_mappers(view.state) or view.state.memory)
 
     def build_rows(self, view: View, width: int) -> list[Row]:
         """A row for each object, then the selected one's mappings, pages and bytes."""
         found = list_mappers(view.state)
         things = sorted(
             (view.state.objects[key] for key in found if key in view.state.objects),
-            # What several share comes first.
-            key=lambda o: (len({row.pid for row in found[o.info.key]}) < 2, o.opened_at, o.label),
+            # What they communicate by comes first.
+            key=lambda o: (
+                rank_memory(view.state, o, found[o.info.key]),
+                o.opened_at,
+                o.label,
+            ),
         )
-        kept = [o for o in _list_remembered(view) if o.info.key not in found]
+        kept = [
+            o for o in _list_remembered(view) if o.info.key not in found and (o.named or not things)
+        ]
         if not things and not kept:
             return [make_row(("No memory that processes share so far.", "dim"))]
         chosen = next(
@@ -64,6 +77,7 @@ class MemoryPanel(Panel):
             for thing in things
         )
         rows.extend(_build_object_row(view, thing, (), thing is chosen, width) for thing in kept)
+        rows.extend(_build_segment_rows(view, chosen, width))
         for mapper in found.get(chosen.info.key, ()):
             rows.extend(_build_mapping_rows(view, mapper, width))
         rows.extend(_build_contents(view, chosen, width))
@@ -76,7 +90,7 @@ def _plan_widths(width: int) -> tuple[int, int]:
 
 
 def _list_remembered(view: View) -> list[Object]:
-    """Objects that nobody has mapped any more, whose last bytes are known."""
+    """Objects whose last bytes are known, whether or not somebody has them mapped."""
     keys = dict.fromkeys(key for key, _ in view.state.memory)
     return [view.state.objects[key] for key in keys if key in view.state.objects]
 
@@ -91,13 +105,9 @@ def _build_object_row(
     size = memory.sample.size if memory is not None else -1
     names = (
         ", ".join(name_process(view.state, pid) for pid in dict.fromkeys(row.pid for row in rows))
-        or "nobody any more"
+        or "not mapped now"
     )
     facts = []
-    if rows and memory is not None and memory.sample.attached >= 0:
-        facts.append(f"attached {memory.sample.attached} times")
-    if rows and memory is not None and memory.sample.removed:
-        facts.append("removed, goes with the last")
     if thing.unlinked:
         facts.append("name removed")
     if key.startswith("shm:") and (warning := warning_of(thing.info.path)):
@@ -116,6 +126,23 @@ def _build_object_row(
         ),
         target=("object", key),
     )
+
+
+def _build_segment_rows(view: View, thing: Object, width: int) -> list[Row]:
+    """How often a System V segment is attached, and what becomes of it; nothing for other memory.
+
+    One that nobody has attached stays until it is removed.
+    """
+    memory = view.state.memory.get((thing.info.key, 0))
+    if memory is None or memory.sample.attached < 0:
+        return []
+    count, removed = memory.sample.attached, memory.sample.removed
+    if removed:
+        fate = "it goes with the last of them" if count else "it is gone"
+        text = f"attached {count} (nattch), and removed: {fate}"
+    else:
+        text = f"attached {count} (nattch)" + ("" if count else ": it stays until it is removed")
+    return [make_row((fit_value(f"  {text}", width), ""))]
 
 
 def _format_size(size: int) -> str:
@@ -185,9 +212,34 @@ def _build_contents(view: View, thing: Object, width: int) -> list[Row]:
     for pid, memory in sorted(looks, key=lambda look: look[0]):
         whose = f"{name_process(view.state, pid)}'s private copy" if pid else thing.label
         rows.extend(_build_byte_rows(view, memory, whose, width))
-    return rows or [
-        make_row((fit_value(f"No process has touched {thing.label} yet.", width), "dim"))
-    ]
+    if not rows:
+        return [make_row((fit_value(f"No process has touched {thing.label} yet.", width), "dim"))]
+    return [*_build_field_rows(view, thing, width), *rows]
+
+
+def _build_field_rows(view: View, thing: Object, width: int) -> list[Row]:
+    """The fields that the scenario declares in the object, with their values."""
+    memory = view.state.memory.get((thing.info.key, 0))
+    lit = MemoryPart(thing.info.key) in view.lit
+    rows = []
+    for value in read_fields(thing.fields, memory.sample if memory is not None else None):
+        field = value.field
+        sort = f"{field.type}[]" if field.count > 1 else field.type
+        spans: list[Span | str] = [
+            f"  {fit_value(field.name, 12)} ",
+            (f"{fit_value(sort, 10)} at {field.offset:>5}  ", "dim"),
+        ]
+        left = width - sum(len(span if isinstance(span, str) else span[0]) for span in spans)
+        for place, element in enumerate(value.elements or ("?",)):
+            shown = make_visible(element)
+            if left < len(shown) + 1:
+                spans.append(("…", "dim"))
+                break
+            style = "lit-chip" if lit and place in value.changed else "object"
+            spans.extend([(shown, style), " "])
+            left -= len(shown) + 1
+        rows.append(make_row(*spans))
+    return rows
 
 
 def _build_byte_rows(view: View, memory: Memory, whose: str, width: int) -> list[Row]:

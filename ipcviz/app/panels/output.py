@@ -115,6 +115,11 @@ class OutputPanel(Vertical):
         " leaves the input line. What the terminal echoes appears in the output."
     )
 
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether the command has written anything to its terminal."""
+        return bool(view.terminal.bytes)
+
     class Typed(Message):
         """Something was typed to the command.
 

@@ -137,6 +137,7 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         overflow-y: auto;
         scrollbar-gutter: stable;
         &:focus { border-top: double $accent; }
+        &.-pointed { border-title-color: $text-warning; }
     }
     """
 
@@ -172,6 +173,11 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
     def build_rows(self, view: View, width: int) -> Sequence[Late]:
         """The panel's rows for a view, in `width` cells. Pure: each panel has its own."""
         raise NotImplementedError
+
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether it has anything to say of a view: one that has not is not shown unasked."""
+        return True
 
     def title_of(self, view: View) -> str:
         """The panel's title for a view."""

@@ -59,6 +59,11 @@ class Proc(Panel):
             y = first if first < top or count >= height else first + count - height
             self.scroll_to(y=y, animate=False, immediate=True, force=True)
 
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether a process lives: of others little is left to say."""
+        return any(process.fate == "alive" for process in view.state.processes.values())
+
     def build_rows(self, view: View, width: int) -> list[Late]:
         """One to three rows for each process, by the width, and one for each further thread."""
         if not view.processes:

@@ -25,8 +25,10 @@ class PanelEntry(NamedTuple):
         title: Its name.
         short: Its name where there is little room.
         kind: Its widget.
-        beside: Whether there is one more of it beside the picture, where the screen is wide; from
-            top to bottom in the order of `PANELS`.
+        beside: Whether there may be one more of it beside the picture, where the screen is wide;
+            from top to bottom in the order of `PANELS`.
+        usual: Whether it stands there if the story points at nothing else, as long as it has
+            anything to say.
     """
 
     key: str
@@ -34,18 +36,19 @@ class PanelEntry(NamedTuple):
     short: str
     kind: type[Panel] | type[OutputPanel]
     beside: bool = False
+    usual: bool = False
 
 
 PANELS: Final[dict[str, PanelEntry]] = {
     "story": PanelEntry("t", "Story", "Story", StoryPanel),
     "log": PanelEntry("l", "Log", "Log", LogPanel),
-    "descriptors": PanelEntry("d", "Descriptors", "Descr", Descriptors, beside=True),
-    "buffers": PanelEntry("u", "Buffers", "Buf", Buffers, beside=True),
-    "semaphores": PanelEntry("m", "Semaphores", "Sem", Semaphores),
-    "memory": PanelEntry("e", "Memory", "Mem", MemoryPanel),
-    "signals": PanelEntry("s", "Signals", "Sig", SignalsPanel),
-    "proc": PanelEntry("r", "/proc", "/proc", Proc, beside=True),
-    "source": PanelEntry("x", "Source", "Src", SourcePanel),
+    "descriptors": PanelEntry("d", "Descriptors", "Descr", Descriptors, beside=True, usual=True),
+    "buffers": PanelEntry("u", "Buffers", "Buf", Buffers, beside=True, usual=True),
+    "semaphores": PanelEntry("m", "Semaphores", "Sem", Semaphores, beside=True),
+    "memory": PanelEntry("e", "Memory", "Mem", MemoryPanel, beside=True),
+    "signals": PanelEntry("s", "Signals", "Sig", SignalsPanel, beside=True),
+    "proc": PanelEntry("r", "/proc", "/proc", Proc, beside=True, usual=True),
+    "source": PanelEntry("x", "Source", "Src", SourcePanel, beside=True, usual=True),
     "output": PanelEntry("o", "Output", "Out", OutputPanel),
 }
 """By name, in the order of the bar below the picture."""

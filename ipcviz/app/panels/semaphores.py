@@ -36,6 +36,13 @@ class Semaphores(Panel):
         " last, while their process lives. " + HELP + " " + FOLDERS
     )
 
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether there is a semaphore that processes share, or a lock on a file."""
+        return bool(view.state.locks) or any(
+            not is_private(semaphore) for semaphore in view.state.semaphores.values()
+        )
+
     def build_rows(self, view: View, width: int) -> list[Row]:
         """A row for each semaphore."""
         every = sorted(

@@ -43,6 +43,15 @@ class SignalsPanel(Panel):
         " selected process. " + _TIMERS_HELP
     )
 
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether a signal was sent or delivered, or one is caught, pending or due."""
+        return bool(view.state.sent or view.state.delivered or view.state.timers) or any(
+            how.action == "catch"
+            for process in view.state.processes.values()
+            for how in process.handling.values()
+        )
+
     def title_of(self, view: View) -> str:
         """The selected process."""
         return f"Signals of {name_process(view.state, view.pid)}" if view.process else self.TITLE

@@ -6,9 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
+from textual import events
+
 from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.panel import Late, Panel, Row, fit_value
 from ipcviz.app.picture.words import find_line
+from ipcviz.app.scripts import find_script, guess_line, list_commands
 from ipcviz.app.sources import SourceTexts
 from ipcviz.app.text import make_visible
 from ipcviz.app.view import View
@@ -16,6 +20,8 @@ from ipcviz.events import Located
 from ipcviz.model.state import Process
 from ipcviz.narrate import name_process
 
+_MOST_TABS: Final = 8
+"""Other processes that the border names at most."""
 CONTEXT: Final = 3
 """Lines that are in sight on either side of the current one, where there is room."""
 
@@ -37,7 +43,10 @@ class SourcePanel(Panel):
         " in libraries nothing is shown. In step mode the panel follows the process that has moved"
         " last, until another one is selected; else it shows the selected process while that is"
         " blocked. `<` marks lines that others are on. Compiled programs need debug information"
-        " (cc -g); optimised ones may be a line off. Python is read by pystack."
+        " (cc -g); optimised ones may be a line off. Python is read by pystack. Of a shell's script"
+        " nobody tells the line: `~` marks where the last command stands that it has run, which is"
+        " only about where it is. Where several processes have source, the border has a tab for"
+        " each: a click on one selects it, and so do the brackets."
     )
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
@@ -47,6 +56,7 @@ class SourcePanel(Panel):
         self._step = -1
         self._follows = True
         self._place: tuple[str, int] = ("", 0)
+        self._tabs: list[tuple[int, str]] = []
 
     # Which process.
 
@@ -67,15 +77,66 @@ class SourcePanel(Panel):
 
     # Making rows.
 
+    @classmethod
+    def has_content(cls, view: View) -> bool:
+        """Whether there is a source line, or a script, to be shown."""
+        return has_source(view)
+
     def title_of(self, view: View) -> str:
         """The file, the line and the function, and of whom."""
         process = self.choose_process(view)
-        located = find_line(view.state, process)
+        located = self.find_place(view, process)
+        self._tabs = []
         if process is None or located is None:
             return self.TITLE
         place = f"{os.path.basename(located.file) or located.file}:{located.line}"
-        function = f" in {located.function}" if located.function else ""
-        return f"Source: {place}{function}, {_name_of(view, process)}"
+        known = located.function and not _is_guess(located)
+        function = f" in {located.function}" if known else ""
+        about = ", about (by the commands that it has run)" if _is_guess(located) else ""
+        title = f"Source: {place}{function}{about}, {_name_of(view, process)}"
+        others = self._list_tabs(view, process)
+        self._tabs = [(process.pid, title), *others]
+        return title + "".join(words for _, words in others)
+
+    def find_place(self, view: View, process: Process | None) -> Located | None:
+        """The line that a process is on; of a shell's script the likeliest one, of the language
+        `shell`.
+        """
+        located = find_line(view.state, process)
+        script = find_script(process) if located is None else ""
+        if not script or process is None or process.fate != "alive":
+            return located
+        lines = self.texts.read_text(script).lines
+        line = guess_line(lines, list_commands(view.state, process))
+        if not line:
+            return None
+        return Located(t=view.now, pid=process.pid, tid=0, file=script, line=line, function=_GUESS)
+
+    def _list_tabs(self, view: View, chosen: Process) -> list[tuple[int, str]]:
+        """A tab for each other process that has source: its pid, and its words in the border."""
+        tabs = []
+        for process in view.processes:
+            located = self.find_place(view, process) if process.pid != chosen.pid else None
+            if located is not None:
+                place = f"{os.path.basename(located.file)}:{located.line}"
+                about = "~" if _is_guess(located) else ""
+                tabs.append((process.pid, f" | {_name_of(view, process)} {about}{place}"))
+            if len(tabs) == _MOST_TABS:
+                break
+        return tabs
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on a tab selects its process."""
+        if event.y != 0:
+            return
+        end = 1
+        for pid, words in self._tabs:
+            end += cell_len(make_visible(words))
+            if event.x < end:
+                event.prevent_default()
+                self._follows = False
+                self.post_message(self.Chosen(("process", pid)))
+                return
 
     def rebuild_rows(self) -> None:
         """Make the rows anew; a new line is brought onto the screen."""
@@ -83,7 +144,7 @@ class SourcePanel(Panel):
             return
         self._note_choice(self.view)
         super().rebuild_rows()
-        located = find_line(self.view.state, self.choose_process(self.view))
+        located = self.find_place(self.view, self.choose_process(self.view))
         place = (located.file, located.line) if located is not None else ("", 0)
         if place != self._place:
             self._place = place
@@ -108,7 +169,7 @@ class SourcePanel(Panel):
     def build_rows(self, view: View, width: int) -> Sequence[Late]:
         """The lines of the file, or why there are none."""
         process = self.choose_process(view)
-        located = find_line(view.state, process)
+        located = self.find_place(view, process)
         if process is None or located is None:
             return _sentence(explain_missing(view, process), width)
         text = self.texts.read_text(located.file)
@@ -119,12 +180,18 @@ class SourcePanel(Panel):
             return _sentence(f"{located.file} has {count}, and no line {located.line}.", width)
         others = _find_others(view, located, process)
         digits = len(str(len(text.lines)))
+        mark = "~" if _is_guess(located) else ">"
         rows = []
         for number, line in enumerate(text.lines, 1):
             lead = f"{number:>{digits}} "
             if number == located.line:
                 rows.append(
-                    Row(((f">{lead}", "lit-chip"), (fit_value(line, width - digits - 2), "cursor")))
+                    Row(
+                        (
+                            (f"{mark}{lead}", "lit-chip"),
+                            (fit_value(line, width - digits - 2), "cursor"),
+                        )
+                    )
                 )
             elif number in others:
                 rows.append(
@@ -133,6 +200,27 @@ class SourcePanel(Panel):
             else:
                 rows.append(Row(((f" {lead}", "dim"), (line, ""))))
         return rows
+
+
+_GUESS: Final = "\0guess"
+"""Stands for the function of a place that was concluded."""
+
+
+def _is_guess(located: Located) -> bool:
+    return located.function == _GUESS
+
+
+def has_source(view: View) -> bool:
+    """Whether a source line of any living process was read, or, in step mode, a shell runs a
+    script: while all runs nothing is read before the viewer asks for it.
+    """
+    stepping = view.state.stepping
+    return any(
+        (process.located is not None and process.located.file)
+        or (stepping and find_script(process))
+        for process in view.state.processes.values()
+        if process.fate == "alive"
+    )
 
 
 def explain_missing(view: View, process: Process | None) -> str:

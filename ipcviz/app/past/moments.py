@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Final
 
-from ipcviz.scenario import Progress, Scenario
+from ipcviz.scenario import Progress, Scenario, list_layouts
 
 _BLOCK: Final = 4096
 """Events to a block, in bits."""
@@ -100,11 +100,13 @@ class Turns:
 
     Attributes:
         scenario: The scenario.
+        layouts: The fields that it declares in its objects, by their names.
         marks: The numbers of the events that moved the story on.
     """
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
+        self.layouts = list_layouts(scenario)
         self.marks = array("q")
         self._from = array("q", [0])
         self._progress = [Progress()]

@@ -107,9 +107,10 @@ class Pages:
 
     def _name(self, state: State, n: int, *, whole: bool = False) -> State:
         turns = self._turns
-        labels = turns.find_labels(n) if turns is not None else {}
-        roles = turns.find_progress(n).cast.roles if turns is not None else {}
-        return name_objects(state, labels, roles, whole=whole)
+        if turns is None:
+            return name_objects(state, {}, whole=whole)
+        roles = turns.find_progress(n).cast.roles
+        return name_objects(state, turns.find_labels(n), roles, turns.layouts, whole=whole)
 
     def state_at(self, n: int) -> State:
         """The state after event `n`, with the scenario's names."""

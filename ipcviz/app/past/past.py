@@ -12,6 +12,7 @@ from typing import Final
 
 from ipcviz.app.changes import RecentChanges
 from ipcviz.app.history import BUCKET, MINUTE, Log, Meter, Trail
+from ipcviz.app.past.lanes import LaneTape
 from ipcviz.app.past.moments import Moments, Turns
 from ipcviz.app.past.pages import PAGE, Pages
 from ipcviz.app.past.tape import EventTape
@@ -19,6 +20,8 @@ from ipcviz.app.slots import Slots
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Holders, Lazy, LogUntil, Moment, TerminalAt, View
 from ipcviz.events import Event, Output, Stepped
+from ipcviz.model.lanes import LaneRows
+from ipcviz.model.layouts import Field
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
 from ipcviz.narrate import STEP, Outcomes, Sentence, narrate
@@ -197,6 +200,7 @@ class Past:
         self._written = array("q")
         self._holders = Holders()
         self.pages = Pages(tape, self.turns)
+        self._lanes = LaneTape(self.pages, tape)
         self._terminals: dict[int, Terminal] = {}
         self._pieces: dict[int, Output] = {}
         self._pieces_size = 0
@@ -211,6 +215,11 @@ class Past:
             return {}
         self.turns.add(n, progress)
         return self.turns.find_labels(n)
+
+    @property
+    def layouts(self) -> Mapping[str, tuple[Field, ...]]:
+        """The fields that the scenario declares in its objects, by their names."""
+        return self.turns.layouts if self.turns is not None else {}
 
     def add_event(self, event: Event, before: State, after: State) -> bool:
         """Add an event that came, with the states around it. Returns whether it is a moment."""
@@ -283,6 +292,7 @@ class Past:
             trails=Lazy(partial(_read_trails, tape, state, n, now)),
             meters=Lazy(partial(_read_meters, tape, state, n, now)),
             follows=Lazy(partial(_read_follower, self, state, n)),
+            read_lanes=partial(self.read_lanes, n),
             sentences=(),
             next_page=page,
             known_page=known_page,
@@ -296,6 +306,12 @@ class Past:
     def make_view(self, n: int, *, now: float | None = None, since: int | None = None) -> View:
         """As `make_moment`, for the screen, with nothing selected."""
         return View(self.make_moment(n, now=now, since=since), self._holders)
+
+    def read_lanes(self, n: int, before: int, after: int) -> LaneRows:
+        """The rows of the lanes around the moment after event `n`: so many up to it at most, and so
+        many after it.
+        """
+        return self._lanes.read_rows(n, before, after)
 
     def terminal_at(self, n: int) -> Terminal:
         """What had been written to the terminal at event `n`: the last lines of it.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from string import ascii_lowercase, digits
 from typing import Final
 
 from ipcviz.app.picture.draft import SceneDraft
-from ipcviz.app.picture.scene import Gauge, Node, NodeKind, NodeLine
-from ipcviz.app.text import make_visible, moved_text
+from ipcviz.app.picture.scene import Gauge, Node, NodeKind, NodeLine, Share
+from ipcviz.app.picture.words import title_of
+from ipcviz.app.text import bytes_text, make_visible, moved_text
 from ipcviz.events.kinds import KINDS
 from ipcviz.model import query
+from ipcviz.model.ledger.provenance import waiting_ranges
 from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
@@ -26,13 +29,19 @@ def add_channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     key = thing.info.key
     node = f"o:{key}"
     unit = "messages" if thing.info.kind == "message queue" and not key.startswith("msg:") else "B"
+    gauge = tube_gauge(d, thing, unit)
     d.add_node(
         Node(
             id=node,
             kind=CHANNELS[thing.info.kind],
             title=make_visible(thing.label),
-            lines=(*_describe_passed_fds(d, thing, links), *_describe_traffic(d, thing)),
-            gauges=(tube_gauge(d, thing, unit),),
+            lines=(
+                *_describe_passed_fds(d, thing, links),
+                *_describe_shares(gauge, links),
+                *_describe_traffic(d, thing),
+            ),
+            gauges=(gauge,),
+            messages=_list_messages(d, thing),
             order=(thing.opened_at, thing.info.ino),
             lit=ObjectPart(key) in d.lit,
             select=("object", key),
@@ -54,6 +63,43 @@ def add_channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
         ):
             if flag:
                 d.join_nodes(source, target, "flow" if use and strong else "hold", thing, link.pid)
+
+
+def _describe_shares(gauge: Gauge, links: list[query.Link]) -> tuple[NodeLine, ...]:
+    """Whose bytes wait, where that is not plain: of several writers, or of one that has no end
+    open any more.
+    """
+    writers = sum(link.writes for link in links)
+    amounts: dict[str, int] = {}
+    for share in gauge.shares:
+        amounts[share.name] = amounts.get(share.name, 0) + share.length
+    if not amounts or (len(amounts) == 1 and writers == 1):
+        return ()
+    text = ", ".join(f"{name} {bytes_text(length)}" for name, length in amounts.items())
+    short = ",".join(f"{name} {bytes_text(length)}" for name, length in amounts.items())
+    return (NodeLine(f"of {text}", short=short),)
+
+
+def _list_messages(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
+    """The messages that wait in a queue, the next to be taken first, as far as they are known."""
+    if thing.info.kind != "message queue" or thing.level is None:
+        return ()
+    waiting = [
+        (f"type {one.type}", f"{one.type}", one.size, one.head) for one in thing.level.waiting
+    ] or [
+        (f"prio {one.priority}", f"{one.priority}", one.length, one.head)
+        for one in d.state.posted.get(thing.info.key, ())
+    ]
+    count = thing.level.messages if thing.level.messages >= 0 else thing.level.queued
+    lit = ObjectPart(thing.info.key) in d.lit
+    return tuple(
+        NodeLine(
+            f"{sort} {bytes_text(size)} {make_visible(head)}",
+            lit=lit and place == 0,
+            short=f"{brief} {make_visible(head)}",
+        )
+        for place, (sort, brief, size, head) in enumerate(waiting[:count])
+    )
 
 
 def _describe_passed_fds(
@@ -110,13 +156,64 @@ def add_closed_channel(d: SceneDraft, thing: Object) -> None:
 
 def tube_gauge(d: SceneDraft, thing: Object, unit: str = "B", *, backwards: bool = False) -> Gauge:
     """How full an object is, as one direction of a tube."""
+    if d.ended:
+        return Gauge(0, thing.info.capacity, backwards=backwards, unit=unit)
     level = thing.level
     blocked = bool(d.blocked.get(thing.info.key))
     if level is None:
         return Gauge(0, thing.info.capacity, blocked, False, backwards, unit)
     full = blocked or level.writable is False
     queued = max(level.queued, level.memory)
-    return Gauge(queued, level.capacity or thing.info.capacity, full, True, backwards, unit)
+    return Gauge(
+        queued,
+        level.capacity or thing.info.capacity,
+        full,
+        True,
+        backwards,
+        unit,
+        list_shares(d, thing.info.key) if queued and unit == "B" else (),
+    )
+
+
+_MOST_SHARES: Final = 64
+"""Stretches of bytes of one writer that are told apart in one channel."""
+LOOKS: Final = 4
+"""How many colours there are for writers."""
+
+
+def list_shares(d: SceneDraft, key: str) -> tuple[Share, ...]:
+    """Whose bytes wait in a channel, first those that are taken next; empty if it is not known."""
+    runs: list[list[int]] = []
+    for one in waiting_ranges(d.state, key):
+        if one.length <= 0:
+            continue
+        if runs and runs[-1][0] == one.write.pid:
+            runs[-1][1] += one.length
+        elif len(runs) == _MOST_SHARES:
+            break
+        else:
+            runs.append([one.write.pid, one.length])
+    pids = sorted({pid for pid, _ in runs})
+    names = {pid: make_visible(title_of(d.state, pid)) for pid in pids}
+    letters = choose_letters(names)
+    return tuple(
+        Share(letters[pid], names[pid], length, pids.index(pid) % LOOKS + 1) for pid, length in runs
+    )
+
+
+def choose_letters(names: Mapping[int, str]) -> dict[int, str]:
+    """A letter for each of several names, none twice while there are any: of the name, if it has
+    one that is free.
+    """
+    found: dict[int, str] = {}
+    for pid, name in names.items():
+        free = [
+            letter
+            for letter in (*name, *ascii_lowercase, *digits)
+            if letter.isascii() and letter.isalnum() and letter not in found.values()
+        ]
+        found[pid] = free[0] if free else "?"
+    return found
 
 
 def add_open_waiters(d: SceneDraft) -> None:
@@ -145,6 +242,9 @@ def _describe_traffic(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
     if not thing.bytes_in and not thing.bytes_out:
         return ()
     put, exact = query.went_in(d.state, thing)
+    if d.ended:
+        total = moved_text(put, exact)
+        return (NodeLine(f"{total} went through", "dim", short=total),)
     begin = f"in {moved_text(put, exact)}"
     return (
         NodeLine(f"{begin}, out {moved_text(thing.bytes_out, thing.exact)}", "dim", short=begin),

@@ -39,7 +39,10 @@ class Joins:
         """Every object's holders."""
         self.links: dict[str, list[query.Link]] = {}
         """Every object's links, by the object's key, in the order of the keys."""
+        self.last: frozenset[int] = frozenset()
+        """Once all have ended: those of the system as it last was."""
         self._outside: dict[tuple[str, int], bool] = {}
+        self._fds: dict[tuple[str, int, str, bool], str] = {}
 
     def update(self, state: State) -> None:
         """Be up to date with a state."""
@@ -47,6 +50,9 @@ class Joins:
             pid for pid, process in state.processes.items() if process.fate == "alive"
         )
         now = (state.tables, state.open_files, state.uses, state.mappings)
+        if not living and state.processes:
+            self._update_past(state)
+            return
         if (
             self._of
             and living == self._living
@@ -59,10 +65,54 @@ class Joins:
         for link in query.list_links(state, self.held):
             self.links.setdefault(link.object, []).append(link)
         self._outside = {}
+        self._fds = {}
+
+    def _update_past(self, state: State) -> None:
+        """All have ended: who was connected to what is what each has used."""
+        self._of, self._living = (), frozenset()
+        self.held = {}
+        self.links = {}
+        self._outside = {}
+        self._fds = {}
+        self.last = query.find_last_processes(state)
+        for link in query.list_past_links(state):
+            if link.pid not in self.last:
+                continue
+            self.links.setdefault(link.object, []).append(link)
+            for direction, flag in (("r", link.reads), ("w", link.writes), ("", True)):
+                if flag and link.fds:
+                    text = ",".join(str(fd) for fd in link.fds)
+                    self._fds[link.object, link.pid, direction, False] = text
+
+    def describe_fds(self, key: str, pid: int, direction: str, *, unused: bool = False) -> str:
+        """The descriptors by which a process has an object open, for the end of a line.
+
+        Args:
+            key: The object's.
+            pid: The process.
+            direction: `r` or `w` for those that can be read from or written to; empty for all.
+            unused: Say their directions, too.
+        """
+        known = self._fds.get((key, pid, direction, unused))
+        if known is None:
+            mine = [
+                one
+                for one in self.held.get(key, ())
+                if one.pid == pid and one.fd >= 0 and direction in one.mode
+            ]
+            if unused:
+                known = " ".join(f"{one.fd} {one.mode}" for one in mine)
+            else:
+                known = ",".join(str(one.fd) for one in mine)
+            self._fds[key, pid, direction, unused] = known
+        return known
 
     def is_outside(self, state: State, link: query.Link) -> bool:
         """Whether all descriptors of a link were open before the session."""
         found = self._outside.get((link.object, link.pid))
+        if found is None and not self._living:
+            thing = state.objects.get(link.object)
+            found = thing is not None and thing.info.kind == "terminal"
         if found is None:
             files = (state.find_description(link.pid, fd) for fd in link.fds)
             found = not link.mapped and not any(one is not None and one.opened_by for one in files)
@@ -77,7 +127,9 @@ class SceneDraft:
         state: The moment.
         slots: The digits that choose processes, by pid, to be shown.
         lit: What is shown as changed.
+        about: Names of the panels that the story points at: what it is about.
         joins: Who is connected to what.
+        ended: All have ended: the system is drawn as it last was.
         processes: Those that are drawn, by pid.
         waits: What each of them waits for.
         blocked: Processes that are blocked in a write, by object.
@@ -94,9 +146,15 @@ class SceneDraft:
         self.state = state
         self.slots: Mapping[int, int] = {}
         self.lit = lit
+        self.about: frozenset[str] = frozenset()
         self.joins = joins
         joins.update(state)
-        self.processes = {p.pid: p for p in state.processes.values() if _is_shown(state, p)}
+        self.ended = query.has_ended(state)
+        self.processes = {
+            p.pid: p
+            for p in state.processes.values()
+            if (p.pid in joins.last if self.ended else _is_shown(state, p))
+        }
         self.waits = {pid: words.waits_of(state, p) for pid, p in self.processes.items()}
         self.nodes: dict[str, Node] = {}
         self.edges: dict[tuple[str, str, str], Edge] = {}
@@ -132,10 +190,38 @@ class SceneDraft:
         pid: int,
         *,
         both: bool = False,
+        through: Object | None = None,
+        mapped: bool = False,
     ) -> None:
-        """Draw a line between two nodes; lit if both the thing and the process changed."""
+        """Draw a line between two nodes; lit if both the thing and the process changed.
+
+        Args:
+            source: Id of the node where it begins.
+            target: Id of the one where it ends.
+            kind: `flow`, or `hold`, which begins at the process whichever way it is given.
+            thing: What is behind it.
+            pid: The process at its other end.
+            both: Bytes flow both ways; what is not used is open for both.
+            through: What the process has open for it, if that is not `thing`: its own end of a
+                connection.
+            mapped: It is used as memory, without a descriptor.
+        """
         lit = thing is not None and ObjectPart(thing.info.key) in self.lit and pid in self._lit_pids
-        edge = Edge(source, target, "flow" if kind == "flow" else "hold", both, lit)
+        own = through or thing
+        at_process = source == f"p:{pid}"
+        direction = "w" if at_process else "r"
+        if kind != "flow":
+            source, target = (source, target) if at_process else (target, source)
+            both = both or (source, target, "hold") in self.edges
+        fds = ""
+        if own is not None and not mapped:
+            fds = self.joins.describe_fds(
+                own.info.key, pid, "" if both else direction, unused=kind != "flow"
+            )
+        if kind == "flow":
+            edge = Edge(source, target, "flow", both, lit, fds=fds)
+        else:
+            edge = Edge(source, target, "hold", lit=lit, fds=fds)
         self.edges[edge.key] = edge
 
     @cached_property
@@ -156,6 +242,11 @@ class SceneDraft:
                 found.add(thread.pid if thread else change.tid)
         return found
 
+    def is_there(self, pid: int) -> bool:
+        """Whether a process is drawn as one that is there: it lives, or all have ended."""
+        process = self.processes.get(pid)
+        return process is not None and (self.ended or process.fate == "alive")
+
     def is_recent(self, process: Process) -> bool:
         """Whether it ended only a moment ago."""
         return _is_recent(self.state, process)
@@ -168,16 +259,22 @@ class SceneDraft:
 
     def is_used(self, link: query.Link) -> bool:
         """Whether a traced call has moved data through one of its descriptors."""
+        if self.ended:
+            return bool(link.fds)
         rows = self.state.descriptors_of(link.pid)
         return any(rows[fd].used for fd in link.fds if fd in rows)
 
     def has_read(self, link: query.Link) -> bool:
         """Whether a traced call has taken data out through one of its descriptors."""
+        if self.ended:
+            return link.reads
         rows = self.state.descriptors_of(link.pid)
         return any(rows[fd].took for fd in link.fds if fd in rows)
 
     def has_written(self, link: query.Link) -> bool:
         """Whether a traced call has put data in through one of its descriptors."""
+        if self.ended:
+            return link.writes
         rows = self.state.descriptors_of(link.pid)
         return any(rows[fd].put for fd in link.fds if fd in rows)
 
@@ -197,6 +294,8 @@ class SceneDraft:
 
     def keep_past_users(self, thing: Object, node: str) -> bool:
         """Keep the places of processes that used it until they ended; whether there are any."""
+        if self.ended:
+            return False
         found = False
         for pid, source, target in (
             (thing.last_writer, f"p:{thing.last_writer}", node),

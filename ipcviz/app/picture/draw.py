@@ -7,6 +7,7 @@ its double frame, a change its `*`.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -26,9 +27,7 @@ _JOINTS: Final = {
 _SINGLE: Final = "┌─┐│└┘"
 _DOUBLE: Final = "╔═╗║╚╝"
 _DOTTED: Final = "+-+:++"
-"""The frame of a process that is not watched, as the line of a descriptor that is not used is
-dotted.
-"""
+"""The frame of a process that is not watched."""
 _NARROW: Final = 15
 """A process's box of fewer cells has its letter in the upper border."""
 _WORDS_ROOM: Final = 8
@@ -49,7 +48,7 @@ def paint_scene(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[
         As many rows as the layout's extent has, each as wide as it, as runs of text and style name.
     """
     canvas = Canvas(*layout.extent)
-    _draw_edges(canvas, scene, layout)
+    lines = _draw_edges(canvas, scene, layout)
     for node in scene.nodes:
         rect = layout.rects[node.id]
         chosen = node.id == selected
@@ -61,10 +60,15 @@ def paint_scene(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[
             _draw_process(canvas, node, rect, chosen)
         else:
             _draw_end(canvas, node, rect, chosen)
+    lines.draw_descriptors(canvas)
+    _draw_unused(canvas, scene, layout, lines.labelled)
     return canvas.build_rows()
 
 
 # -- lines
+
+
+Point = tuple[int, int]
 
 
 class _Lines:
@@ -72,50 +76,91 @@ class _Lines:
 
     Args:
         layout: Where boxes and lines are.
+
+    Attributes:
+        labelled: Keys of the lines at which their descriptors stand.
     """
 
     def __init__(self, layout: Layout) -> None:
         self._rects = layout.rects
-        self._masks: dict[tuple[int, int], int] = {}
-        self._styles: dict[tuple[int, int], tuple[int, str]] = {}
+        self._masks: dict[Point, int] = {}
+        self._styles: dict[Point, tuple[int, str]] = {}
         """How important the line through a cell is, and its style."""
-        self._heads: list[tuple[int, int, str, str]] = []
-        self._unused: list[tuple[Edge, tuple[tuple[int, int], ...]]] = []
+        self._heads: dict[Point, tuple[str, str]] = {}
+        self._uses: Counter[Point] = Counter()
+        """How many lines go through a cell."""
+        self._labels: list[tuple[Point, str, str]] = []
+        self.labelled: set[tuple[str, str, str]] = set()
 
-    def lay_line(self, edge: Edge, route: tuple[tuple[int, int], ...]) -> None:
+    def lay_line(self, edge: Edge, route: tuple[Point, ...]) -> None:
         """Lay a line, with what joins it in each of its cells."""
-        if edge.kind == "hold":
-            # It is drawn where no other line is.
-            self._unused.append((edge, route))
-            return
+        self._uses.update(route)
         importance, style = _edge_importance(edge), _edge_style(edge)
         for here, mask in self._list_joints(edge, route):
             self._masks[here] = self._masks.get(here, 0) | mask
             if importance >= self._styles.get(here, (0, ""))[0]:
                 self._styles[here] = (importance, style)
 
-    def lay_heads(self, edge: Edge, route: tuple[tuple[int, int], ...]) -> None:
+    def lay_heads(self, edge: Edge, route: tuple[Point, ...]) -> None:
         """Lay the arrow at a line's end, or at both."""
         style = _edge_style(edge)
         ends = [(route[-1], edge.target), (route[0], edge.source)][: 2 if edge.both else 1]
         for cell, box in ends:
-            arrow = _arrow_glyph(cell, _touched_cell(self._rects[box], cell))
-            self._heads.append((*cell, arrow, style))
+            touched = _touched_cell(self._rects[box], cell)
+            arrow = (_door_glyph if edge.at_door else _arrow_glyph)(cell, touched)
+            self._heads[cell] = (arrow, style)
+
+    def lay_descriptors(self, edge: Edge, route: tuple[Point, ...]) -> None:
+        """Lay a line's descriptors where it is alone, as near to the process as can be; an arrow
+        that points at the process makes room for them. All lines and arrows are laid by now.
+        """
+        process = edge.source if edge.source.startswith("p:") else edge.target
+        way = route if process == edge.source else route[::-1]
+        style = "lit" if edge.lit else "text"
+        for text in _shorten_fds(edge.fds):
+            for begin, end in self._list_free_runs(way):
+                first = way[begin]
+                points_here = begin == 0 and first in self._heads
+                at_end = end == len(way) and (not points_here or way[-1] in self._heads)
+                if end - begin < len(text) + points_here + at_end:
+                    continue
+                if points_here:
+                    self._heads[way[len(text)]] = self._heads.pop(first)
+                left = min(way[begin : begin + len(text)])
+                self._labels.append((left, text, style))
+                self.labelled.add(edge.key)
+                return
+        wall = _touched_cell(self._rects[process], way[0])
+        if len(edge.fds) == 1 and self._uses[way[0]] == 1 and wall[1] == way[0][1]:
+            self._labels.append((wall, edge.fds, style))
+            self.labelled.add(edge.key)
+
+    def _list_free_runs(self, way: tuple[Point, ...]) -> Iterator[tuple[int, int]]:
+        """Where a way goes sideways and no other line does, from the process on: index of the
+        first cell, and of the one after the last.
+        """
+        begin = 0
+        for place, cell in enumerate((*way, (-1, -1))):
+            alone = place < len(way) and self._uses[cell] == 1
+            if place > begin and not (alone and cell[1] == way[begin][1]):
+                yield begin, place
+                begin = place
+            if not alone:
+                begin = place + 1
 
     def draw_lines(self, canvas: Canvas) -> None:
-        """Draw what was laid: lines of unused ends, the others over them, and the arrows."""
-        for edge, route in self._unused:
-            for here, mask in self._list_joints(edge, route):
-                if here not in self._masks:
-                    canvas.write(*here, _dotted_glyph(mask), "lit" if edge.lit else "hold")
+        """Draw what was laid: the lines, and over them the arrows."""
         for (x, y), mask in self._masks.items():
             canvas.write(x, y, _JOINTS[mask], self._styles[x, y][1])
-        for x, y, glyph, style in self._heads:
-            canvas.write(x, y, glyph, "hold" if (x, y) not in self._masks else style)
+        for (x, y), (glyph, style) in self._heads.items():
+            canvas.write(x, y, glyph, style)
 
-    def _list_joints(
-        self, edge: Edge, route: tuple[tuple[int, int], ...]
-    ) -> Iterator[tuple[tuple[int, int], int]]:
+    def draw_descriptors(self, canvas: Canvas) -> None:
+        """Draw the descriptors' numbers: over lines, and over walls of boxes where need be."""
+        for (x, y), text, style in self._labels:
+            canvas.write(x, y, text, style)
+
+    def _list_joints(self, edge: Edge, route: tuple[Point, ...]) -> Iterator[tuple[Point, int]]:
         """Each cell of a line, and to which of its sides the line goes on."""
         whole = (
             _touched_cell(self._rects[edge.source], route[0]),
@@ -126,37 +171,87 @@ class _Lines:
             yield here, _side_toward(here, before) | _side_toward(here, after)
 
 
-def _draw_edges(canvas: Canvas, scene: Scene, layout: Layout) -> None:
+def _shorten_fds(fds: str) -> Iterator[str]:
+    """Descriptors at the end of a line, in fewer and fewer cells."""
+    yield fds
+    if " " in fds:
+        yield fds.replace(" ", "")
+    first, comma, _ = fds.partition(",")
+    if comma:
+        yield f"{first}…"
+
+
+def _draw_edges(canvas: Canvas, scene: Scene, layout: Layout) -> _Lines:
     # The two directions of a socket have their arrows inside.
     sockets = {n.id for n in scene.nodes if n.kind == "socket" and len(n.gauges) == 2}
     lines = _Lines(layout)
-    for edge in scene.edges:
-        route = layout.routes.get(edge.key)
-        if route:
-            lines.lay_line(edge, route)
-            if edge.kind != "child" and not (edge.both and sockets & {edge.source, edge.target}):
-                lines.lay_heads(edge, route)
+    drawn = [(edge, route) for edge in scene.edges if (route := layout.routes.get(edge.key))]
+    for edge, route in drawn:
+        lines.lay_line(edge, route)
+        if edge.kind not in ("child", "hold") and not (
+            edge.both and sockets & {edge.source, edge.target}
+        ):
+            lines.lay_heads(edge, route)
+    for edge, route in drawn:
+        if edge.fds:
+            lines.lay_descriptors(edge, route)
     lines.draw_lines(canvas)
+    return lines
+
+
+_UNUSED: Final = ("also has ", "also ", "")
+"""What stands before what a process has open without using it."""
+
+
+def _draw_unused(
+    canvas: Canvas, scene: Scene, layout: Layout, labelled: set[tuple[str, str, str]]
+) -> None:
+    """What a process has open without using it, in the lower border of its box: `also has 4 w P1`;
+    where a line says it, it is not said again.
+    """
+    titles = {n.id: n.title for n in scene.nodes}
+    found: dict[str, list[Edge]] = defaultdict(list)
+    for edge in scene.edges:
+        if edge.kind == "hold" and edge.source.startswith("p:") and edge.key not in labelled:
+            found[edge.source].append(edge)
+    for process, edges in found.items():
+        rect = layout.rects[process]
+        if rect.h < 3:
+            continue
+        texts = [f"{edge.fds} {titles[edge.target]}".strip() for edge in edges]
+        style = "lit" if any(edge.lit for edge in edges) else "dim"
+        canvas.write(rect.x + 2, rect.bottom - 1, f" {_list_in(texts, rect.w - 6)} ", style)
+
+
+def _list_in(texts: list[str], cells: int) -> str:
+    """Texts one behind the other, with a word before them if there is room, and with the number of
+    those for which there is none.
+    """
+    for word in _UNUSED:
+        whole = word + ", ".join(texts)
+        if measure_width(whole) <= cells:
+            return whole
+    for count in range(len(texts) - 1, 0, -1):
+        part = f"{', '.join(texts[:count])} +{len(texts) - count}"
+        if measure_width(part) <= cells:
+            return part
+    more = f" +{len(texts) - 1}" if len(texts) > 1 else ""
+    return clip_text(texts[0], max(1, cells - len(more))) + more
 
 
 def _edge_style(edge: Edge) -> str:
     if edge.lit:
         return "lit"
-    return edge.kind if edge.kind in ("child", "signal") else "edge"
+    if edge.faded:
+        return "gone"
+    return edge.kind if edge.kind in ("child", "signal", "hold") else "edge"
 
 
 def _edge_importance(edge: Edge) -> int:
     """Which of two lines through one cell gives it its style: the one with the greater number."""
     if edge.lit:
         return 3
-    return 1 if edge.kind == "child" else 2
-
-
-def _dotted_glyph(mask: int) -> str:
-    """The glyph of an unused end's line, by the sides to which it goes on."""
-    if mask in (_E, _W, _E | _W):
-        return "-"
-    return ":" if mask in (_S, _N, _S | _N) else "+"
+    return 1 if edge.kind in ("child", "hold") else 2
 
 
 def _touched_cell(rect: Rect, point: tuple[int, int]) -> tuple[int, int]:
@@ -175,6 +270,11 @@ def _side_toward(here: tuple[int, int], there: tuple[int, int]) -> int:
 
 def _arrow_glyph(here: tuple[int, int], there: tuple[int, int]) -> str:
     return {_E: "→", _W: "←", _S: "↓", _N: "↑"}.get(_side_toward(here, there), "→")
+
+
+def _door_glyph(here: tuple[int, int], there: tuple[int, int]) -> str:
+    """What stands at the end of a line if what goes there has not been let in."""
+    return {_E: "▐", _W: "▌", _S: "▄", _N: "▀"}.get(_side_toward(here, there), "▐")
 
 
 # -- boxes
@@ -272,13 +372,32 @@ def _draw_process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     for line in rest:
         if y >= rect.bottom - 1:
             break
-        canvas.write(
-            x,
-            y,
-            _choose_text(line, inner),
-            "gone" if node.faded else _STYLES.get(line.style, "text"),
-        )
+        _draw_line(canvas, line, x, y, inner, faded=node.faded)
         y += 1
+
+
+def _draw_line(
+    canvas: Canvas, line: NodeLine, x: int, y: int, cells: int, *, faded: bool = False
+) -> None:
+    """A line of words, and the chips behind it as far as there is room for them."""
+    text = _choose_text(line, cells)
+    canvas.write(x, y, text, "gone" if faded else _STYLES.get(line.style, "text"))
+    used = measure_width(text)
+    for place, (word, style) in enumerate(line.chips):
+        more = len(line.chips) - place
+        gap = 1 if used and not text.endswith(" ") else 0
+        left = cells - used - gap
+        room = left if more == 1 else left - len(f" +{more - 1}")
+        if measure_width(word) + 2 > room:
+            rest = f"+{more}"
+            shown = rest if place or more > 1 else clip_text(word, left)
+            canvas.write(
+                x + used + gap, y, clip_text(shown, max(0, left)), "gone" if faded else "text"
+            )
+            break
+        canvas.write(x + used + gap, y, f" {word} ", "gone" if faded else f"chip-{style}")
+        used += gap + measure_width(word) + 2
+        text = ""
 
 
 def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
@@ -388,7 +507,12 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     top = rect.y + 1 + max(0, free // 2 if node.kind != "memory" else 0)
     for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
         look = "lit" if line.lit else _STYLES.get(line.style, "text")
-        canvas.write(rect.x + 2, y, _choose_text(line, inner - 2), look)
+        text = _choose_text(line, inner - 2)
+        canvas.write(rect.x + 2, y, text, look)
+        for begin, end in line.marks:
+            if text[:end] == line.text[:end]:
+                left = rect.x + 2 + measure_width(text[:begin])
+                canvas.write(left, y, text[begin:end], "lit")
 
 
 # -- tubes
@@ -438,7 +562,49 @@ def _draw_fill(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None
     filled, empty = "█" * some, "░" * (cells - some)
     begin = x if gauge.backwards else x + cells - some
     canvas.write(x, y, empty + filled if not gauge.backwards else filled + empty, "tube")
-    canvas.write(begin, y, filled, "full" if gauge.full else "fill")
+    if len({share.name for share in gauge.shares}) > 1:
+        _draw_shares(canvas, gauge, begin, y, some)
+    else:
+        canvas.write(begin, y, filled, "full" if gauge.full else "fill")
+
+
+def _draw_shares(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> None:
+    """What waits, each cell with the letter of who wrote most of it; what is taken next stands at
+    the end where it is taken out.
+    """
+    total = sum(share.length for share in gauge.shares)
+    place, passed = 0, 0
+    for share in gauge.shares:
+        passed += share.length
+        last = max(place, min(cells, round(passed * cells / total)))
+        if share is gauge.shares[-1]:
+            last = cells
+        width = last - place
+        left = x + place if gauge.backwards else x + cells - last
+        canvas.write(left, y, share.letter * width, f"share-{share.look}")
+        place = last
+
+
+def _draw_messages(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str) -> None:
+    """A queue with its messages, a row each between its walls, the next to be taken first."""
+    gauge = node.gauges[0]
+    word = _fill_word(gauge)
+    if word and measure_width(word) <= room:
+        style = "chip-blocked" if gauge.full else "dim"
+        canvas.write(rect.right - 3 - measure_width(word), rect.y, f" {word} ", style)
+    canvas.write(rect.x, rect.bottom - 1, "═" * rect.w, wall)
+    canvas.write(rect.x + 1, rect.bottom - 1, f" {amount_text(gauge, rect.w - 4)} ", "text")
+    rows = rect.h - 2
+    count = gauge.queued if gauge.unit == "messages" else len(node.messages)
+    shown = node.messages[:rows]
+    brief = any(measure_width(line.text) > rect.w - 2 for line in shown)
+    for place, line in enumerate(shown):
+        more = count - rows if place == rows - 1 else 0
+        if place == len(node.messages) - 1:
+            more = max(more, count - len(node.messages))
+        rest = f" +{more}" if more > 0 else ""
+        text = clip_text(line.short if brief else line.text, rect.w - 2 - len(rest)) + rest
+        canvas.write(rect.x + 1, rect.y + 1 + place, text, "lit" if line.lit else "text")
 
 
 def _fill_word(gauge: Gauge) -> str:
@@ -461,16 +627,26 @@ def _draw_tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         _draw_tube_line(canvas, node, rect)
         return
     wall = _frame_style(node, chosen, "gone" if node.faded else "tube")
-    top = rect.middle - 1
+    listed = _lists_messages(node)
+    top = rect.y if listed else rect.middle - 1
     title = f"{node.title} (fifo)" if node.kind == "fifo" else node.title
     head = clip_text(title, rect.w - (3 if rect.w < 8 else 4))
     canvas.write(rect.x, top, "═" * rect.w, wall)
     canvas.write(rect.x + 1, top, f"{_change_mark(node)}{head} ", _tube_title_style(node))
     room = rect.w - measure_width(head) - 6
-    if len(node.gauges) > 1:
+    if listed:
+        _draw_messages(canvas, node, rect, room, wall)
+    elif len(node.gauges) > 1:
         _draw_two_way_tube(canvas, node, rect, room, wall)
     else:
         _draw_one_way_tube(canvas, node, rect, room, wall)
+
+
+def _lists_messages(node: Node) -> bool:
+    """Whether it is a queue of which it is known which messages wait in it, or that none do."""
+    if node.kind != "queue" or not node.gauges or node.faded:
+        return False
+    return bool(node.messages) or (node.gauges[0].known and not node.gauges[0].queued)
 
 
 def _tube_title_style(node: Node) -> str:
@@ -513,11 +689,13 @@ def _draw_one_way_tube(canvas: Canvas, node: Node, rect: Rect, room: int, wall: 
     _draw_fill(canvas, gauge, rect.x, middle, rect.w)
     canvas.write(rect.x, under, "═" * rect.w, wall)
     amount = amount_text(gauge, rect.w - (4 if rect.w > 11 else 2))
+    lines = list(node.lines)
     if node.faded:
-        canvas.write(rect.x + 1, under, " closed ", "gone")
+        # What went through is its amount now; there is none where it is gone for a moment only.
+        total = node.ended and lines and _choose_text(lines.pop(0), rect.w - 4)
+        canvas.write(rect.x + 1, under, f" {total or 'closed'} ", "gone")
     else:
         canvas.write(rect.x + 1, under, f" {amount} ", "text")
-    lines = list(node.lines)
     if word == "full" and measure_width(word) > room:
         lines.insert(0, NodeLine("full", "strong"))
     for y, line in zip(range(under + 1, rect.bottom), lines, strict=False):

@@ -16,6 +16,8 @@ def add_end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     """A file or terminal: what flows from it at the left, what flows to it at the right."""
     terminal = thing.info.kind == "terminal"
     key = thing.info.key
+    if (key, 0) in d.state.memory and not thing.bytes_in and not thing.bytes_out:
+        return  # It is a file to be mapped, and nobody has it mapped now.
     inputs = [x for x in links if _is_input(d, thing, x, len(links))]
     outputs = [x for x in links if _is_output(d, thing, x)]
     for side, found in (("in", inputs), ("out", outputs)):

@@ -428,6 +428,14 @@ def _alike_things(group: str, members: list[Node]) -> Node:
     )
 
 
+def _describe_blocked(blocked: list[Node]) -> NodeLine:
+    """The first of a group's members that are blocked, and on what."""
+    one = blocked[0]
+    name = one.label or one.title
+    more = f", +{len(blocked) - 1}" if len(blocked) > 1 else ""
+    return NodeLine(f"{name}: {one.lines[0].text}{more}", "strong", short=f"{name} blocked{more}")
+
+
 def _build_group_node(
     group: str, members: list[Node], inside: list[Node], into: dict[str, str]
 ) -> Node:
@@ -439,7 +447,11 @@ def _build_group_node(
     said = ", ".join(f"{counts[c]} {_WORDS.get(c, c)}" for c in sorted(counts, key=_ORDER.find))
     lines = [NodeLine(said, "text")]
     others = Counter(m.title for m in members if group == REST or m.title != first.title)
-    if others:
+    blocked = [m for m in members if m.letter == "B" and m.lines]
+    if blocked and 2 * len(blocked) < len(members):
+        # Who waits for another one while most do not is told by name.
+        lines.append(_describe_blocked(blocked))
+    elif others:
         names = ", ".join(f"{n} {name}" for name, n in others.most_common(3))
         lines.append(NodeLine(f"and {names}" if tops else names, "dim"))
     else:

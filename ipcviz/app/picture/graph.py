@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from ipcviz.app.picture import (
     channels,
     ends,
@@ -41,6 +43,7 @@ def build_scene(
     size: tuple[int, int] = (80, 24),
     level: int = 0,
     joins: Joins | None = None,
+    about: frozenset[str] = frozenset(),
 ) -> Scene:
     """The scene of a moment.
 
@@ -54,15 +57,18 @@ def build_scene(
         level: How much was folded in the scene before.
         joins: What was found of who is connected to what, for the scene before; anything else is
             found anew.
+        about: Names of the panels that the story points at: what is to be seen of processes.
 
     Returns:
         A scene whose size is bounded, whatever the state is.
     """
     draft = SceneDraft(state, frozenset(state.changed) if lit is None else lit, joins or Joins())
     draft.slots = slots or {}
+    draft.about = about
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
+    whole = _without_private(draft, _build_whole_scene(draft), size[1])
     scene = folding.fold_scene(
-        _without_private(draft, _build_whole_scene(draft), size[1]),
+        _fade_scene(whole) if draft.ended else whole,
         opened,
         most,
         room,
@@ -73,6 +79,12 @@ def build_scene(
         processes.complete_box(draft, n) if n.kind == "process" else n for n in scene.nodes
     )
     return Scene(nodes, scene.edges, scene.level)
+
+
+def _fade_scene(scene: Scene) -> Scene:
+    """The scene of a system of which nothing runs any more: as it last was, and faded."""
+    nodes = tuple(replace(n, faded=True, ended=True, lit=False) for n in scene.nodes)
+    return Scene(nodes, tuple(replace(e, faded=True, lit=False) for e in scene.edges), scene.level)
 
 
 def _without_private(d: SceneDraft, scene: Scene, rows: int) -> Scene:

@@ -47,6 +47,8 @@ nothing to move.
 _SMALLER: Final = 0.8
 """A layout that has to be scrolled is made anew when this share of its width or height is enough.
 """
+_BLOCK_CELLS: Final = 14
+"""Cells of words in a block, unless it wants others."""
 _LINE_WIDTH: Final = 30
 """A process drawn as a single line wants this many cells."""
 _LINE_EDGES: Final = 14
@@ -220,11 +222,13 @@ def _box_height(node: Node, scale: int, above: frozenset[str]) -> int:
     """Rows that a node wants."""
     height = _HEIGHTS[scale][2 if node.id in above else 0]
     if node.kind in BLOCKS:
-        return max(height, len(node.lines) + 2)
-    if node.kind == "signal" and height > 4:
-        return 4
+        return max(height, node.rows + 2)
+    if node.kind == "signal" and height >= 4:
+        return max(4, node.rows + 2)
     if node.kind in ENDS:
         return min(height, 4)
+    if height >= 4:
+        return max(height, node.rows + 2)
     return height
 
 
@@ -244,9 +248,9 @@ def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int])
         elif node.kind in ENDS:
             want = max(end, min(channel, len(node.title) + 4))
         elif node.kind in BLOCKS:
-            want = max(
-                channel, min(20, max((len(line.text) for line in node.lines), default=0) + 4)
-            )
+            want = max(channel, (node.cells or _BLOCK_CELLS) + 4)
+        elif node.kind == "signal":
+            want = max(channel, node.cells + 4)
         elif node.kind == "group":
             want = max(channel, min(16, len(node.title) + 4))
         else:
@@ -311,12 +315,9 @@ def _find_bottom(scene: Scene, cells: dict[str, Cell], tall: int) -> tuple[int, 
         tops[row] = y
         y += need.get(row, height) + gap
     back = any(
-        e.kind == "hold"
-        or (
-            e.kind not in ("child", "past")
-            and cells[e.source][0] > cells[e.target][0]
-            and cells[e.source][1] >= cells[e.target][1]
-        )
+        e.kind not in ("child", "past", "hold")
+        and cells[e.source][0] > cells[e.target][0]
+        and cells[e.source][1] >= cells[e.target][1]
         for e in scene.edges
     )
     return max(0, y - gap) + (1 if back else 0), tops
@@ -410,11 +411,19 @@ def _place_boxes(
 
 def _find_silent(scene: Scene, later: frozenset[str]) -> frozenset[EdgeKey]:
     """The edges that are not drawn: whose children the stages in later rows of a flow are is said
-    by the first row.
+    by the first row; what a process has open without using it is said in its box, where others use
+    it.
     """
+    used = {i for e in scene.edges if e.kind == "flow" for i in (e.source, e.target)}
+    unused = {e.key for e in scene.edges if e.kind == "hold" and e.target in used}
     first = {e.source for e in scene.edges if e.kind == "child" and e.target not in later}
     return frozenset(
-        e.key for e in scene.edges if e.kind == "child" and e.target in later and e.source in first
+        unused
+        | {
+            e.key
+            for e in scene.edges
+            if e.kind == "child" and e.target in later and e.source in first
+        }
     )
 
 

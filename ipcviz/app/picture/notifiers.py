@@ -64,7 +64,7 @@ def add_notifier(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
                 if flag:
                     d.join_nodes(*ends, "flow", thing, link.pid)
         else:
-            d.join_nodes(f"p:{link.pid}", node, "hold", thing, link.pid)
+            d.join_nodes(f"p:{link.pid}", node, "hold", thing, link.pid, both=True)
 
 
 def _find_waiters(d: SceneDraft, key: str) -> tuple[set[int], set[int]]:

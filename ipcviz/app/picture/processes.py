@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ipcviz.app.picture import words
+from ipcviz.app.picture import signals, words
 from ipcviz.app.picture.draft import SceneDraft, make_process_age_key
 from ipcviz.app.picture.scene import Edge, Node, NodeLine
 from ipcviz.app.text import argv_text, make_visible
@@ -24,7 +24,7 @@ def add_process(d: SceneDraft, process: Process) -> None:
         Node(
             id=f"p:{pid}",
             kind="process",
-            title=make_visible(process.name) or "?",
+            title=make_visible(process.own_name or process.name) or "?",
             label=make_visible(process.title),
             corner=str(pid),
             letter=letter,
@@ -53,18 +53,20 @@ def complete_box(d: SceneDraft, node: Node) -> Node:
     process = d.processes[int(node.select[1])]
     lines = list(node.lines)
     lines.extend(words.line_row(d.state, process))
-    lines.extend(words.pending_lines(d.state, process))
+    lines.extend(signals.list_signal_lines(d, process))
+    rows = len(lines) if signals.ABOUT in d.about and process.fate == "alive" else 0
     if len(process.threads) > 1:
         lines.append(NodeLine(f"{len(process.threads)} threads", "dim"))
-    if len(process.argv) > 1 and (process.executed or process.how == "launched"):
-        lines.append(
-            NodeLine(argv_text((_strip_folder(process.argv[0]), *process.argv[1:])), "dim")
-        )
+    written = process.title_words
+    if (len(written) > 1 or written != process.argv) and (
+        process.executed or process.how == "launched" or written != process.argv
+    ):
+        lines.append(NodeLine(argv_text((_strip_folder(written[0]), *written[1:])), "dim"))
     elif process.name and not process.title.startswith(process.name):
         lines.append(NodeLine(make_visible(process.name), "dim"))
     if process.fate == "alive" and not process.full:
         lines.append(NodeLine("sampled", "dim"))
-    return replace(node, lines=tuple(lines), digit=str(d.slots.get(process.pid, "")))
+    return replace(node, lines=tuple(lines), rows=rows, digit=str(d.slots.get(process.pid, "")))
 
 
 def _strip_folder(path: str) -> str:

@@ -68,7 +68,7 @@ def _plain_routes(edge: Edge, a: Rect, b: Rect) -> Iterator[Route]:
     They are tried before the search, which takes a hundred times as long.
     """
     back = a.right > b.x and edge.kind != "child"
-    if edge.kind == "hold" or (back and edge.kind == "flow"):
+    if back and edge.kind in ("flow", "hold"):
         yield from _routes_around(edge, a, b)
     elif a.right < b.x:
         yield from _routes_forward(edge, a, b)
@@ -178,6 +178,9 @@ class Router:
 
     def route_edge(self, edge: Edge) -> Route:
         """The way of an edge; empty if there is none."""
+        if edge.kind == "hold" and self.rects[edge.source].x > self.rects[edge.target].x:
+            # It has no direction: from the left to the right it is the shorter way.
+            return self.route_edge(Edge(edge.target, edge.source, edge.kind))[::-1]
         a, b = self.rects[edge.source], self.rects[edge.target]
         crossing: Route = ()
         plainest: Route = ()
@@ -221,13 +224,6 @@ class Router:
                 ((rect.x - 1, rect.middle), (-1, 0), 4 - 4 * forward),
                 ((rect.x + 2, rect.y - 1), (0, -1), 0),
             ]
-        elif edge.kind == "hold":
-            # an unused end: from below or above, to the side of the tube where its end is
-            x = rect.right - 2 if leaving else rect.x + 1
-            if edge.source.startswith("p:") == leaving:
-                # It is the process's box: its line comes out of the middle.
-                x = rect.x + rect.w // 2
-            found = [((x, rect.bottom), (0, 1), 0), ((x, rect.y - 1), (0, -1), 2)]
         elif not forward:
             xs = (rect.x + rect.w // 3, rect.x + 2 * rect.w // 3)
             found += [((x, rect.bottom), (0, 1), 2) for x in xs] + [

@@ -14,7 +14,8 @@ NodeKind = Literal[
     "signal", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll",
 ]  # fmt: skip
 EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
-"""`flow`: bytes go this way. `hold`: a descriptor that is open and not used. `child`: fork.
+"""`flow`: bytes go this way. `hold`: descriptors that are open and not used, from the process to
+the object. `child`: fork.
 
 `signal`: sent or due. `past`: bytes went this way until the process ended; it keeps the places,
 and is not drawn."""
@@ -31,6 +32,22 @@ ENDS: Final = frozenset(kind.drawn for kind in KINDS.values() if kind.shape == "
 """What stands at the ends of a flow."""
 
 
+class Share(msgspec.Struct, frozen=True):
+    """Bytes of one writer that wait together.
+
+    Attributes:
+        letter: The writer's letter in this channel.
+        name: Its name.
+        length: How many bytes.
+        look: Which of the colours of writers it has, from 1.
+    """
+
+    letter: str
+    name: str
+    length: int
+    look: int = 1
+
+
 class Gauge(msgspec.Struct, frozen=True):
     """What waits in one direction of a channel.
 
@@ -41,6 +58,7 @@ class Gauge(msgspec.Struct, frozen=True):
         known: Whether it was looked at.
         backwards: It flows from right to left.
         unit: `B` or `messages`.
+        shares: Whose bytes wait, first those that are taken next; empty if that is not known.
     """
 
     queued: int = 0
@@ -49,19 +67,24 @@ class Gauge(msgspec.Struct, frozen=True):
     known: bool = False
     backwards: bool = False
     unit: str = "B"
+    shares: tuple[Share, ...] = ()
 
 
 class NodeLine(msgspec.Struct, frozen=True):
     """A line of words inside a node; `style` is `text`, `dim`, `strong`, `pending` or a chip's
     name.
 
-    `short` is said instead where the text has no room.
+    `short` is said instead where the text has no room. `marks` are parts of the text that changed,
+    each by the indices of its first character and of the one after its last. `chips` stand behind
+    the text: words and the name of each one's style.
     """
 
     text: str
     style: str = "text"
     lit: bool = False
     short: str = ""
+    chips: tuple[tuple[str, str], ...] = ()
+    marks: tuple[tuple[int, int], ...] = ()
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -79,12 +102,17 @@ class Node(msgspec.Struct, frozen=True):
         letter: A process's state as a letter.
         chip: The style of that letter.
         lines: More words, the most important first.
+        rows: So many rows of words are wanted, whatever the words are at the moment: the box is as
+            high where there is room. 0 for as many as others of its kind have.
+        cells: So many cells of words are wanted, likewise.
         gauges: How full it is, one for each direction.
+        messages: Those that wait in a queue, the next to be taken first.
         order: Older nodes come first.
         parent: Id of the node of the parent process; empty if it is not drawn.
         tree: It takes part in no flow: its place is in the tree of processes.
         lit: It changed in this step.
         faded: It has ended.
+        ended: All have: it is drawn as it last was, with totals.
         select: What a click on it selects: (`process`, pid), (`object`, key), (`semaphore`, key) or
             (`group`, id).
     """
@@ -98,12 +126,16 @@ class Node(msgspec.Struct, frozen=True):
     letter: str = ""
     chip: str = ""
     lines: tuple[NodeLine, ...] = ()
+    rows: int = 0
+    cells: int = 0
     gauges: tuple[Gauge, ...] = ()
+    messages: tuple[NodeLine, ...] = ()
     order: tuple[float, int] = (0.0, 0)
     parent: str = ""
     tree: bool = False
     lit: bool = False
     faded: bool = False
+    ended: bool = False
     select: tuple[str, int | str] = ("", 0)
 
     @property
@@ -115,7 +147,11 @@ class Node(msgspec.Struct, frozen=True):
 
 class Edge(msgspec.Struct, frozen=True):
     """A line between two nodes, in the direction in which the bytes flow; `both` if they flow both
-    ways.
+    ways; `at_door` if what goes there has not been let in; `faded` if all have ended.
+
+    `fds` are the descriptors by which the process has the object open, as they stand at its end of
+    the line: `1`, `3,4`; with their directions if they are not used: `3 r 4 w`. Empty if there are
+    none.
     """
 
     source: str
@@ -123,6 +159,9 @@ class Edge(msgspec.Struct, frozen=True):
     kind: EdgeKind = "flow"
     both: bool = False
     lit: bool = False
+    at_door: bool = False
+    faded: bool = False
+    fds: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -146,9 +185,6 @@ class Scene(msgspec.Struct, frozen=True):
     def compute_shape(self) -> tuple[object, ...]:
         """What a layout depends on: equal shapes can share one."""
         return (
-            tuple(
-                (n.id, n.kind, n.tree, n.parent, len(n.lines) if n.kind in BLOCKS else 0)
-                for n in self.nodes
-            ),
+            tuple((n.id, n.kind, n.tree, n.parent, n.rows, n.cells) for n in self.nodes),
             tuple((e.source, e.target, e.kind, e.both) for e in self.edges),
         )

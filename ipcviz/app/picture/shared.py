@@ -2,59 +2,172 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.picture.words import title_of
-from ipcviz.app.text import bytes_text, count_text, make_visible
+from ipcviz.app.text import bytes_text, count_text, make_visible, measure_width
+from ipcviz.events import MemorySample
 from ipcviz.events.accesses import format_value
 from ipcviz.model import query
+from ipcviz.model.layouts import FieldValue, read_fields
 from ipcviz.model.mechanisms.semaphores import list_semaphore_holders
-from ipcviz.model.parts import ObjectPart, SemaphorePart, VariablePart
-from ipcviz.model.state import Object, Variable
+from ipcviz.model.parts import MemoryPart, ObjectPart, SemaphorePart, VariablePart
+from ipcviz.model.state import Object, Semaphore, Variable
 
 _LAST: Final = 1e18
 """Later than any time of a session."""
+_SHARED: Final = 2
+"""So many have what is shared."""
+_VALUE: Final = 3
+"""Cells that a value is expected to take, for what is laid out whatever the values are."""
+_ROW_CELLS: Final = 20
+"""Cells that a row of a block is laid out for."""
+_MOST_ROWS: Final = 10
+"""Rows of words of a block at most, so that others have room, too."""
+_BYTES: Final = 4
+"""Bytes in a row of a block whose fields are not known."""
+_BYTE_ROWS: Final = 2
 
 
 def add_memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
-    """A block of shared memory, with the semaphores in it; a named semaphore alone is one."""
+    """A block of shared memory, with the semaphores, variables and fields in it, or else some of
+    its bytes; a named semaphore alone is one.
+    """
     key = thing.info.key
     inside = query.semaphores_of(d.state, key)
-    label = make_visible(thing.label)
     named = len(inside) == 1 and inside[0].info.kind == "named"
-    lines = tuple(line for s in inside for line in _semaphore_lines(d, s.info.key, alone=named))
     variables = [v for v in d.state.variables.values() if v.info.object == key]
-    lines += tuple(line for v in variables for line in _variable_lines(d, v))
     size = max(
         (m.length for x in links for m in d.state.mappings.get(x.pid, ()) if m.object.key == key),
         default=0,
     )
-    corner = bytes_text(size) if size else ""
     if named:
-        corner = "semaphore"
+        content = _Content(_semaphore_lines(d, inside[0], alone=True), _SEMAPHORE_ROWS)
+    else:
+        content = _list_content(d, thing, inside, variables, bytes_text(size) if size else "")
     d.add_node(
         Node(
             id=f"o:{key}",
             kind="semaphore" if named else "memory",
-            title=make_visible(inside[0].label) if named else label,
-            corner=corner,
-            lines=lines if lines else (NodeLine("shared memory", "dim"),),
+            title=make_visible(inside[0].label if named else thing.label),
+            corner="semaphore" if named else content.corner,
+            lines=content.lines,
+            rows=content.rows,
+            cells=0 if named else _ROW_CELLS,
             order=(thing.opened_at, thing.info.ino),
-            lit=ObjectPart(key) in d.lit or any(line.lit for line in lines),
+            lit=ObjectPart(key) in d.lit or any(line.lit or line.marks for line in content.lines),
             select=("semaphore", inside[0].info.key) if named else ("object", key),
         )
     )
     mapped = sorted((x for x in links if x.mapped), key=lambda x: d.make_age_key(x.pid))
-    if len(links) == 1 and not inside and not variables and _count_attachments(d, key) < 2:
+    alone = len(links) == 1 and _count_attachments(d, key) < _SHARED
+    if alone and not inside and not variables and not thing.named:
         # What nobody shares tells of no communication: it comes last, and only where there is room
         # for it.
         d.alone.append(f"o:{key}")
         d.nodes[f"o:{key}"] = replace(d.nodes[f"o:{key}"], order=(_LAST, thing.info.ino))
     _join_processes(d, f"o:{key}", [x.pid for x in mapped], thing)
+
+
+class _Content(NamedTuple):
+    """What stands in a block: its lines now, for how many rows it is laid out, whatever they are,
+    and a short fact beside the name.
+    """
+
+    lines: tuple[NodeLine, ...]
+    rows: int
+    corner: str = ""
+
+
+def _list_content(
+    d: SceneDraft,
+    thing: Object,
+    inside: tuple[Semaphore, ...],
+    variables: list[Variable],
+    corner: str,
+) -> _Content:
+    """What lies in shared memory."""
+    lines: list[NodeLine] = []
+    names = [make_visible(s.label) for s in inside] + [f.name for f in thing.fields]
+    width = min(8, max((measure_width(name) for name in names), default=0))
+    for one in inside:
+        lines.extend(_semaphore_lines(d, one, alone=False, width=width))
+    rows = len(inside) + bool(inside)
+    for variable in variables:
+        lines.extend(_variable_lines(d, variable))
+        rows += _VARIABLE_ROWS
+    memory = d.state.memory.get((thing.info.key, 0))
+    sample = memory.sample if memory is not None else None
+    lit = MemoryPart(thing.info.key) in d.lit
+    if thing.fields:
+        packed = _pack_fields(read_fields(thing.fields, sample), width, lit=lit)
+        lines.extend(packed)
+        rows += len(packed)
+    elif not lines:
+        lines.extend(_byte_lines(sample, lit=lit))
+        rows = _BYTE_ROWS
+    return _Content(tuple(lines), min(rows, _MOST_ROWS), corner)
+
+
+def _pack_fields(values: tuple[FieldValue, ...], width: int, *, lit: bool) -> list[NodeLine]:
+    """Fields with their values: an array has a row of its own, of the others several share one."""
+    found: list[NodeLine] = []
+    text, taken = "", 0
+    marks: list[tuple[int, int]] = []
+    counters = {value.field.counted_by for value in values}
+    for value in values:
+        if value.field.name in counters:
+            continue  # So many elements are shown.
+        array = value.field.count > 1
+        name = make_visible(value.field.name)
+        need = measure_width(name) + 1 + _VALUE
+        if text and (array or taken + need > _ROW_CELLS):
+            found.append(NodeLine(text, marks=tuple(marks)))
+            text, marks, taken = "", [], 0
+        text += f"{'  ' if text else ''}{name.ljust(width) if not text else name} "
+        taken += need + 2
+        elements = [make_visible(e) for e in value.elements] or ["?"]
+        for place, element in enumerate(elements):
+            if array and element == "0":
+                element = "·"
+            begin = len(text) + (place > 0)
+            text += f"{' ' if place else ''}{element}"
+            if lit and place in value.changed:
+                marks.append((begin, begin + len(element)))
+        if array:
+            found.append(NodeLine(text, marks=tuple(marks)))
+            text, marks, taken = "", [], 0
+    if text:
+        found.append(NodeLine(text, marks=tuple(marks)))
+    return found
+
+
+def _byte_lines(sample: MemorySample | None, *, lit: bool) -> list[NodeLine]:
+    """Some bytes of memory, those that the last look found changed among them."""
+    if sample is None or not sample.data:
+        return [NodeLine("nobody has touched it", "dim", short="not touched")]
+    changed = {at + i for at, length in sample.changed for i in range(min(length, _BYTES))}
+    first = min(changed, default=sample.offset) if lit else sample.offset
+    most = sample.offset + max(0, len(sample.data) - _BYTES * _BYTE_ROWS)
+    first = max(sample.offset, min(first // _BYTES * _BYTES, most))
+    found: list[NodeLine] = []
+    for begin in range(first, first + _BYTES * _BYTE_ROWS, _BYTES):
+        part = sample.data[begin - sample.offset :][:_BYTES]
+        if not part:
+            break
+        offset = f"{begin:x} ".rjust(4)
+        shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "·" for byte in part)
+        marks = [
+            (len(offset) + 3 * i, len(offset) + 3 * i + 2)
+            for i in range(len(part))
+            if lit and begin + i in changed
+        ]
+        found.append(NodeLine(f"{offset}{part.hex(' ')}  {shown}", marks=tuple(marks)))
+    return found
 
 
 def _count_attachments(d: SceneDraft, key: str) -> int:
@@ -64,66 +177,121 @@ def _count_attachments(d: SceneDraft, key: str) -> int:
 
 
 def _join_processes(d: SceneDraft, node: str, pids: list[int], thing: Object | None) -> None:
-    """Join a shared thing with the processes at it: the older half at its left, the younger at its
-    right.
+    """Join a shared thing with the processes at it: some at its left, some at its right. Who made
+    several processes that share it mostly made it for them, and stands above.
     """
-    active = [pid for pid in pids if pid not in d.supervisors]
-    half = (len(active) + 1) // 2
-    for place, pid in enumerate(active):
+    parents = {d.processes[pid].parent for pid in pids}
+    makers = {pid for pid in pids if pid in parents and d.processes[pid].children >= _SHARED}
+    if thing is None:
+        makers = d.supervisors
+    active = [pid for pid in pids if pid not in makers]
+    left = _choose_left(d, active)
+    for pid in active:
         d.strong.add(pid)
-        source, target = (f"p:{pid}", node) if place < half else (node, f"p:{pid}")
-        d.join_nodes(source, target, "flow", thing, pid, both=True)
+        source, target = (f"p:{pid}", node) if pid in left else (node, f"p:{pid}")
+        d.join_nodes(source, target, "flow", thing, pid, both=True, mapped=True)
     for pid in pids:
-        if pid in d.supervisors:
-            d.join_nodes(f"p:{pid}", node, "hold", thing, pid)
+        if pid in makers:
+            d.join_nodes(f"p:{pid}", node, "hold", thing, pid, mapped=True)
 
 
-def _semaphore_lines(d: SceneDraft, key: str, *, alone: bool) -> tuple[NodeLine, ...]:
-    """A semaphore's value and waiters, and who holds it while somebody waits; `alone` where the
-    node has its name.
+def _choose_left(d: SceneDraft, pids: list[int]) -> set[int]:
+    """Which of those that share something stand at its left: always the same ones, whoever of the
+    others has ended.
+
+    A child stands on the other side than its parent; of others each second child of its parent.
+    Where their families are not known, it is the older half.
     """
-    found = d.state.semaphores[key]
+    lines = {pid: d.processes[pid].lineage for pid in pids}
+    if not all(lines.values()):
+        return set(pids[: (len(pids) + 1) // 2])
+    left: set[int] = set()
+    for pid in pids:
+        process = d.processes[pid]
+        if process.parent in lines:
+            if process.parent not in left:
+                left.add(pid)
+        elif int(lines[pid].rpartition(".")[2]) % 2:
+            left.add(pid)
+    return left
+
+
+_SEMAPHORE_ROWS: Final = 3
+"""A semaphore alone: its value, who holds it, who waits for it."""
+_VARIABLE_ROWS: Final = 3
+"""A variable: its value, who has loaded it, who stored it last."""
+
+
+def _semaphore_lines(
+    d: SceneDraft, found: Semaphore, *, alone: bool, width: int = 0
+) -> tuple[NodeLine, ...]:
+    """A semaphore's value, who holds it, and the queue of those that wait for it, by name.
+
+    Args:
+        d: The scene.
+        found: The semaphore.
+        alone: The node has its name; if not, it stands among others.
+        width: Cells for its name.
+    """
+    key = found.info.key
     value = "?" if found.value is None else count_text(found.value)
     waiting = [
         title_of(d.state, t.pid) for t in sorted(d.waiting.get(key, ()), key=lambda t: t.tid)
     ]
-    short = text = f"value {value}" if alone else f"{make_visible(found.label)} = {value}"
-    if waiting:
-        text, short = f"{text} ←{make_visible(','.join(waiting))}", f"{short} ←{len(waiting)}"
-    elif found.waiters > 0:
-        text, short = f"{text} ←{found.waiters} wait", f"{short} ←{found.waiters}"
+    holds = list_semaphore_holders(found) if waiting or not found.value else ()
+    names = ", ".join(title_of(d.state, hold.pid) for hold in holds)
+    if d.ended:
+        # Nobody holds anything any more: how often it was used is what is left to say.
+        names, value = "", f"{value}  used {found.operations:,}x"
     style = "strong" if waiting or found.waiters > 0 else "text"
-    lines = [NodeLine(text, style, SemaphorePart(key) in d.lit, short)]
-    if waiting:
-        names = [title_of(d.state, hold.pid) for hold in list_semaphore_holders(found)]
-        if names:
-            lines.append(
-                NodeLine(make_visible(f"{'' if alone else '  '}held by {','.join(names)}"), "text")
-            )
+    lit = SemaphorePart(key) in d.lit
+    held = make_visible(f"held by {names}") if names else ""
+    if alone:
+        lines = [NodeLine(f"value {value}", style, lit)]
+        if held:
+            lines.append(NodeLine(held, short=make_visible(names)))
+    else:
+        text = f"{make_visible(found.label).ljust(width)} {value}"
+        lines = [
+            NodeLine(f"{text}  {held}" if held else text, style, lit, _shorten_held(text, names))
+        ]
+    if waiting or found.waiters > 0:
+        whose = make_visible(", ".join(waiting)) if waiting else f"{found.waiters}"
+        count = len(waiting) or found.waiters
+        arrow = "←" if alone else "  ←"
+        word = "wait" if count > 1 else "waits"
+        lines.append(NodeLine(f"{arrow} {whose} {word}", "strong", lit, f"{arrow} {whose}"))
     return tuple(lines)
 
 
+def _shorten_held(text: str, names: str) -> str:
+    return make_visible(f"{text}  {names}") if names else ""
+
+
 def _variable_lines(d: SceneDraft, variable: Variable) -> tuple[NodeLine, ...]:
-    """A watched variable's value, and who stored it last and has loaded it since."""
+    """A watched variable's value, who has loaded it since, and who stored it last."""
     info = variable.info
     value = format_value(info.encoding, variable.value)
     lit = VariablePart(info.key) in d.lit
     lines = [NodeLine(make_visible(f"{info.name} = {value}"), "strong" if lit else "text", lit)]
-    stored = variable.stores[-1] if variable.stores else None
-    words = [f"stored by {title_of(d.state, stored.pid)}"] if stored is not None else []
     loaded = [
-        f"{title_of(d.state, one.pid)} loaded {format_value(info.encoding, one.value)}"
-        for one in sorted(variable.loads.values(), key=lambda one: one.n)
+        (title_of(d.state, one.pid), format_value(info.encoding, one.value))
+        for one in sorted(variable.loads.values(), key=lambda one: one.n)[-3:]
     ]
-    return (*lines, *(NodeLine(make_visible(text), "dim") for text in (*loaded[-3:], *words)))
+    if loaded:
+        text = ", ".join(f"{name} loaded {value}" for name, value in loaded)
+        short = f"loaded: {', '.join(f'{name} {value}' for name, value in loaded)}"
+        lines.append(NodeLine(make_visible(text), "dim", short=make_visible(short)))
+    if variable.stores:
+        text = f"stored by {title_of(d.state, variable.stores[-1].pid)}"
+        lines.append(NodeLine(make_visible(text), "dim"))
+    return tuple(lines)
 
 
 def add_variables(d: SceneDraft) -> None:
     """Watched variables in memory that one process alone has: its threads share them."""
     for key, found in sorted(d.state.variables.items()):
-        pids = [
-            pid for pid in found.places if pid in d.processes and d.processes[pid].fate == "alive"
-        ]
+        pids = [pid for pid in found.places if d.is_there(pid)]
         if found.info.object or not pids:
             continue
         node = f"v:{key}"
@@ -135,6 +303,7 @@ def add_variables(d: SceneDraft) -> None:
                 title=make_visible(found.info.name),
                 corner=make_visible(found.info.type),
                 lines=lines,
+                rows=_VARIABLE_ROWS,
                 order=(d.state.t + 1, 0),
                 lit=lines[0].lit,
             )
@@ -152,14 +321,14 @@ def add_semaphores(d: SceneDraft) -> None:
             found.info.kind != "unnamed"
         ):  # those in private memory are a run-time's own locks, mostly
             pids.add(found.last_pid)
-        pids = {pid for pid in pids if pid in d.processes and d.processes[pid].fate == "alive"}
+        pids = {pid for pid in pids if d.is_there(pid)}
         if not pids:
             continue
         node = f"m:{key}"
         if found.info.heap and len(pids) == 1:
             # The locks of an interpreter or a virtual machine, for its own threads.
             d.alone.append(node)
-        lines = _semaphore_lines(d, key, alone=True)
+        lines = _semaphore_lines(d, found, alone=True)
         d.add_node(
             Node(
                 id=node,
@@ -167,6 +336,7 @@ def add_semaphores(d: SceneDraft) -> None:
                 title=make_visible(found.label),
                 corner="semaphore",
                 lines=lines,
+                rows=_SEMAPHORE_ROWS,
                 order=(d.state.t + 1, 0),
                 lit=lines[0].lit,
                 select=("semaphore", key),

@@ -103,7 +103,15 @@ def _add_connection(
         if not weak:
             d.strong.add(pid)
         source, target = (f"p:{pid}", node) if pid in ours else (node, f"p:{pid}")
-        d.join_nodes(source, target, "hold" if weak else "flow", thing, pid, both=not weak)
+        d.join_nodes(
+            source,
+            target,
+            "hold" if weak else "flow",
+            thing,
+            pid,
+            both=True,
+            through=thing if pid in ours else peer,
+        )
 
 
 def _build_gauge(
@@ -124,6 +132,7 @@ def _build_gauge(
         found.known,
         backwards,
         found.unit,
+        found.shares,
     )
 
 

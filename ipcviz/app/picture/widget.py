@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from ipcviz.app.picture import graph
 from ipcviz.app.picture.canvas import Run
+from ipcviz.app.picture.channels import LOOKS
 from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint_scene
 from ipcviz.app.picture.layout import Layout, arrange_scene
@@ -24,6 +25,8 @@ from ipcviz.app.picture.scene import Node, Scene
 from ipcviz.model.parts import Part
 from ipcviz.model.state import State
 
+_ROOMY: Final = 0.7
+"""The share of the room that is folded for where things are to be larger."""
 _CHIPS = ("held", "running", "blocked", "asleep", "stopped", "zombie", "gone")
 
 
@@ -37,16 +40,18 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
 
     HELP = """
     # The picture
-    Boxes are processes, tubes are pipes and sockets, blocks are shared memory, semaphores, and
-    eventfds and the like that processes share; bytes flow along the arrows. The letter says a
-    process's state: **H** is held in step mode, with what it does when it is let go, **R** runs,
-    **B** is blocked until another one acts, **S** waits for time, a signal, a child or input, **D**
-    for a device, **T** is stopped, **Z** has ended and was not waited for. A dotted line is a
-    descriptor that is open and not used; a star marks what changed; a dotted box is a process that
-    is not watched. **Shift** with the arrow keys moves from one to the next, whatever has the
-    focus. What there is no room for is folded into groups: a second click or **enter** opens one;
-    **enter** on anything else folds them again. At a tube, "in" is what was written: a write counts
-    when it returns, but what was read and what waits has been written, so it can say >= that.
+    Boxes are processes, tubes are pipes and sockets, blocks are shared memory, semaphores, eventfds
+    and the like that processes share; bytes flow along the arrows. The letter says a process's
+    state: **H** is held in step mode, with what it does when it is let go, **R** runs, **B** is
+    blocked until another one acts, **S** waits for time, a signal, a child or input, **D** for a
+    device, **T** is stopped, **Z** has ended and was not waited for. The number at a process's end
+    of a line is its descriptor. What it has open without using it stands in the lower border of its
+    box: "also has 4 w P1" is descriptor 4, for writing. A star marks what changed; a dotted box is
+    a process that is not watched. **Shift** with the arrow keys moves from one to the next,
+    whatever has the focus. What there is no room for is folded into groups: a second click or
+    **enter** opens one; **enter** on anything else folds them again. At a tube, "in" is what was
+    written: a write counts when it returns, but what was read and what waits has been written, so
+    it can say >= that.
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -112,7 +117,10 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         "picture--selected",
         "picture--gone",
         "picture--note",
+        "picture--chip-signal",
+        "picture--chip-mask",
         *(f"picture--chip-{name}" for name in _CHIPS),
+        *(f"picture--share-{look}" for look in range(1, LOOKS + 1)),
     }
     """One class for each style that `draw` names: `picture--` and the style's name."""
     DEFAULT_CSS = """
@@ -135,6 +143,10 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         & > .picture--signal { color: #e8793a; }
         & > .picture--lit { color: #f0e442; text-style: bold; }
         & > .picture--selected { color: $foreground; text-style: bold; }
+        & > .picture--share-1 { background: #56b4e9; color: black; }
+        & > .picture--share-2 { background: #e69f00; color: black; }
+        & > .picture--share-3 { background: #29b98a; color: black; }
+        & > .picture--share-4 { background: #cc79a7; color: black; }
         & > .picture--chip-held { background: $foreground; color: $background; text-style: bold; }
         & > .picture--chip-running { background: #29b98a; color: black; text-style: bold; }
         & > .picture--chip-blocked { background: #e69f00; color: black; text-style: bold; }
@@ -142,6 +154,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         & > .picture--chip-stopped { background: #f0e442; color: black; text-style: bold; }
         & > .picture--chip-zombie { background: #cc79a7; color: black; text-style: bold; }
         & > .picture--chip-gone { background: #999999; color: black; text-style: bold; }
+        & > .picture--chip-signal { background: #e8793a; color: black; text-style: bold; }
+        & > .picture--chip-mask { background: $foreground 25%; color: $foreground; }
     }
     Picture:light {
         & > .picture--lit { color: #b00040; }
@@ -172,6 +186,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             """The picture that it was selected in."""
             return self.picture
 
+    class Cramped(Message):
+        """It is wider than the room that it has, and has to be scrolled to the side."""
+
     def __init__(
         self,
         state: State | None = None,
@@ -185,12 +202,17 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         """The digits that stand in the boxes, by pid; none if it is None. Set it before `state`."""
         self.lit: frozenset[Part] | None = None
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
+        self.about: frozenset[str] = frozenset()
+        """The panels that the story points at. Set it before `state`."""
         self.scene = Scene()
+        self.roomy = False
+        """Whether it folds as if there were less room: fewer, larger things, for a projector."""
         self._layout_now: Layout | None = None
         self._rows: list[tuple[Run, ...]] = []
         self._strips: dict[int, Strip] = {}
         self._looks: dict[str, Style] = {}
         self._note = ""
+        self._is_cramped = False
         self._opened: frozenset[str] = frozenset()
         self._joins = Joins()
         if state is not None:
@@ -231,9 +253,10 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             opened=self._opened,
             slots=self.slots,
             lit=self.lit,
-            size=room,
+            size=self._find_room(room),
             level=self.scene.level,
             joins=self._joins,
+            about=self.about,
         )
         self._layout_now = self._arrange_scene(room)
         extent = Size(*self._layout_now.extent)
@@ -242,8 +265,18 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             self.call_after_refresh(
                 self.refresh
             )  # scroll bars that went away have left what was below them
+        is_cramped = extent.width > room[0]
+        if is_cramped and not self._is_cramped:
+            self.post_message(self.Cramped())
+        self._is_cramped = is_cramped
         self._show_something()
         self._repaint_rows()
+
+    def _find_room(self, room: tuple[int, int]) -> tuple[int, int]:
+        """The room that is folded for."""
+        if not self.roomy:
+            return room
+        return max(1, int(room[0] * _ROOMY)), max(1, int(room[1] * _ROOMY))
 
     def _arrange_scene(self, room: tuple[int, int]) -> Layout:
         """The layout; what is too tall leaves the last column to the scroll bar, so that it is not

@@ -9,7 +9,7 @@ from ipcviz.app.picture.scene import NodeLine
 from ipcviz.app.text import make_visible
 from ipcviz.events import Located
 from ipcviz.events.accesses import format_value
-from ipcviz.events.signals import signal_name, signals_in
+from ipcviz.events.signals import signal_name
 from ipcviz.model.mechanisms.notifiers import ready_labels
 from ipcviz.model.mechanisms.semaphores import list_semaphore_holders
 from ipcviz.model.state import Process, State
@@ -234,25 +234,3 @@ def _short_reason(state: State, wait: Wait) -> str:
 
 _OPENING: Final = frozenset({Why.NO_READER, Why.NO_WRITER, Why.OPEN})
 _SHORT: Final = {Why.NO_READER: "no reader", Why.NO_WRITER: "no writer"}
-
-
-def pending_lines(state: State, process: Process) -> tuple[NodeLine, ...]:
-    """Signals that are pending for it, and whether they are blocked."""
-    if process.fate != "alive":
-        return ()
-    pending = process.sample.pending if process.sample else 0
-    mask = 0
-    for tid in process.threads:
-        thread = state.threads.get(tid)
-        if thread is not None:
-            pending |= thread.pending
-            mask |= thread.blocked
-    if not pending:
-        return ()
-    found = [(signal_name(n), bool(mask >> (n - 1) & 1)) for n in signals_in(pending)]
-    return tuple(
-        NodeLine(
-            f"{name} pending{', blocked' if blocked else ''}", "pending", short=f"{name} pending"
-        )
-        for name, blocked in found
-    )

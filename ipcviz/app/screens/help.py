@@ -48,9 +48,17 @@ KEYS: Final = (
     ("S", "slow motion: steps by itself, as many a second as you choose; S again ends it"),
     ("W", "write the steps made so far to a file; --schedule FILE repeats them on a fresh run"),
     (
-        "t l d u m e s r o",
-        "sTory, Log, Descriptors, bUffers, seMaphores, mEmory, Signals, /pRoc, Output",
+        "t l d u m e s r x o",
+        "sTory, Log, Descriptors, bUffers, seMaphores, mEmory, Signals, /pRoc, source, Output",
     ),
+    (
+        "L",
+        (
+            "the lanes: the same story in time, in the picture's place, or beside it; L again shows"
+            " them no more"
+        ),
+    ),
+    ("Q", "the questions and the guesses, and whether the hands of a class are counted"),
     ("shift+arrows", "move in the picture, whatever has the focus"),
     (
         "v",
@@ -77,7 +85,8 @@ KEYS: Final = (
     ("w", "write what was seen so far to a file; 'ipcviz replay FILE' shows it again"),
     ("R", "record what is shown, as it is shown, to a file for 'ipcviz play'; R again ends it"),
     ("b or .", "blank the screen; any key brings it back"),
-    ("T", "dark or light"),
+    ("T", "the next theme: dark, light, and both with high contrast"),
+    ("P", "for a projector: fewer, larger things, high contrast; P again shows all"),
     ("ctrl+p", "every command by name"),
     ("?", "this help"),
     ("ctrl+q", "leave: what was launched is ended, and nothing is left behind"),

@@ -13,10 +13,12 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.widgets import Footer, Input, Static
 
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
 from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, SourcePanel, StoryPanel
+from ipcviz.app.panels.lanes import LanesPanel
 from ipcviz.app.picture import Picture
 from ipcviz.app.questions import Questions
 from ipcviz.app.screens.commands import Commands
@@ -30,11 +32,18 @@ from ipcviz.app.screens.timeline import Timeline
 from ipcviz.app.source import MomentSource
 from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
+from ipcviz.app.text import make_visible
+from ipcviz.app.themes import has_high_contrast
 from ipcviz.app.view import View
+from ipcviz.model.query import has_ended
+from ipcviz.narrate.summary import summarize_run
 
 _TOO_SMALL: Final = (
     "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
 )
+_WAY_BACK: Final = " Home and \N{LEFTWARDS ARROW} lead back."
+_MARGIN: Final = 8
+"""Cells of a row that words which are not broken may leave free."""
 
 
 class Host(Protocol):
@@ -82,15 +91,26 @@ class LiveScreen(ControlledScreen):
         &.-stepping.-low ProcessBar { display: none; }
         & #main { height: 1fr; }
         & #left { width: 1fr; }
+        &.-pointing #left { width: 1.2fr; }
+        &.-broad #left { width: 1.7fr; }
         & Picture { height: 1fr; min-height: 4; }
+        & #summary { display: none; height: auto; max-height: 2; padding: 0 1; text-style: bold; }
+        &.-ended #summary { display: block; }
+        /* The lanes stand in the picture's place, or beside it in that of the panels. */
+        & #lanes { display: none; height: 1fr; min-height: 4; }
         & #panels { height: 1fr; min-height: 4; }
         & #panels > * { height: 1fr; }
         & #side { display: none; width: 1fr; border-left: solid $panel-border; }
-        & #side > Descriptors { height: 1fr; }
-        & #side > Buffers { height: 1fr; }
-        & #side > Proc { height: 1fr; }
+        & #side > Panel { display: none; height: 1fr; }
+        & #side > Panel.-beside { display: block; }
+        & #side > SourcePanel { height: 1.4fr; }
+        &.-lanes #side > Panel { display: none; }
+        &.-lanes #side > #side-lanes { display: block; }
+        &.-lanes.-narrow Picture { display: none; }
+        &.-lanes.-narrow #lanes { display: block; }
         &.-wide #side { display: block; }
-        &.-wide.-low #side > Proc { display: none; }
+        &.-wide.-alone #side { display: none; }
+        &.-wide.-lanes #side { display: block; }
         &.-crowded Picture { height: 1.6fr; }
         /* Of the terminal, not of what is left: a step told in two lines takes a row of the log,
            and nothing moves. */
@@ -102,6 +122,26 @@ class LiveScreen(ControlledScreen):
            picture the rest. */
         &.-telling.-low Picture { height: 1fr; max-height: 100%; }
         &.-telling.-low #panels { height: 1; }
+        &.-low #lanes { height: 55vh; max-height: 65%; }
+        &.-telling.-low #lanes { height: 1fr; max-height: 100%; }
+        /* For a projector: what is not picture or story gives its room. */
+        &.-presenting #side, &.-presenting PanelBar, &.-presenting Footer { display: none; }
+        &.-presenting ProcessBar { display: none; }
+        &.-presenting.-wide.-lanes Picture { display: none; }
+        &.-presenting.-wide.-lanes #lanes { display: block; }
+        &.-presenting Picture, &.-presenting #lanes { height: 1fr; max-height: 100%; }
+        &.-presenting.-low #panels, &.-presenting.-tall #panels { height: 6; }
+        &.-presenting.-telling #panels { height: 1; }
+        /* High contrast: nothing is dim. */
+        &.-contrast Picture {
+            & > .picture--dim, & > .picture--pid, & > .picture--gone { color: $foreground; }
+            & > .picture--box, & > .picture--edge, & > .picture--child { color: $foreground; }
+            & > .picture--hold, & > .picture--end, & > .picture--tube { color: $foreground; }
+            & > .picture--fill { color: $object; }
+            & > .picture--full, & > .picture--signal { color: $warning; }
+            & > .picture--memory, & > .picture--semaphore { color: $success; }
+            & > .picture--lit { color: $accent; }
+        }
         &.-asking Footer { display: none; }
         & .-maximized { height: 1fr; width: 1fr; }
         & Footer { background: $panel; }
@@ -146,6 +186,7 @@ class LiveScreen(ControlledScreen):
         )
         self._crowding = Crowding()
         self._drawn_pid = 0
+        self._summary = ""
         self._was_stepping = False
 
     @property
@@ -174,6 +215,8 @@ class LiveScreen(ControlledScreen):
         with Horizontal(id="main"):
             with Vertical(id="left"):
                 yield Picture(id="picture")
+                yield Static(id="summary")
+                yield from self.panes.compose_lanes()
                 yield from self.panes.compose_below()
             with Vertical(id="side"):
                 yield from self.panes.compose_beside()
@@ -186,17 +229,25 @@ class LiveScreen(ControlledScreen):
         """The panel below the picture has the focus; there is none where the viewer has left
         already.
         """
+        self.app.theme_changed_signal.subscribe(self, self._note_theme)
         texts = SourceTexts(self.source.read_sources, kept_first=self.kept)
         for source in self.query(SourcePanel):
             source.texts = texts
         for panel in self.query(f"#{self.panes.first}"):
             panel.focus()
 
+    def _note_theme(self, theme: Theme) -> None:
+        self.set_class(has_high_contrast(theme.name), "-contrast")
+
     def ask(self, screen: Screen[Answer], answered: Callable[[Answer | None], None]) -> None:
         """Show a screen that asks something; `answered` gets the answer, or None."""
         self.app.push_screen(screen, answered)
 
     # Showing a view.
+
+    def on_resize(self) -> None:
+        """Another size: the picture may need no more than its share."""
+        self.remove_class("-broad")
 
     def watch_at(self) -> None:
         """What the keys do depends on it."""
@@ -215,6 +266,7 @@ class LiveScreen(ControlledScreen):
         living = sum(process.fate == "alive" for process in view.state.processes.values())
         self.set_class(self._crowding.update(living, view.now, past=view.past), "-crowded")
         with self.app.batch_update():
+            self._show_summary(view)
             self.panes.show_view(view)
             picture = self.query_one(Picture)
             if picture.display and self.query_one("#left").display:
@@ -226,12 +278,25 @@ class LiveScreen(ControlledScreen):
             lines=self.panes.can_see(SourcePanel),
         )
 
+    def _show_summary(self, view: View) -> None:
+        """Once all has ended: one sentence about the run, and the way back."""
+        ended = has_ended(view.state)
+        if ended:
+            text = make_visible(summarize_run(view.state))
+            if len(text) + len(_WAY_BACK) < 2 * (self.query_one("#left").size.width - _MARGIN):
+                text += _WAY_BACK
+            if text != self._summary:
+                self._summary = text
+                self.query_one("#summary", Static).update(Content(text))
+        self.set_class(ended, "-ended")
+
     def _draw_picture(self, picture: Picture, view: View) -> None:
         """Have the picture drawn, unless it has to rest."""
         began = time.perf_counter()
         if not self.pace.may_draw(began, must=view.past or view.state.finished):
             return
         picture.lit = view.lit
+        picture.about = view.about
         picture.slots = view.slots if view.state.stepping else None
         picture.state = view.state
         if view.pid != self._drawn_pid:
@@ -307,6 +372,13 @@ class LiveScreen(ControlledScreen):
         event.stop()
         self.panes.give_story_rows(event.rows)
 
+    def on_picture_cramped(self, event: Picture.Cramped) -> None:
+        """The picture is wider than its share: it gets more, until the terminal has another
+        size; what is told beside it can be narrower.
+        """
+        event.stop()
+        self.add_class("-broad")
+
     def on_picture_selected(self, event: Picture.Selected) -> None:
         """Something in the picture was selected."""
         if event.kind == "process":
@@ -315,6 +387,22 @@ class LiveScreen(ControlledScreen):
             self.selection.select(key=str(event.key))
         elif event.kind == "outsider":
             self.notify("This process is not watched: A watches it too, or says how", timeout=4)
+
+    def on_lanes_panel_row_chosen(self, event: LanesPanel.RowChosen) -> None:
+        """A row of the lanes was clicked."""
+        event.stop()
+        if event.pid:
+            self.selection.select(pid=event.pid)
+        if event.n:
+            self.timeline.go_to_event(event.n)
+
+    def on_lanes_panel_cross_hair_moved(self, event: LanesPanel.CrossHairMoved) -> None:
+        """The cross-hair of the lanes is moved by a key."""
+        event.stop()
+        if event.by < 0:
+            self.timeline.action_back()
+        elif self.at:
+            self.timeline.action_next()
 
     def on_status_line_sought(self, event: StatusLine.Sought) -> None:
         """The scrubber was moved, or one of its ends clicked."""

@@ -11,17 +11,23 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from ipcviz.app.bars import PanelBar
-from ipcviz.app.panels import OutputPanel, Panel
+from ipcviz.app.panels import OutputPanel, Panel, SourcePanel
+from ipcviz.app.panels.lanes import LanesPanel
 from ipcviz.app.panels.output import TypingLine
 from ipcviz.app.panels.registry import PANELS
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.controller import Controller, Stage
 from ipcviz.app.screens.help import HelpScreen, plain_help
 from ipcviz.app.strip import StepStrip
+from ipcviz.app.themes import find_contrast
 from ipcviz.app.view import View
 
 _LEAST: Final = 3
 """Rows that a story's panel has at least."""
+_BESIDE: Final = 3
+"""Panels beside the picture at most; one fewer on a low screen."""
+_SOURCE_FROM: Final = 120
+"""Columns from which on the source has a pane of its own."""
 _AROUND: Final = 11
 """Rows that bars, keys and the picture need."""
 
@@ -56,6 +62,22 @@ class Panes(Controller):
         ),
         Binding("enter", "zoom", "Zoom", show=False, id="live.zoom-enter", tooltip="As z"),
         Binding(
+            "L",
+            "lanes",
+            "Lanes",
+            show=False,
+            id="live.lanes",
+            tooltip="The same story in time, one lane a process; again, the picture",
+        ),
+        Binding(
+            "P",
+            "present",
+            "Present",
+            show=False,
+            id="live.present",
+            tooltip="For a projector: fewer, larger things, high contrast; again, all of it",
+        ),
+        Binding(
             "v", "picture", "Picture", show=False, id="live.picture", tooltip="Move to the picture"
         ),
         *(
@@ -81,6 +103,8 @@ class Panes(Controller):
         self.first = first
         self._screen = screen
         self._story_rows = _LEAST
+        self._beside: list[str] | None = None
+        self._pointed: set[str] = set()
 
     # What there is.
 
@@ -93,16 +117,70 @@ class Panes(Controller):
             for name, panel in PANELS.items():
                 yield panel.kind(id=name)
 
+    def compose_lanes(self) -> ComposeResult:
+        """The lanes in the place of the picture, for where both have no room side by side."""
+        yield LanesPanel(id="lanes")
+
     def compose_beside(self) -> ComposeResult:
-        """Those that stand beside the picture where there is room."""
+        """Those that stand beside the picture where there is room, and the lanes, which take their
+        place.
+        """
+        yield LanesPanel(id="side-lanes")
         for name, panel in PANELS.items():
-            if panel.beside:
+            if panel.usual:
                 yield panel.kind(id=f"side-{name}")
 
     def show_view(self, view: View) -> None:
         """Give every panel a view; those that can't be seen only remember it."""
+        self._choose_beside(view)
         for panel in self._screen.query(Panel):
             panel.show_view(view)
+
+    def _choose_beside(self, view: View) -> None:
+        """Show beside the picture what the story points at, and the source where there is any; else
+        what is usual, and has anything to say now. What is below the picture already is left out.
+        """
+        if not self._screen.has_class("-wide"):
+            return
+        below = self._screen.query_one("#panels", ContentSwitcher).current
+        pointed = {n for n in view.pointed_at if n in PANELS and PANELS[n].beside}
+        wanted = pointed or {name for name, panel in PANELS.items() if panel.usual}
+        most = _BESIDE if self._screen.has_class("-tall") else _BESIDE - 1
+        found = [
+            name
+            for name, panel in PANELS.items()
+            if name in wanted
+            and name not in (below, "source")
+            and (name in pointed or panel.kind.has_content(view))
+        ]
+        # The source stands there where there is any, in the place of what tells less.
+        is_there = self._screen.size.width >= _SOURCE_FROM and SourcePanel.has_content(view)
+        source = ["source"] if is_there and below != "source" else []
+        shown = [*found[: most - len(source)], *source]
+        if shown == self._beside and pointed == self._pointed:
+            return
+        self._beside, self._pointed = shown, pointed
+        side = self._screen.query_one("#side")
+        present = {widget.id for widget in side.children}
+        for name in shown:
+            if f"side-{name}" not in present:
+                side.mount(self._make_beside(name, view))
+        for widget in side.children:
+            name = (widget.id or "").removeprefix("side-")
+            widget.set_class(name in shown, "-beside")
+            widget.set_class(name in pointed, "-pointed")
+        self._screen.set_class(not shown, "-alone")
+        # What a story points at is narrower than the tables of all that there is.
+        self._screen.set_class(bool(pointed), "-pointing")
+
+    def _make_beside(self, name: str, view: View) -> Widget:
+        """A panel for the side that was not there before; it shows the view once it has a size."""
+        panel = PANELS[name].kind(id=f"side-{name}")
+        if isinstance(panel, Panel):
+            panel.view = view
+        if isinstance(panel, SourcePanel):
+            panel.texts = self._screen.query_one("#source", SourcePanel).texts
+        return panel
 
     def can_see(self, kind: type[Panel]) -> bool:
         """Whether a panel of a kind is on the screen."""
@@ -162,6 +240,26 @@ class Panes(Controller):
         most = max(_LEAST, self._screen.app.size.height - _AROUND)
         panels.styles.min_height = min(self._story_rows, most) if telling else None
 
+    def action_lanes(self) -> None:
+        """Show the lanes or not: in the place of the picture, or beside it where there is room."""
+        self.minimize_panel()
+        shown = not self._screen.has_class("-lanes")
+        self._screen.set_class(shown, "-lanes")
+        self._screen.call_after_refresh(self._show_again)
+
+    def action_present(self) -> None:
+        """For a projector, or not: the picture has fewer and larger things, with the room of the
+        panels beside it and of the bars, and the contrast is high.
+        """
+        self.minimize_panel()
+        presents = not self._screen.has_class("-presenting")
+        self._screen.set_class(presents, "-presenting")
+        self._screen.query_one(Picture).roomy = presents
+        app = self._screen.app
+        app.theme = find_contrast(app.theme, high=presents)
+        self._give_rows()
+        self._screen.call_after_refresh(self._show_again)
+
     def open_typing(self) -> None:
         """Show the command's output, and move to the line that is sent to it."""
         self.action_panel("output")
@@ -214,7 +312,8 @@ class Panes(Controller):
         """Help for the screen, that of the panel with the focus first."""
         picture = ("Picture", plain_help(Picture.HELP))
         steps = (StepStrip.TITLE, StepStrip.HELP_TEXT)
-        panels = [(panel.kind.TITLE, panel.kind.HELP_TEXT) for panel in PANELS.values()]
+        panels = [(LanesPanel.TITLE, LanesPanel.HELP_TEXT)]
+        panels += [(panel.kind.TITLE, panel.kind.HELP_TEXT) for panel in PANELS.values()]
         first = picture if isinstance(self._screen.focused, Picture) else None
         widget: Widget | None = self._screen.focused
         while first is None and widget is not None:

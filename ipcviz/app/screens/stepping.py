@@ -11,7 +11,7 @@ from textual.binding import Binding
 
 from ipcviz.app.questions import Questions
 from ipcviz.app.screens.controller import Controller, Stage
-from ipcviz.app.screens.question import QuestionScreen
+from ipcviz.app.screens.question import QuestionScreen, QuestionsScreen
 from ipcviz.app.screens.running import RunScreen, SlowScreen, choices_of
 from ipcviz.app.screens.save import SaveScreen
 from ipcviz.app.steps import Steps
@@ -70,6 +70,14 @@ class StepControl(Controller):
             show=False,
             id="step.save",
             tooltip="Write the steps made as a schedule",
+        ),
+        Binding(
+            "Q",
+            "questions",
+            "Questions",
+            show=False,
+            id="step.questions",
+            tooltip="The questions, the guesses, and whether the hands of a class are counted",
         ),
     ]
 
@@ -184,7 +192,17 @@ class StepControl(Controller):
             self.questions.add_guess(question, choice)
             go_on()
 
-        self.stage.ask(QuestionScreen(question), add_guess)
+        tally = self.questions.begin_asking(question)
+        self.stage.ask(QuestionScreen(question, tally, self.questions), add_guess)
+
+    def action_questions(self) -> None:
+        """Show the questions that were asked, with the guesses, and how they are asked."""
+        story = self.stage.source.story
+        if story is None or not story.scenario.questions:
+            self.stage.notify("There are no questions: this is no scenario that has any", timeout=3)
+            return
+        count = len(story.scenario.questions)
+        self.stage.ask(QuestionsScreen(self.questions, count), lambda answer: None)
 
     def _report_end(self) -> bool:
         """Tell the viewer if the command has ended. Returns whether it has."""

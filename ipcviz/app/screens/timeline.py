@@ -298,6 +298,12 @@ class Timeline(Controller):
         elif moments[place - 1] != self.stage.at:
             self.show_moment(moments[place - 1])
 
+    def go_to_event(self, n: int) -> None:
+        """Show the moment of an event: the first one that comes with it or after it."""
+        moments = self.moments
+        found = moments.find_after(n - 1)
+        self.go_to_place(moments.count_until(found) if found else len(moments))
+
     def action_goto(self) -> None:
         """Ask for a moment."""
         count = len(self.moments)

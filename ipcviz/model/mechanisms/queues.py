@@ -10,12 +10,14 @@ from ipcviz.events import Call, ObjectInfo
 from ipcviz.events.calls import where
 from ipcviz.model.draft import Draft
 from ipcviz.model.parts import ObjectPart
-from ipcviz.model.state import State
+from ipcviz.model.state import Posted, State
 
 PREFIX: Final = "msg:"
 """What the key of a System V queue begins with, before its id."""
 SENDS: Final = where(lambda call: call.on == "queue" and call.flow == "puts")
 RECEIVES: Final = where(lambda call: call.on == "queue" and call.flow == "takes")
+POSTED_KEPT: Final = 64
+"""Messages remembered of one queue, those that are taken next."""
 
 
 def note_use(draft: Draft, pid: int, key: str) -> None:
@@ -61,6 +63,26 @@ def count_message_bytes(event: Call) -> int:
         return max(event.ret, 0)
     count = event.get_number("count")
     return count if event.name in SENDS and count is not None else 0
+
+
+def apply_message(draft: Draft, event: Call) -> None:
+    """A message was put into a POSIX queue, behind those of its priority and higher ones, or the
+    first one was taken out (mq_overview(7)).
+    """
+    if not draft.keep_ledger or event.error or event.object.startswith(PREFIX):
+        return
+    kept = draft.posted.get(event.object, ())
+    if event.name in SENDS:
+        priority = event.get_number("priority") or 0
+        new = Posted(event.pid, priority, count_message_bytes(event), event.data)
+        place = sum(one.priority >= priority for one in kept)
+        kept = (*kept[:place], new, *kept[place:])[:POSTED_KEPT]
+    elif kept:
+        # If another one was taken, others were there of which nothing is known.
+        kept = kept[1:] if kept[0].length == event.ret else ()
+    if kept or event.object in draft.posted:
+        draft.posted = draft.posted.set(event.object, kept)
+        draft.note_change(ObjectPart(event.object))
 
 
 def list_users(state: State, key: str) -> tuple[int, ...]:

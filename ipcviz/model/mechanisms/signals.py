@@ -21,7 +21,16 @@ from ipcviz.events.signals import LIBRARY_SIGNALS, bit_of
 from ipcviz.model.draft import Draft
 from ipcviz.model.maps import Map
 from ipcviz.model.parts import SignalPart
-from ipcviz.model.state import POSIX, SENT_KEPT, Handling, SignalSent, State, Thread
+from ipcviz.model.state import (
+    POSIX,
+    SENT_KEPT,
+    ArmedTimer,
+    Handling,
+    PastTimer,
+    SignalSent,
+    State,
+    Thread,
+)
 
 replace = msgspec.structs.replace
 
@@ -240,13 +249,45 @@ def _expire_timer(draft: Draft, event: SignalDelivered) -> None:
     timer = draft.timers.get(key)
     if timer is None or event.sender:
         return
+    fired = timer.fired + 1 + event.overrun
     if timer.interval:
         due = timer.interval if timer.clock else draft.t + timer.interval
-        draft.timers = draft.timers.set(key, replace(timer, due=due))
-    elif timer.id >= 0:
+        draft.timers = draft.timers.set(key, replace(timer, due=due, fired=fired))
+        return
+    if timer.id >= 0:
         draft.timers = draft.timers.set(key, replace(timer, armed=False))
     else:
         draft.timers = draft.timers.delete(key)
+    end_timer(draft, key, replace(timer, fired=fired), cancelled=False)
+
+
+def end_timer(draft: Draft, key: tuple[int, int], timer: ArmedTimer, *, cancelled: bool) -> None:
+    """Keep what became of a timer that is armed no more; one that never was armed leaves nothing.
+
+    Args:
+        draft: What is changed.
+        key: The timer's key in `State.timers`.
+        timer: As it was last.
+        cancelled: Whether it was disarmed or removed, and did not just expire.
+    """
+    if not timer.armed:
+        return
+    past = PastTimer(
+        signo=timer.signo,
+        since=timer.since,
+        step=timer.step,
+        over=draft.t,
+        over_step=draft.step,
+        fired=timer.fired,
+        cancelled=cancelled,
+    )
+    draft.past_timers = draft.past_timers.set(key, past)
+
+
+def forget_past_timer(draft: Draft, key: tuple[int, int]) -> None:
+    """A timer is armed under a key: what became of the one before is told no more."""
+    if key in draft.past_timers:
+        draft.past_timers = draft.past_timers.delete(key)
 
 
 def update_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions:

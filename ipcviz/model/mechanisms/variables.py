@@ -83,13 +83,16 @@ def apply_access(draft: Draft, event: Accessed) -> None:
     )
 
 
-def find_torn_readers(state: State | Draft, event: Accessed) -> frozenset[int]:
+def find_torn_readers(state: State | Draft, event: Accessed) -> frozenset[tuple[int, int]]:
     """The threads that have loaded variables of a group while another one had stored only some of
     them: at its next store, what they have loaded is of two different states.
 
     Args:
         state: Before the store.
         event: The store.
+
+    Returns:
+        Each as (pid, tid); it may have ended since.
     """
     variable = state.variables.get(event.variable)
     if variable is None or event.op != "store":
@@ -101,6 +104,21 @@ def find_torn_readers(state: State | Draft, event: Accessed) -> frozenset[int]:
     return change.readers
 
 
+def is_between_stores(state: State, event: Accessed) -> bool:
+    """Whether a load comes between two stores of another thread to variables of one group.
+
+    Args:
+        state: After the load.
+        event: The access; a store is never meant.
+    """
+    variable = state.variables.get(event.variable)
+    return variable is not None and any(
+        change.group == variable.info.group and (event.pid, event.tid) in change.readers
+        for change in state.changes
+        if event.op in ("load", "access")
+    )
+
+
 def _follow_change(draft: Draft, variable: Variable, event: Accessed) -> None:
     """Keep who has stored only some variables of a group, and who has loaded any meanwhile."""
     group = variable.info.group
@@ -108,7 +126,7 @@ def _follow_change(draft: Draft, variable: Variable, event: Accessed) -> None:
         return
     if event.op in ("load", "access"):
         draft.changes = tuple(
-            replace(change, readers=change.readers | {event.tid})
+            replace(change, readers=change.readers | {(event.pid, event.tid)})
             if change.group == group and change.tid != event.tid
             else change
             for change in draft.changes

@@ -153,10 +153,14 @@ def _is_sigprocmask_visible(state: State, tid: int, args: Arguments) -> bool:
 
 
 def _is_mmap_visible(state: State, pid: int, args: Arguments) -> bool:
-    if "MAP_SHARED" not in text_in(args, "flags"):
-        return False
+    """Whether a mapping is one that others can notice, or that hides from its process what they
+    write: a private one of a file that may be written to.
+    """
     fd = number_in(args, "fd")
-    return fd is None or fd < 0 or _visible_fd(state, pid, fd)
+    of_nothing = fd is None or fd < 0
+    if "MAP_SHARED" in text_in(args, "flags"):
+        return of_nothing or _visible_fd(state, pid, fd)
+    return not of_nothing and "PROT_WRITE" in text_in(args, "prot") and _visible_fd(state, pid, fd)
 
 
 def _is_range_visible(state: State, pid: int, args: Arguments) -> bool:
@@ -165,7 +169,9 @@ def _is_range_visible(state: State, pid: int, args: Arguments) -> bool:
     except ValueError:
         return False
     entry = mapping_at(state, pid, address, max(length, 1))
-    return entry is not None and entry.shared and not is_noise(entry.object.path)
+    if entry is None or is_noise(entry.object.path):
+        return False
+    return entry.shared or ("w" in entry.prot and entry.object.kind == "file")
 
 
 _CONDITIONAL: Final = {

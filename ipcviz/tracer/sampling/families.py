@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from ipcviz.events import Orphan, Reaped, Sample, Surroundings
 from ipcviz.events.calls import where
 from ipcviz.kernel import memory, procfs
-from ipcviz.kernel.surroundings import read_surroundings
+from ipcviz.kernel.surroundings import read_surroundings, shorten_words
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.tasks import Entered, Task
 
@@ -50,7 +52,12 @@ class FamilyLooks:
         for pid in pids:
             known = self._context.state.processes.get(pid)
             now = read_surroundings(pid) if known is not None and known.fate == "alive" else None
-            if now is not None and known is not None and now != known.surroundings:
+            if now is None or known is None:
+                continue
+            if shorten_words(known.argv) == now.title:
+                # Those that it was given: the state has them, whole.
+                now = replace(now, title=())
+            if now != known.surroundings:
                 found.append(now)
         return tuple(found)
 

@@ -9,7 +9,7 @@ that has it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -29,6 +29,8 @@ SCANNED_PAGES: Final = 16
 """Pages of one object whose bytes are compared with those of the last look."""
 MOST_ROWS: Final = 64
 """Mappings of one object that are looked at in one round; of more, others in the next."""
+MOST_UNMAPPED: Final = 32
+"""Objects without a mapping whose bytes are remembered, in case that somebody maps them again."""
 WINDOW: Final = 256
 """Bytes of an object that are shown; more of the one that the viewer looks at."""
 WINDOW_MOST: Final = 4096
@@ -41,6 +43,12 @@ STALE_SECONDS: Final = 0.2
 """How often a process's smaps is read, and how soon after its pages changed: the kernel walks all
 of them for it.
 """
+WALK_SHARE: Final = 5
+"""In step mode a process is walked at each look, unless that takes more than a fifth of the time.
+"""
+
+SEGMENT: Final = "shm:"
+"""What the key of a System V segment begins with; its number follows."""
 
 ZEROES: Final = bytes(PAGE_SIZE)
 BORN_ZERO: Final = MEMORY
@@ -61,7 +69,8 @@ class MemoryLooks:
         self._pages: dict[tuple[int, int], PagesSample] = {}
         self._images: dict[Where, dict[int, bytes]] = {}
         self._shown: dict[Where, MemorySample] = {}
-        self._use: dict[int, tuple[float, dict[int, pagemap.MappingUse]]] = {}
+        self._segments: dict[str, MemorySample] = {}
+        self._use: dict[int, tuple[float, float, dict[int, pagemap.MappingUse]]] = {}
         self._stale: set[int] = set()
         self._round = 0
         self._may_walk = True
@@ -93,14 +102,16 @@ class MemoryLooks:
         else:
             keys = [*keys[self._turn :], *keys[: self._turn]]
             self._forget_gone(found)
-        if not keys:
+        detached = [] if only else [key for key in self._segments if key not in found]
+        if not keys and not detached:
             return (), ()
         self._round += 1
         self._may_walk = True
-        segments = queues.list_segments() if any(key.startswith("shm:") for key in keys) else {}
+        has_segments = detached or any(key.startswith(SEGMENT) for key in keys)
+        segments = queues.list_segments() if has_segments else {}
         deadline = time.monotonic() + SECONDS
         pages: list[PagesSample] = []
-        contents: list[MemorySample] = []
+        contents = list(self._follow_detached(detached, segments))
         done = 0
         for key in keys:
             done += 1
@@ -112,10 +123,10 @@ class MemoryLooks:
                 ]
             )
             states = {row: states for row in rows if (states := self._read_states(row)) is not None}
-            pages.extend(self._changed_pages(states))
+            pages.extend(self._changed_pages(states, held=state.stepping))
             first = rows[0] if rows else None
             if first is not None:
-                segment = segments.get(first.entry.object.ino) if key.startswith("shm:") else None
+                segment = segments.get(first.entry.object.ino) if key.startswith(SEGMENT) else None
                 facts = MemorySample(
                     object=key,
                     size=segment.size if segment else size_of(state, first.pid, first.entry),
@@ -126,9 +137,36 @@ class MemoryLooks:
                 contents.extend(self._read_contents(facts, states, want))
             if time.monotonic() > deadline and not only:
                 break
-        if not only:
+        if not only and keys:
             self._turn = (self._turn + done) % len(keys)
+        for sample in contents:
+            if sample.object.startswith(SEGMENT) and not sample.pid and not _is_gone(sample):
+                self._segments[sample.object] = sample
         return tuple(pages), tuple(contents)
+
+    def _follow_detached(
+        self, keys: Iterable[str], segments: dict[int, queues.SharedSegment]
+    ) -> Iterator[MemorySample]:
+        """What became of System V segments that no watched process has attached any more: they stay
+        until they are removed.
+        """
+        for key in keys:
+            known = self._segments[key]
+            segment = segments.get(int(key.removeprefix(SEGMENT)))
+            sample = replace(
+                known,
+                changed=(),
+                more=False,
+                attached=segment.nattch if segment is not None else 0,
+                removed=segment is None or segment.removed,
+            )
+            if sample != replace(known, changed=(), more=False):
+                self._shown[key, 0] = sample
+                yield sample
+            if segment is None:
+                del self._segments[key]
+                self._shown.pop((key, 0), None)
+                self._images.pop((key, 0), None)
 
     def _choose_due(self, rows: list[Mapper]) -> list[Mapper]:
         """The mappings whose turn it is."""
@@ -147,13 +185,18 @@ class MemoryLooks:
         pids = {pid for pid, _ in there}
         for pid in [pid for pid in self._use if pid not in pids]:
             del self._use[pid]
-        for where in [
-            where
-            for where in self._images
-            if where[0] not in found or (where[1] and where[1] not in pids)
-        ]:
+        unmapped = [where for where in self._images if where[0] not in found]
+        kept = [where for where in unmapped if not where[1] and self._has_name(where[0])]
+        gone = set(unmapped).difference(kept[-MOST_UNMAPPED:])
+        gone.update(where for where in self._images if where[1] and where[1] not in pids)
+        for where in gone:
             del self._images[where]
             self._shown.pop(where, None)
+
+    def _has_name(self, key: str) -> bool:
+        """Whether an object's bytes stay when nobody has it mapped, so that it can be again."""
+        thing = self._context.state.objects.get(key)
+        return thing is not None and thing.info.kind == "shared memory"
 
     # Pages.
 
@@ -163,7 +206,7 @@ class MemoryLooks:
             row.pid, row.entry.start, min(row.entry.length // PAGE_SIZE, MOST_PAGES)
         )
 
-    def _changed_pages(self, states: dict[Mapper, str]) -> Iterable[PagesSample]:
+    def _changed_pages(self, states: dict[Mapper, str], held: bool) -> Iterable[PagesSample]:
         for row, letters in states.items():
             place = (row.pid, row.entry.start)
             known = self._pages.get(place)
@@ -175,7 +218,7 @@ class MemoryLooks:
                 pages=letters,
                 total=row.entry.length // PAGE_SIZE,
             )
-            use = self._read_use(row.pid).get(row.entry.start)
+            use = self._read_use(row.pid, held).get(row.entry.start)
             if use is not None:
                 sample = replace(
                     sample,
@@ -189,16 +232,21 @@ class MemoryLooks:
                 self._pages[place] = sample
                 yield sample
 
-    def _read_use(self, pid: int) -> dict[int, pagemap.MappingUse]:
-        at, known = self._use.get(pid, (0.0, {}))
+    def _read_use(self, pid: int, held: bool) -> dict[int, pagemap.MappingUse]:
+        at, took, known = self._use.get(pid, (0.0, 0.0, {}))
         now = time.monotonic()
-        if self._may_walk and now - at >= (STALE_SECONDS if pid in self._stale else USE_SECONDS):
+        if held:
+            is_due = now - at >= took * WALK_SHARE
+        else:
+            rest = STALE_SECONDS if pid in self._stale else USE_SECONDS
+            is_due = self._may_walk and now - at >= rest
+        if is_due:
             # One process's a round: where many are due, each has its turn.
             self._may_walk = False
             self._stale.discard(pid)
             starts = frozenset(entry.start for entry in self._context.state.mappings.get(pid, ()))
             known = pagemap.read_use(pid, starts) or {}
-            self._use[pid] = (now, known)
+            self._use[pid] = (now, time.monotonic() - now, known)
         return known
 
     # Bytes.
@@ -342,6 +390,11 @@ def list_differences(old: bytes, new: bytes, most: int) -> tuple[list[tuple[int,
     if begin >= 0:
         ranges.append((begin, len(new) - begin))
     return ranges, False
+
+
+def _is_gone(sample: MemorySample) -> bool:
+    """Whether a System V segment is no more: one that is removed goes with its last attachment."""
+    return sample.removed and sample.attached == 0
 
 
 def _is_written(rows: tuple[Mapper, ...]) -> bool:

@@ -1,0 +1,235 @@
+"""`ipcviz doctor`: what is wrong with a command or in a trace; `ipcviz explain`: what it means."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import msgspec
+
+from ipcviz.cli.completing import complete_files
+from ipcviz.cli.numbers import Seconds
+from ipcviz.cli.words import AFTER_DASHES, AfterDashes, RemembersWords, check_outputs
+from ipcviz.diagnose import Doctor, Finding
+from ipcviz.diagnose.pages import BY_NAME, PAGES
+from ipcviz.events import EndForced, Event, Finished, Trouble
+from ipcviz.messages import exit_with_error, write_error, write_json, write_lines
+from ipcviz.outputs import write_file
+
+if TYPE_CHECKING:
+    from ipcviz.session.live import LiveSession
+
+FOUND: Final = 1
+"""Exit status where something was found."""
+BETWEEN: Final = 0.25
+"""Seconds between two examinations; also between two events of a trace, where a hang would show."""
+
+
+@click.command(cls=AfterDashes)
+@click.option(
+    "--timeout",
+    type=Seconds(0.1, 1e6),
+    metavar="SECONDS",
+    help="End the command after so many seconds.",
+)
+@click.option(
+    "--until-hang", is_flag=True, help="End the command as soon as a finding is sure: for CI."
+)
+@click.option(
+    "--ignore", multiple=True, metavar="RULE", help="Say nothing of this rule; may be repeated."
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Write the findings there, too, as JSON.",
+)
+@click.argument("what", metavar="TRACE|-- CMD...", nargs=-1, required=True)
+@click.pass_context
+def doctor(
+    context: click.Context,
+    *,
+    timeout: float | None,
+    until_hang: bool,
+    ignore: tuple[str, ...],
+    json_file: str | None,
+    what: tuple[str, ...],
+) -> None:
+    """Say why a command hangs: who waits for whom, at which descriptor, and how it is mended.
+
+    After -- any command is run, with this terminal as its own; or a trace of 'ipcviz trace' is
+    examined. What is found is said on standard error, at the moment at which it is found.
+    Exit status: 0 nothing was found, 1 something was, 2 it could not be run.
+    """
+    for rule in ignore:
+        _find_page(rule)
+    check_outputs(json_file)
+    found = Doctor(ignore)
+    if context.meta[AFTER_DASHES]:
+        code = _watch_command(what, found, timeout, until_hang=until_hang)
+    elif len(what) == 1 and _is_file(what[0]):
+        if timeout or until_hang:
+            raise click.UsageError(
+                "--timeout and --until-hang are for a command: put -- before it."
+            )
+        _examine_trace(what[0], found)
+        code = 0
+    else:
+        raise click.UsageError(
+            f"{what[0]} is no trace; put -- before a command: ipcviz doctor -- {shlex.join(what)}"
+        )
+    if json_file:
+        text = msgspec.json.format(msgspec.json.encode(found.findings), indent=2)
+        write_file(json_file, text + b"\n")
+    if not found.findings and code != 2:
+        write_error("Nothing wrong was found.")
+    sys.exit(code or (FOUND if found.findings else 0))
+
+
+@click.command(cls=RemembersWords)
+@click.argument("rule", required=False)
+@click.option("--json", "as_json", is_flag=True, help="All rules, as JSON.")
+def explain(*, rule: str | None, as_json: bool) -> None:
+    """Explain a finding of the doctor: what it looks like, why it happens, how it is mended.
+
+    Without a name it lists all rules.
+    """
+    if as_json:
+        write_json([page._asdict() for page in PAGES])
+        return
+    if rule is None:
+        width = max(len(page.name) for page in PAGES)
+        write_lines(f"{page.name:<{width}}  {page.title}" for page in PAGES)
+        return
+    page = _find_page(rule)
+    rows = [f"{page.name}: {page.title} ({page.certainty})", ""]
+    for head, text in (
+        ("What one sees", page.looks),
+        ("Why", page.why),
+        ("The mend", page.mend),
+        ("Told by", page.evidence),
+    ):
+        rows += [head, *_wrap(text, "  "), ""]
+    if page.scenario:
+        rows += [f"Shown by: ipcviz run {page.scenario}"]
+    write_lines(rows)
+
+
+def _find_page(rule: str) -> Any:
+    """The page of a rule. Ends with a sentence if there is none."""
+    page = BY_NAME.get(rule)
+    if page is None:
+        exit_with_error(f"There is no rule {rule!r}: 'ipcviz explain' lists them.")
+    return page
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _wrap(text: str, indent: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(
+        text, 80, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def _examine_trace(path: str, found: Doctor) -> None:
+    """Go through a trace, and examine it wherever nothing happened for a while, and at its end."""
+    from ipcviz.trace import TraceReader
+
+    with TraceReader(path) as reader:
+        last = 0.0
+        for event in reader.read_events():
+            if isinstance(event, EndForced):
+                # What follows is not the program's doing.
+                break
+            if event.t - last >= BETWEEN:
+                _report_new(found, event.t)
+            last = event.t
+            found.follow([event])
+        _report_new(found, last + BETWEEN)
+
+
+def _watch_command(
+    argv: tuple[str, ...], found: Doctor, timeout: float | None, *, until_hang: bool
+) -> int:
+    """Run a command and examine it. Returns 2 if it could not be run, else 0."""
+    from ipcviz.cli.trace import ENDING, sort_signals
+    from ipcviz.session.live import LiveSession, start_thread
+    from ipcviz.tracer.config import LaunchConfig
+
+    session = LiveSession(LaunchConfig(argv=argv, terminal=False, keep_output=0), passing=True)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    began, status, failed = time.monotonic(), 0, False
+    heard = began
+    try:
+        session.start()
+        start_thread(partial(sort_signals, session), "ipcviz signals")
+        for events in _drain_events(session):
+            found.follow(events)
+            heard = time.monotonic() if events else heard
+            for event in events:
+                if isinstance(event, Trouble):
+                    write_error(event.message)
+                    failed |= event.fatal
+                if isinstance(event, Finished):
+                    status = event.code
+            if events and isinstance(events[-1], Finished):
+                break
+            new = _report_new(found, found.state.t + time.monotonic() - heard)
+            if until_hang and any(one.sure for one in new):
+                write_error("The command is ended here.")
+                return 0
+            if timeout and time.monotonic() - began > timeout:
+                write_error(f"The command is ended after {timeout:g} seconds.")
+                return 0
+    finally:
+        session.close()
+    if session.killed_by:
+        return 128 + session.killed_by
+    if failed:
+        return 2
+    write_error(f"The command ended with status {status}.")
+    return 0
+
+
+def _drain_events(session: LiveSession) -> Iterator[list[Event]]:
+    """What has happened since the last time, some times a second, until the session has ended."""
+    while not session.finished:
+        session.wait(BETWEEN)
+        yield session.drain()
+
+
+def _report_new(found: Doctor, now: float) -> tuple[Finding, ...]:
+    """Examine this moment; say what is new, and return it."""
+    before = {one.key for one in found.findings}
+    new = tuple(one for one in found.examine(now) if one.key not in before)
+    for one in new:
+        write_error(_format_finding(one)[0], "\n".join(_format_finding(one)[1:]))
+    return new
+
+
+def _format_finding(one: Finding) -> list[str]:
+    """A finding as lines: the sentence, the mend, and what proves it."""
+    grade = "" if one.sure else "probably: "
+    lines = [f"{grade}{one.sentence} {one.mend}"]
+    if one.why_probable:
+        lines.append(f"  Not sure: {one.why_probable}.")
+    lines += [f"  {fact.text}" for fact in one.evidence]
+    lines += [f"  {origin.words}" for origin in one.origins if origin.words]
+    lines.append(f"  [{one.rule}] 'ipcviz explain {one.rule}' tells more.")
+    return lines

@@ -1,0 +1,104 @@
+"""The doctor: takes events in, and says what is wrong. Pure: it is told what time it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from ipcviz.diagnose.findings import Finding
+from ipcviz.diagnose.history import History
+from ipcviz.diagnose.moment import CaseMoment
+from ipcviz.diagnose.rules import locks, pipes
+from ipcviz.events import Event
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+from ipcviz.model.waits.hangs import Hang
+
+HangRule = Callable[[CaseMoment, Hang], Finding | None]
+HANGS: Final[tuple[HangRule, ...]] = (
+    locks.find_stopped,
+    locks.find_lock_order,
+    pipes.find_wait_before_read,
+    pipes.find_own_read_end,
+    pipes.find_waits_for_input,
+    pipes.find_feeding_circle,
+    pipes.find_own_write_end,
+    pipes.find_fifo_open,
+    locks.find_circle,
+)
+"""What makes a hang, the most particular first: the first that fits is told."""
+
+_FORGET: Final = 5000
+"""Events after which the history is rid of what no state has any more."""
+
+
+class Doctor:
+    """Follows a session and gathers findings.
+
+    Args:
+        ignored: PartyNames of rules that are not told.
+
+    Attributes:
+        state: The latest state.
+        findings: All so far, in the order in which they were found; each in its latest words.
+    """
+
+    def __init__(self, ignored: Collection[str] = ()) -> None:
+        self.state = State()
+        self.history = History()
+        self._ignored = frozenset(ignored)
+        self._found: dict[tuple[str, tuple[int, ...], str], Finding] = {}
+        self._left = _FORGET
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All so far."""
+        return tuple(self._found.values())
+
+    def follow(self, events: Sequence[Event]) -> None:
+        """Take events in; what they alone prove is found."""
+        for event in events:
+            self.state = reduce(self.state, event)
+            self.history.follow(event)
+        self._left -= len(events)
+        if self._left < 0:
+            self._left = _FORGET
+            self.history.forget(self.state)
+
+    def examine(self, now: float | None = None) -> tuple[Finding, ...]:
+        """What is wrong at this moment; what is new of it is kept among the findings.
+
+        Args:
+            now: The moment in session seconds; that of the last event if it is not given.
+        """
+        moment = CaseMoment(self.state, self.history, now)
+        found = [one for one in find_at(moment) if one.rule not in self._ignored]
+        for one in found:
+            known = self._found.get(one.key)
+            self._found[one.key] = one if known is None else _keep_first(known, one)
+        return tuple(self._found[one.key] for one in found)
+
+
+def find_at(moment: CaseMoment) -> tuple[Finding, ...]:
+    """What is wrong at a moment, the hangs first."""
+    found: list[Finding] = []
+    for hang in moment.hangs:
+        one = next(filter(None, (rule(moment, hang) for rule in HANGS)), None)
+        if one is not None:
+            found.append(one)
+    return tuple(found)
+
+
+def _keep_first(known: Finding, again: Finding) -> Finding:
+    """A finding that was made again: with the moment of the first time, and today's words, since
+    source lines may be known now.
+    """
+    if known.sure and not again.sure:
+        return known
+    return type(again)(
+        **{
+            **{name: getattr(again, name) for name in again.__struct_fields__},
+            "t": known.t,
+            "n": known.n,
+        }
+    )

@@ -1,0 +1,111 @@
+"""The moment that rules are asked about, and what they answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ipcviz.diagnose.findings import Evidence, Finding
+from ipcviz.diagnose.history import History
+from ipcviz.diagnose.words import PartyNames, find_origin, make_parties, tell_waits
+from ipcviz.model.query import list_holders
+from ipcviz.model.state import State
+from ipcviz.model.waits.hangs import Hang, list_hangs
+from ipcviz.model.waits.values import Doubt, Doubted, Wait
+from ipcviz.narrate.circles import describe_doubt
+
+if TYPE_CHECKING:
+    from ipcviz.model.query import Holder
+
+
+class CaseMoment:
+    """A state, and what a rule may ask of it.
+
+    Args:
+        state: The state.
+        history: What went before it.
+        now: The moment in session seconds; that of the last event if it is not given.
+    """
+
+    def __init__(self, state: State, history: History, now: float | None = None) -> None:
+        self.state = state
+        self.history = history
+        self.now = state.t if now is None else max(now, state.t)
+
+    @cached_property
+    def held(self) -> dict[str, tuple[Holder, ...]]:
+        """Who has what open."""
+        return list_holders(self.state)
+
+    @cached_property
+    def hangs(self) -> tuple[Hang, ...]:
+        """The threads that nothing known can wake."""
+        return list_hangs(self.state, self.held, self.now)
+
+    def holders(self, key: str, modes: str = "r w rw") -> tuple[Holder, ...]:
+        """Who has an object open in one of these ways."""
+        wanted = modes.split()
+        return tuple(row for row in self.held.get(key, ()) if row.mode in wanted)
+
+    def make_finding(
+        self,
+        rule: str,
+        pids: Iterable[int],
+        sentence: str,
+        mend: str,
+        *,
+        waits: Sequence[Wait] = (),
+        evidence: Sequence[Evidence] = (),
+        objects: Iterable[str] = (),
+        ends: Iterable[tuple[int, int]] = (),
+        doubts: Sequence[Doubted] = (),
+        probable: str = "",
+        about: str = "",
+    ) -> Finding:
+        """A finding of this moment.
+
+        Args:
+            rule: The rule's name.
+            pids: Who is in it; the first is the one to be mended.
+            sentence: What is wrong.
+            mend: What to do.
+            waits: What threads wait for, told as evidence.
+            evidence: What else proves it.
+            objects: Keys of what it is about.
+            ends: (process, descriptor) of the ends that it is about; their origins are told.
+            doubts: Why it is not certain.
+            probable: The same in words.
+            about: What tells it from others of the rule; its first object if it is not given.
+        """
+        keys = tuple(dict.fromkeys(key for key in objects if key))
+        ends = tuple(dict.fromkeys(ends))
+        origins = (find_origin(self.state, self.history, pid, fd) for pid, fd in ends)
+        why = probable or "; ".join(
+            dict.fromkeys(
+                describe_doubt(self.state, one) for one in doubts if one.doubt not in _SETTLED
+            )
+        )
+        return Finding(
+            rule=rule,
+            sure=not why,
+            sentence=sentence,
+            mend=mend,
+            t=self.now,
+            n=self.state.n,
+            processes=make_parties(self.state, pids),
+            objects=keys,
+            descriptors=ends,
+            evidence=(*tell_waits(self.state, waits, self.now), *evidence),
+            origins=tuple(one for one in origins if one is not None),
+            why_probable=why,
+            about=about or (keys[0] if keys else ""),
+        )
+
+    def name(self, *pids: int) -> PartyNames:
+        """What these processes are called."""
+        return PartyNames(self.state, pids)
+
+
+_SETTLED = frozenset({Doubt.SEEN})
+"""Doubts that are settled once a wait has lasted while samples said the same."""

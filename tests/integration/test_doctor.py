@@ -1,0 +1,201 @@
+"""What the doctor says of programs that hang, and of programs that do not."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ipcviz.diagnose.pages import BY_NAME
+
+pytestmark = pytest.mark.kernel
+TOP = Path(__file__).parents[2]
+DOCTOR = (sys.executable, "-m", "ipcviz", "doctor")
+
+SURE = {
+    "wait_before_read": "wait-before-read",
+    "wait_for_grandchild": "wait-before-read",
+    "wait_over_socket_much": "wait-before-read",
+    "own_write_end": "own-write-end",
+    "waiters_write_end": "own-write-end",
+    "own_read_end": "own-read-end",
+    "waits_for_input": "waits-for-input",
+    "both_full": "feeding-circle",
+    "mutex_order": "lock-order",
+    "mutex_order_of_processes": "lock-order",
+    "file_lock_order": "lock-order",
+    "stopped_child": "stopped",
+    "stopped_writer": "stopped",
+}
+PROBABLE = {
+    "both_empty": "feeding-circle",
+    "coprocess": "feeding-circle",
+    "fifo_alone": "fifo-open",
+    "fifo_crossed": "fifo-open",
+}
+OTHERS = {
+    "wait-before-read": (
+        "python3",
+        "-c",
+        "import subprocess as s; s.Popen(['seq', '99999'], stdout=s.PIPE).wait()",
+    ),
+    "waits-for-input": (
+        "python3",
+        "-c",
+        "import subprocess as s; p = s.Popen(['cat'], stdin=s.PIPE); p.wait()",
+    ),
+    "own-write-end": ("python3", "-c", "import os; r, w = os.pipe(); os.read(r, 1)"),
+    "stopped": ("sh", "-c", "sh -c 'kill -STOP $$' & wait"),
+}
+HEALTHY = (
+    "seq 1 20000 | sort -rn | gzip -c | wc -c",
+    "(sleep 1; echo hi) | cat",
+    "for i in 1 2; do (sleep 0.8) & done; wait",
+    "mkfifo f; (sleep 1; echo x > f) & cat f; wait",
+    "coproc cat; echo hi >&${COPROC[1]}; read x <&${COPROC[0]}; sleep 1; kill $COPROC_PID",
+    "python3 -c \"import subprocess as s; s.run(['cat'], input=b'x' * 200000, stdout=-1)\"",
+    'python3 -c "import multiprocessing as m; p = m.Pool(2); p.map(abs, range(99)); p.close()"',
+    'python3 -c "import threading as t; e = t.Event(); t.Timer(1, e.set).start(); e.wait()"',
+)
+
+
+def examine(argv, folder, *flags):
+    """Run the doctor: (its status, its findings, what it said)."""
+    folder.mkdir(exist_ok=True)
+    file = folder / "found.json"
+    done = subprocess.run(
+        [*DOCTOR, "--json", str(file), *flags, "--", *argv],
+        cwd=folder,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": str(TOP)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    found = json.loads(file.read_bytes()) if file.exists() else []
+    return done.returncode, found, done.stderr
+
+
+@pytest.fixture(scope="module")
+def hangs(tmp_path_factory):
+    """What is said of each program that hangs, by its name."""
+    place = tmp_path_factory.mktemp("doctor")
+    program = place / "hangs"
+    source = TOP / "tests" / "programs" / "doctor_hangs.c"
+    subprocess.run(
+        ["cc", "-g", "-O0", "-w", "-pthread", str(source), "-o", str(program), "-lrt"], check=True
+    )
+    cases = {name: (str(program), name) for name in (*SURE, *PROBABLE)} | OTHERS
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        tasks = {}
+        for name, argv in cases.items():
+            flags = ("--timeout", "3") if name in PROBABLE else ("--until-hang", "--timeout", "30")
+            tasks[name] = pool.submit(examine, argv, place / f"in-{name}", *flags)
+        return {name: task.result() for name, task in tasks.items()}
+
+
+@pytest.mark.parametrize(("name", "rule"), (SURE | {rule: rule for rule in OTHERS}).items())
+def test_a_hang_is_named_when_it_exists(hangs, name, rule):
+    status, found, said = hangs[name]
+    assert status == 1, said
+    assert {(one["rule"], one["sure"]) for one in found} == {(rule, True)}, said
+    assert found[0]["sentence"] in said
+    assert found[0]["mend"] in said
+    assert found[0]["evidence"], said
+
+
+@pytest.mark.parametrize(("name", "rule"), PROBABLE.items())
+def test_what_is_not_certain_is_said_as_such(hangs, name, rule):
+    status, found, said = hangs[name]
+    assert status == 1, said
+    assert {(one["rule"], one["sure"]) for one in found} == {(rule, False)}, said
+    assert "probably: " in said
+
+
+def test_a_finding_says_who_and_where_its_descriptors_came_from(hangs):
+    _, found, said = hangs["waits-for-input"]
+    one = found[0]
+    assert "python3 waits for cat to end" in one["sentence"]
+    assert [party["name"] for party in one["processes"]] == ["python3", "cat"]
+    assert any(origin["call"] == "pipe2" for origin in one["origins"]), said
+
+
+def test_what_is_healthy_is_left_in_peace(tmp_path):
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        tasks = {
+            command: pool.submit(examine, ("bash", "-c", command), tmp_path / f"{number}")
+            for number, command in enumerate(HEALTHY)
+        }
+        for command, task in tasks.items():
+            status, found, said = task.result()
+            assert (status, found) == (0, []), f"{command}: {said}"
+
+
+def test_the_commands_output_passes_through_and_its_trace_says_the_same(tmp_path):
+    trace = tmp_path / "t.ipcviz"
+    program = "import os; print('hi', flush=True); r, w = os.pipe(); os.read(r, 1)"
+    run = subprocess.run(
+        [*DOCTOR, "--until-hang", "--", "python3", "-c", program],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (1, "hi\n")
+    subprocess.run(
+        [*DOCTOR[:-1], "trace", "-o", str(trace), "--", "timeout", "2", "python3", "-c", program],
+        cwd=TOP,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    again = subprocess.run(
+        [*DOCTOR, str(trace)], cwd=TOP, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert again.returncode == 1
+    assert "own-write-end" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--", "no-such-command"], "no-such-command"),
+        (["no-such-file"], "put -- before a command"),
+        (["--ignore", "nosuch", "--", "true"], "'ipcviz explain' lists them"),
+        (["--timeout", "1", __file__], "put -- before it"),
+        ([__file__], "is no trace"),
+    ],
+)
+def test_what_can_not_be_examined_is_one_sentence(words, says):
+    done = subprocess.run(
+        [*DOCTOR, *words], cwd=TOP, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_rule_can_be_ignored(tmp_path):
+    argv = OTHERS["own-write-end"]
+    status, found, _ = examine(argv, tmp_path, "--ignore", "own-write-end", "--timeout", "2")
+    assert (status, found) == (0, [])
+
+
+@pytest.mark.parametrize("rule", [*BY_NAME])
+def test_each_rule_is_explained(rule):
+    done = subprocess.run(
+        [sys.executable, "-m", "ipcviz", "explain", rule],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert BY_NAME[rule].title in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100

@@ -1,0 +1,262 @@
+"""The scenarios of memory and of lock files, stepped from first to last: what each story tells is
+so at the moment at which it is told, and the kernel says the same by another way.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from ipcviz.cli.driver import TURNS, Driver
+from ipcviz.events import Let, Output, Sample, Settled
+from ipcviz.model.reduce import reduce
+from ipcviz.model.state import State
+from ipcviz.model.steps import stepping
+from ipcviz.scenario import Story, explain_missing, find_scenario, prepare_launch, read_schedule
+from ipcviz.session.live import LiveSession
+from ipcviz.tracer.config import LaunchConfig
+from tests.integration.stepper import Stepper
+
+pytestmark = pytest.mark.kernel
+
+ORDERS = range(int(os.environ.get("IPCVIZ_ORDERS", "1")))
+SEGV, BUS = 11, 7
+
+
+class Moment:
+    """A moment at which a step was told."""
+
+    def __init__(self, state, story, event):
+        self.state, self.event = state, event
+        self.pids = {role: pid for pid, role in story.roles.items()}
+        self.keys = {label: key for key, label in story.labels.items()}
+
+    def pages(self, role):
+        """Letters of the pages of the first mapping that a process may write to."""
+        pid = self.pids[role]
+        starts = [m.start for m in self.state.mappings.get(pid, ()) if "w" in m.prot]
+        rows = [self.state.pages[pid, at].pages for at in starts if (pid, at) in self.state.pages]
+        return rows[0].rstrip(".") if rows else ""
+
+    def maps(self, role):
+        return [m.start for m in self.state.mappings.get(self.pids[role], ()) if m.shared]
+
+    def bytes(self, label, pid=0):
+        return self.state.memory[self.keys[label], pid].sample.data
+
+    def value(self, label):
+        return int.from_bytes(self.state.variables[self.keys[label]].value, "little")
+
+    def locks(self, role):
+        """The rows of /proc/locks of a process, read here."""
+        pid = str(self.pids[role])
+        return [r for r in Path("/proc/locks").read_text().splitlines() if pid in r.split()]
+
+
+def is_mapped_apart(m):
+    mine, other = m.maps("producer"), m.maps("consumer")
+    return other and (not mine or set(mine).isdisjoint(other))
+
+
+CLAIMS = {
+    "mmap-hello both": is_mapped_apart,
+    "mmap-hello sigbus": lambda m: m.event.signo == BUS and m.event.fault.size == 0,
+    "mmap-hello between": lambda m: m.state.changes,
+    "mmap-shared-private same": lambda m: "c" not in m.pages("b"),
+    "mmap-shared-private seen": lambda m: m.bytes("data").startswith(b"first"),
+    "mmap-shared-private copied": lambda m: m.pages("b")[0] == "c" and m.pages("b")[1] in "oO",
+    "mmap-shared-private own": lambda m: (
+        m.bytes("data", m.pids["b"]).startswith(b"of b") and m.bytes("data").startswith(b"again")
+    ),
+    "mmap-anonymous zero": lambda m: m.value("inside") == 0,
+    "mmap-anonymous seen": lambda m: m.value("inside") == 1,
+    "mmap-anonymous exec": lambda m: not m.maps("stranger"),
+    "mmap-anonymous segv": lambda m: m.event.signo == SEGV and m.event.fault.mapping is None,
+    "mmap-pages mapped": lambda m: m.pages("program") == "",
+    "mmap-pages one": lambda m: m.pages("program") == "o",
+    "mmap-pages three": lambda m: m.pages("program") == "o.o..o",
+    "mmap-pages neighbour": lambda m: m.event.signo == SEGV,
+    "mmap-pointers reader-maps": lambda m: m.maps("reader"),
+    "mmap-pointers by-offset": lambda m: m.value("offset") == 16,
+    "mmap-pointers segv": lambda m: m.event.fault.mapping is None,
+    "mmap-segv protected": lambda m: m.state.mappings[m.pids["program"]][0].prot == "r--",
+    "mmap-segv load": lambda m: m.value("number") == 1,
+    "mmap-segv again": lambda m: m.value("number") == 2,
+    "posix-shm there": lambda m: m.bytes("segment").startswith(b"Hello World"),
+    "posix-shm goes-on": lambda m: m.bytes("segment").startswith(b"Good Evening"),
+    "lock-file waits": lambda m: m.locks("a") or m.locks("b"),
+    "lock-file dropped": lambda m: not m.locks("a") or not m.locks("b"),
+}
+"""What must be so at the event that reaches a step."""
+
+
+def check(scenario, story, event, before, state):
+    move = story.feed(event, before, state)
+    if move is None or move.step is None:
+        return
+    step = scenario.story[move.step]
+    claim = CLAIMS.get(f"{scenario.name} {step.id}")
+    moment = Moment(state, story, event)
+    assert claim is None or claim(moment), f"{step.id} is told and not so: {step.text}"
+
+
+def launch_of(scenario, variant, settings):
+    if reason := explain_missing(scenario, variant):
+        pytest.skip(reason)
+    return prepare_launch(scenario, variant, settings)
+
+
+def configure(launch):
+    return LaunchConfig(
+        argv=launch.argv,
+        cwd=launch.cwd,
+        terminal=True,
+        hold=True,
+        variables=launch.variables,
+    )
+
+
+def step_lesson(name, variant, plan="", settings=None):
+    """(ids of the steps that were told, output, state, events) of a run to its end."""
+    scenario = find_scenario(name)
+    schedule, found = read_schedule(plan, scenario) if plan else (TURNS, None)
+    values = {**(found.settings if found is not None else {}), **(settings or {})}
+    story, state, events = Story(scenario), State(), []
+    with launch_of(scenario, variant, values) as launch:
+        session = LiveSession(configure(launch))
+        session.start()
+        try:
+            driver = Driver(session, schedule, Story(scenario), patience=20)
+            for event in driver.iterate_events():
+                before, state = state, reduce(state, event)
+                events.append(event)
+                check(scenario, story, event, before, state)
+        finally:
+            session.close()
+        assert driver.departed == ""
+        assert variant.endswith("-left") or os.listdir(launch.cwd) == []
+    assert state.finished
+    assert not story.pending, "neither told, nor said why not"
+    output = b"".join(e.data for e in events if isinstance(e, Output)).decode()
+    told = [scenario.story[place].id for place in story.progress.reached]
+    return told, output.replace("\r\n", "\n"), state, events
+
+
+QUICK = {"mmap-hello": {"delay": 0.05}, "lock-file": {"rest": 0.05}, "mmap-pages": {"megabytes": 4}}
+RUNS = [
+    ("mmap-hello", "c", "between", {"between", "read"}, ""),
+    ("mmap-hello", "py", "between", {"between", "read"}, ""),
+    ("mmap-hello", "c", "in-turn", {"both", "read"}, "consumer: 'Hello World'"),
+    ("mmap-hello", "c-unsized", "unsized", {"map-unsized", "sigbus"}, "status 135"),
+    ("mmap-shared-private", "c", "", {"copied", "own", "sync"}, "the file: 'again' in page 0"),
+    ("mmap-shared-private", "py", "", {"copied", "own", "sync"}, "the file: 'again' in page 0"),
+    ("mmap-anonymous", "c", "", {"seen", "segv"}, "parent: beside = 0, inside = 1"),
+    ("mmap-anonymous", "py-zero", "", {"seen", "segv"}, "parent: beside = 0, inside = 1"),
+    ("mmap-pages", "c", "", {"one", "three", "clean"}, "pages 2 and 5: 2 faults"),
+    ("mmap-pages", "py", "", {"one", "three", "clean"}, "pages 2 and 5: 2 faults"),
+    ("mmap-pages", "c-unmap", "", {"refused"}, "Invalid argument"),
+    ("mmap-pages", "c-unmap", "one-page-too-many", {"leftover", "neighbour"}, ""),
+    ("mmap-pointers", "c", "", {"by-pointer", "segv"}, "ended by signal 11"),
+    ("mmap-pointers", "c-rubbish", "", {"rubbish"}, "by the pointer: something else"),
+    ("mmap-pointers", "c-offset", "", {"by-offset"}, "by the offset:  Hello World"),
+    ("mmap-segv", "c", "", {"killed"}, "may only be read"),
+    ("mmap-segv", "c-handler", "", {"handled", "mended", "again"}, "the number is 2"),
+    ("posix-shm", "c", "", {"unlinked", "refused", "goes-on", "gone"}, "goes on"),
+    ("posix-shm", "py", "", {"unlinked", "refused", "goes-on", "gone"}, "goes on"),
+    ("sysv-shm", "c", "", {"nobody", "marked", "gone"}, "contains: 'Hello World'"),
+    ("sysv-shm", "py-left", "", {"nobody", "left"}, "contains: 'Hello World'"),
+    ("persistence", "py", "", {"found-file", "found-posix"}, "anonymous  gone"),
+    ("mmap-vs-write", "c", "", {"write", "map", "updates-map"}, "take the counts"),
+    ("lock-file", "c", "both", {"free", "both"}, "b is inside"),
+    ("lock-file", "py", "both", {"free", "both"}, "b is inside"),
+    ("lock-file", "c-excl", "one", {"refused"}, "b is inside"),
+    ("lock-file", "c-excl", "stale", {"crashed", "stale"}, "b gives up"),
+    ("lock-file", "py-flock", "given-back", {"waits", "given-back"}, "b is inside"),
+    ("lock-file", "c-fcntl", "dropped", {"dropped", "both"}, "b is inside"),
+    ("lock-file", "c-notes", "", {"wrong-file", "both"}, "b is inside"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "plan", "wanted", "says"),
+    RUNS,
+    ids=[" ".join(run[:3]).strip() for run in RUNS],
+)
+def test_what_a_lesson_must_show(name, variant, plan, wanted, says):
+    told, output, _, _ = step_lesson(name, variant, plan, QUICK.get(name))
+    assert wanted <= set(told)
+    assert says in output
+
+
+def test_a_reader_between_two_stores_gets_parts_of_both():
+    _, output, _, _ = step_lesson("mmap-hello", "c", "between")
+    first = output.partition("consumer: '")[2].partition("'")[0]
+    assert len(first) == len("Hello World")
+    assert first.startswith("Good Ev")
+
+
+def test_what_becomes_of_a_segment():
+    _, _, _, events = step_lesson("sysv-shm", "c")
+    seen = [
+        (sample.attached, sample.removed)
+        for event in events
+        if isinstance(event, Sample)
+        for sample in event.memory
+        if sample.object.startswith("shm:") and not sample.pid
+    ]
+    assert (1, False) in seen
+    assert (0, False) in seen, "detached, and still there"
+    assert seen[-1] == (0, True), "removed, and gone with the last"
+    changed = [
+        sample.changed
+        for event in events
+        if isinstance(event, Sample)
+        for sample in event.memory
+        if sample.object.startswith("shm:")
+    ]
+    assert changed[-1] == (), "what the second run finds, nobody has changed"
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [
+        ("mmap-hello", "c"),
+        ("mmap-shared-private", "c"),
+        ("mmap-anonymous", "c"),
+        ("posix-shm", "c"),
+        ("lock-file", "c"),
+        ("lock-file", "c-excl"),
+        ("lock-file", "c-flock"),
+        ("lock-file", "c-fcntl"),
+    ],
+)
+def test_what_is_told_is_so_in_any_order(name, variant, seed):
+    scenario, choose = find_scenario(name), random.Random(seed)
+    story, state, taken = Story(scenario), State(), 0
+    with launch_of(scenario, variant, QUICK.get(name, {})) as launch:
+        stepper = Stepper(*launch.argv, cwd=launch.cwd)
+        stepper.session = LiveSession(configure(launch))
+        with stepper:
+            for _ in range(300):
+                for event in stepper.events[taken:]:
+                    before, state = state, reduce(state, event)
+                    taken += 1
+                    check(scenario, story, event, before, state)
+                if not stepping.list_held(stepper.state) and not stepper.finished:
+                    stepper.until(lambda: stepper.finished or bool(stepper.held))
+                    continue
+                if stepper.finished:
+                    break
+                begin = len(stepper.events)
+                stepper.session.send(Let(tid=choose.choice(stepper.held).tid))
+                stepper.until(lambda begin=begin: stepper.finished or has_settled(stepper, begin))
+            assert stepper.finished
+    assert story.progress.reached
+
+
+def has_settled(stepper, begin):
+    return any(isinstance(event, Settled) for event in stepper.events[begin:])
