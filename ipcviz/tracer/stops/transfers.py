@@ -47,6 +47,10 @@ class Route(NamedTuple):
     ends: Directions
 
 
+_UNKNOWN: Final = Route("", NOWHERE)
+"""In the place of a route that was not looked for yet."""
+
+
 class Transfers:
     """Handles the stops at reads and writes that are as nearly all are.
 
@@ -62,7 +66,6 @@ class Transfers:
         self._waits = waits
         self._moving = context.moving
         self._exchanges = context.exchanges
-        self._emit = context.emit
         self._now = context.emitter.now
         self._data_bytes = context.config.data_bytes
         self._audit = context.arch.audit
@@ -78,31 +81,31 @@ class Transfers:
 
     def enter_call(self, task: Task, info: ptrace.SyscallInfo) -> bool:
         """A thread stands at a marked call. Returns whether that was handled."""
-        number = info.number
+        op, arch, pc, _, number, raw, _, _, data = info
         plan = self._plans.get(number)
         if (
             plan is None
-            or not self._context.go_first
-            or info.data != seccomp.MARK
-            or info.op != ptrace.SYSCALL_INFO_SECCOMP
-            or info.arch != self._audit
+            or data != seccomp.MARK
+            or op != ptrace.SYSCALL_INFO_SECCOMP
+            or arch != self._audit
             or task.entered is not None
             or not is_ordinary(task)
+            or not self._context.go_first
         ):
             return False
-        process, raw = task.process, info.args
+        process = task.process
         loader = process.loader
-        if (loader is not None and loader[0] <= info.pc < loader[1]) or process.linking:
+        if (loader is not None and loader[0] <= pc < loader[1]) or process.linking:
             return False
-        pid, tid, fd = process.pid, task.tid, raw[0] & 0xFFFFFFFF
         state = self._context.emitter.state
         if state is not self._asked_of:
             self._asked_of = state
             self._routes.clear()
+        pid, tid, fd = process.pid, task.tid, raw[0] & 0xFFFFFFFF
         place = (pid, fd, number)
-        if place not in self._routes:
-            self._routes[place] = self._find_route(pid, fd, plan.name)
-        route = self._routes[place]
+        route = self._routes.get(place, _UNKNOWN)
+        if route is _UNKNOWN:
+            route = self._routes[place] = self._find_route(pid, fd, plan.name)
         if route is None or (plan.name in _MESSAGES and not _is_plain_message(raw)):
             return False
         key, ends = route
@@ -113,9 +116,9 @@ class Transfers:
         task.stops = True
         ptrace.resume_thread(tid, ptrace.SYSCALL)
         args = decode_arguments(tid, plan.name, raw)
-        data = b""
+        outgoing = b""
         if plan.sends:
-            data = memory.read_bytes(tid, raw[1], min(raw[2], self._data_bytes)) or b""
+            outgoing = memory.read_bytes(tid, raw[1], min(raw[2], self._data_bytes)) or b""
         task.entered = Entered(
             name=plan.name,
             number=number,
@@ -123,14 +126,16 @@ class Transfers:
             args=args,
             began=began,
             object=key,
-            data=data,
+            data=outgoing,
             plain=True,
             ends=ends,
             inside=True,
         )
         self._waits.watch_thread(task)
         if ends is not NOWHERE:
-            self._moving.begin_call(MovingCall(pid, tid, plan.name, args, key, data, began, ends))
+            self._moving.begin_call(
+                MovingCall(pid, tid, plan.name, args, key, outgoing, began, ends)
+            )
         return True
 
     def _find_route(self, pid: int, fd: int, name: str) -> Route | None:
@@ -166,6 +171,8 @@ class Transfers:
         sends = entered.name in OUTGOING
         if 0 < result < raw[2] and (sends or not entered.object.startswith("pipe:")):
             return False  # a signal may be the reason
+        if entered.name in _MESSAGES and not _is_plain_message(raw):
+            return False
         pid, tid = task.process.pid, task.tid
         task.entered, task.within = None, False
         self._waits.forget_thread(tid)
@@ -174,11 +181,11 @@ class Transfers:
         if sends:
             data = entered.data[:result]
         else:
-            data = memory.read_bytes(tid, raw[1], min(result, self._data_bytes)) or b""
+            data = memory.read_bytes(tid, raw[1], min(result, raw[2], self._data_bytes)) or b""
         t = self._now()
         slept = self._moving.end_call(tid, result, t) if moves else 0.0
         ptrace.resume_thread(tid, ptrace.CONT)
-        self._emit(
+        self._context.emit(
             Call(
                 t=t,
                 pid=pid,
