@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ipcviz.events import Call
+from ipcviz.events.calls import where
 from ipcviz.events.kinds import SOCKETS, having
 from ipcviz.kernel import memory, ptrace, seccomp
 from ipcviz.model.ledger.directions import NOWHERE, Directions
@@ -30,7 +31,8 @@ from ipcviz.tracer.tasks import Entered, Task
 
 _ORDERED: Final = SOCKETS | having("pooled")
 """Kinds of objects for which `tracer.exchanges` may have to see to the order of calls."""
-_MESSAGES: Final = frozenset({"sendto", "recvfrom"})
+_MESSAGES: Final = where(lambda call: call.on == "socket" and call.find_argument("buf") >= 0)
+"""Calls that have flags, and may name an address."""
 _HARMLESS_FLAGS: Final = 0x4000 | 0x40
 """MSG_NOSIGNAL and MSG_DONTWAIT of send(2) and recv(2): the bytes move as without them."""
 
