@@ -31,7 +31,7 @@ from ipcviz.events import Event
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
-from ipcviz.scenario import Scenario
+from ipcviz.scenario import Scenario, Step
 from ipcviz.trace import TraceWriter
 from tests import fakes
 
@@ -55,6 +55,19 @@ WIDTH = 100
 def texts_of(app: App[Any]) -> list[str]:
     """The rows of the screen as plain text."""
     return [strip.text for strip in compose_strips(app)]
+
+
+def see_story(panel: StoryPanel) -> str:
+    """The words of the story's panel that are on the screen, each row without its margins."""
+    region = panel.scrollable_content_region
+    top = panel.scroll_offset.y
+    rows = panel.all_rows()[top : top + region.height]
+    return " ".join(" ".join(row.text.removeprefix("+ ").split()) for row in rows)
+
+
+def tell_step(step: Step) -> str:
+    """The words of a story's step, as `see_story` finds them."""
+    return " ".join(f"{step.title} {step.text}".split())
 
 
 def moments_of(events: Iterable[Event]) -> list[int]:

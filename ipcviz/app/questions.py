@@ -78,14 +78,16 @@ class Questions:
             tid: The thread.
         """
         thread = state.threads.get(tid)
-        question = story.question if story is not None else None
-        if story is None or question is None or thread is None or thread.poised is None:
+        if story is None or thread is None or thread.poised is None:
             return None
-        if any(guess.question.ids == question.ids for guess in self.guesses):
-            return None
+        asked = {guess.question.ids for guess in self.guesses}
         cast = story.progress.cast
-        answers = may_answer(question, story.scenario, cast, thread.poised, state)
-        return question if answers else None
+        for question in story.open_questions:
+            if question.ids not in asked and may_answer(
+                question, story.scenario, cast, thread.poised, state
+            ):
+                return question
+        return None
 
     def begin_asking(self, question: Question) -> Tally:
         """The question comes onto the screen. Returns its hands, none of which is raised yet."""

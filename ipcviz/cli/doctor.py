@@ -17,10 +17,11 @@ import msgspec
 
 from ipcviz.cli.completing import complete_files
 from ipcviz.cli.numbers import Seconds
+from ipcviz.cli.sarif import make_sarif
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, RemembersWords, check_outputs
 from ipcviz.diagnose import Doctor, Finding
 from ipcviz.diagnose.pages import BY_NAME, PAGES
-from ipcviz.events import EndForced, Event, Finished, Trouble
+from ipcviz.events import EndForced, Event, Finished, Inspect, Trouble
 from ipcviz.messages import exit_with_error, write_error, write_json, write_lines
 from ipcviz.outputs import write_file
 
@@ -31,6 +32,10 @@ FOUND: Final = 1
 """Exit status where something was found."""
 BETWEEN: Final = 0.25
 """Seconds between two examinations; also between two events of a trace, where a hang would show."""
+LINES: Final = 1.0
+"""Seconds that the source lines of one process are waited for."""
+ATTACHED: Final = 4.0
+"""Seconds that running processes are looked at, if nothing else is said."""
 
 
 @click.command(cls=AfterDashes)
@@ -53,7 +58,21 @@ BETWEEN: Final = 0.25
     shell_complete=complete_files,
     help="Write the findings there, too, as JSON.",
 )
-@click.argument("what", metavar="TRACE|-- CMD...", nargs=-1, required=True)
+@click.option(
+    "--sarif",
+    "sarif_file",
+    metavar="FILE",
+    shell_complete=complete_files,
+    help="Write the findings there, too, as SARIF 2.1.0.",
+)
+@click.option(
+    "--pid",
+    "pids",
+    type=click.IntRange(1),
+    multiple=True,
+    help="Look at this running process and its descendants, by samples; may be repeated.",
+)
+@click.argument("what", metavar="TRACE|-- CMD...", nargs=-1)
 @click.pass_context
 def doctor(
     context: click.Context,
@@ -62,19 +81,28 @@ def doctor(
     until_hang: bool,
     ignore: tuple[str, ...],
     json_file: str | None,
+    sarif_file: str | None,
+    pids: tuple[int, ...],
     what: tuple[str, ...],
 ) -> None:
     """Say why a command hangs: who waits for whom, at which descriptor, and how it is mended.
 
     After -- any command is run, with this terminal as its own; or a trace of 'ipcviz trace' is
-    examined. What is found is said on standard error, at the moment at which it is found.
-    Exit status: 0 nothing was found, 1 something was, 2 it could not be run.
+    examined, or processes that run are looked at (--pid). What is found is said on standard error,
+    at the moment at which it is found. Exit status: 0 nothing was found, 1 something was, 2 it
+    could not be run.
     """
     for rule in ignore:
         _find_page(rule)
-    check_outputs(json_file)
+    check_outputs(json_file, sarif_file)
+    if bool(pids) == bool(what):
+        raise click.UsageError("Name one of: a TRACE, -- and a command, or --pid PID.")
     found = Doctor(ignore)
-    if context.meta[AFTER_DASHES]:
+    if pids:
+        if until_hang:
+            raise click.UsageError("--until-hang is for a command: what runs already is not ended.")
+        code = _watch_running(pids, found, timeout or ATTACHED)
+    elif context.meta[AFTER_DASHES]:
         code = _watch_command(what, found, timeout, until_hang=until_hang)
     elif len(what) == 1 and _is_file(what[0]):
         if timeout or until_hang:
@@ -90,6 +118,9 @@ def doctor(
     if json_file:
         text = msgspec.json.format(msgspec.json.encode(found.findings), indent=2)
         write_file(json_file, text + b"\n")
+    if sarif_file:
+        text = msgspec.json.format(msgspec.json.encode(make_sarif(found.findings)), indent=2)
+        write_file(sarif_file, text + b"\n")
     if not found.findings and code != 2:
         write_error("Nothing wrong was found.")
     sys.exit(code or (FOUND if found.findings else 0))
@@ -174,37 +205,120 @@ def _watch_command(
 
     session = LiveSession(LaunchConfig(argv=argv, terminal=False, keep_output=0), passing=True)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    began, status, failed = time.monotonic(), 0, False
-    heard = began
+    watch = _Watch(session, found)
+    began = time.monotonic()
     try:
         session.start()
         start_thread(partial(sort_signals, session), "ipcviz signals")
         for events in _drain_events(session):
-            found.follow(events)
-            heard = time.monotonic() if events else heard
-            for event in events:
-                if isinstance(event, Trouble):
-                    write_error(event.message)
-                    failed |= event.fatal
-                if isinstance(event, Finished):
-                    status = event.code
-            if events and isinstance(events[-1], Finished):
+            new = watch.follow(events)
+            if watch.finished:
                 break
-            new = _report_new(found, found.state.t + time.monotonic() - heard)
             if until_hang and any(one.sure for one in new):
                 write_error("The command is ended here.")
                 return 0
-            if timeout and time.monotonic() - began > timeout:
+            if timeout and time.monotonic() - began > timeout and not watch.reading:
                 write_error(f"The command is ended after {timeout:g} seconds.")
                 return 0
     finally:
         session.close()
+        watch.report_rest()
     if session.killed_by:
         return 128 + session.killed_by
-    if failed:
+    if watch.failed:
         return 2
-    write_error(f"The command ended with status {status}.")
+    write_error(f"The command ended with status {watch.status}.")
     return 0
+
+
+def _watch_running(pids: tuple[int, ...], found: Doctor, seconds: float) -> int:
+    """Look at running processes for so long. Returns 2 if that can't be, else 0."""
+    from ipcviz.session.live import LiveSession
+    from ipcviz.tracer.attached.attach import check_processes
+    from ipcviz.tracer.config import AttachConfig
+
+    config = AttachConfig(pids=pids, tree=True, spare=(os.getpid(),))
+    names = check_processes(pids, trace=False, spare=config.spare)
+    session = LiveSession(config)
+    watch = _Watch(session, found)
+    began = time.monotonic()
+    try:
+        session.start()
+        for events in _drain_events(session):
+            watch.follow(events)
+            if watch.finished or (time.monotonic() - began > seconds and not watch.reading):
+                break
+    finally:
+        session.close()
+        watch.report_rest()
+    write_error(
+        f"Looked at {', '.join(names)} for {seconds:g} seconds, by samples: what was before is not"
+        " known."
+    )
+    return 2 if watch.failed else 0
+
+
+class _Watch:
+    """A live session that is examined; a finding is said when its source lines were asked for.
+
+    Args:
+        session: The session.
+        found: The doctor.
+
+    Attributes:
+        status: The command's exit status, once it has ended.
+        finished: Nothing more will come.
+        failed: It could not be watched.
+    """
+
+    def __init__(self, session: LiveSession, found: Doctor) -> None:
+        self._session = session
+        self._found = found
+        self._heard = time.monotonic()
+        self._said: set[tuple[str, tuple[int, ...], str]] = set()
+        self._asked: set[int] = set()
+        self._to_ask: list[int] = []
+        self._until = 0.0
+        self.status = 0
+        self.finished = False
+        self.failed = False
+
+    @property
+    def reading(self) -> bool:
+        """Whether source lines are still waited for."""
+        return bool(self._to_ask) or time.monotonic() < self._until
+
+    def follow(self, events: list[Event]) -> tuple[Finding, ...]:
+        """Take events in, examine the moment, and say what is new. Returns that."""
+        self._found.follow(events)
+        self._heard = time.monotonic() if events else self._heard
+        for event in events:
+            if isinstance(event, Trouble):
+                write_error(event.message)
+                self.failed |= event.fatal
+            if isinstance(event, Finished):
+                self.status = event.code
+        self.finished = bool(events) and isinstance(events[-1], Finished)
+        if self.finished:
+            return ()
+        now = time.monotonic()
+        found = self._found.examine(self._found.state.t + now - self._heard)
+        for one in found:
+            pids = [party.pid for party in one.processes if party.pid not in self._asked]
+            self._asked.update(pids)
+            self._to_ask += pids
+        if self._to_ask and now >= self._until:
+            self._session.send(Inspect(pid=self._to_ask.pop(0), lines=True))
+            self._until = now + LINES
+        return () if self.reading else self.report_rest()
+
+    def report_rest(self) -> tuple[Finding, ...]:
+        """Say what was found and not said yet. Returns that."""
+        new = tuple(one for one in self._found.findings if one.key not in self._said)
+        self._said.update(one.key for one in new)
+        for one in new:
+            _write_finding(one)
+        return new
 
 
 def _drain_events(session: LiveSession) -> Iterator[list[Event]]:
@@ -219,8 +333,13 @@ def _report_new(found: Doctor, now: float) -> tuple[Finding, ...]:
     before = {one.key for one in found.findings}
     new = tuple(one for one in found.examine(now) if one.key not in before)
     for one in new:
-        write_error(_format_finding(one)[0], "\n".join(_format_finding(one)[1:]))
+        _write_finding(one)
     return new
+
+
+def _write_finding(one: Finding) -> None:
+    first, *more = _format_finding(one)
+    write_error(first, "\n".join(more))
 
 
 def _format_finding(one: Finding) -> list[str]:

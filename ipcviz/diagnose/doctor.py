@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from ipcviz.diagnose.findings import Finding
@@ -15,8 +15,15 @@ from ipcviz.model.state import State
 from ipcviz.model.waits.hangs import Hang
 
 HangRule = Callable[[CaseMoment, Hang], Finding | None]
+MomentRule = Callable[[CaseMoment], Iterable[Finding]]
 HANGS: Final[tuple[HangRule, ...]] = (
     locks.find_stopped,
+    locks.find_forked_lock,
+    locks.find_handler_lock,
+    locks.find_dead_owner,
+    locks.find_private_semaphore,
+    locks.find_copied_semaphore,
+    locks.find_stale_semaphore,
     locks.find_lock_order,
     pipes.find_wait_before_read,
     pipes.find_own_read_end,
@@ -24,9 +31,18 @@ HANGS: Final[tuple[HangRule, ...]] = (
     pipes.find_feeding_circle,
     pipes.find_own_write_end,
     pipes.find_fifo_open,
+    locks.find_queue_hang,
+    locks.find_lost_wakeup,
     locks.find_circle,
 )
 """What makes a hang, the most particular first: the first that fits is told."""
+
+MOMENTS: Final[tuple[MomentRule, ...]] = (
+    pipes.find_orphan_keeps_pipe,
+    pipes.find_idle_heir,
+    pipes.find_buffered_stage,
+)
+"""What keeps somebody waiting though others go on."""
 
 _FORGET: Final = 5000
 """Events after which the history is rid of what no state has any more."""
@@ -36,7 +52,7 @@ class Doctor:
     """Follows a session and gathers findings.
 
     Args:
-        ignored: PartyNames of rules that are not told.
+        ignored: Names of rules that are not told.
 
     Attributes:
         state: The latest state.
@@ -86,6 +102,8 @@ def find_at(moment: CaseMoment) -> tuple[Finding, ...]:
         one = next(filter(None, (rule(moment, hang) for rule in HANGS)), None)
         if one is not None:
             found.append(one)
+    for keeps in MOMENTS:
+        found += keeps(moment)
     return tuple(found)
 
 

@@ -48,6 +48,22 @@ PAGES: Final = (
         ),
     ),
     RulePage(
+        name="orphan-keeps-pipe",
+        title="an orphan keeps a pipe open",
+        certainty="sure",
+        looks="$(...), ssh or a step of a CI job does not return, though the command has ended.",
+        why=(
+            "A program that the command left running in the background has inherited the "
+            "write end of the pipe. Whoever reads the pipe gets the end of file only when the"
+            " last write end is closed."
+        ),
+        mend="Start it with its output elsewhere: 'daemon >/dev/null 2>&1 &'.",
+        evidence=(
+            "A process has read an empty pipe for 2 seconds; all write ends are those of "
+            "processes whose parent has ended, and which inherited them and did not write."
+        ),
+    ),
+    RulePage(
         name="own-write-end",
         title="a write end is left open, so the end of file does not come",
         certainty="sure or probable",
@@ -112,6 +128,18 @@ PAGES: Final = (
         ),
     ),
     RulePage(
+        name="stdio-buffer",
+        title="output stays in a stdio buffer",
+        certainty="probable",
+        looks="Nothing arrives at the end of the pipeline.",
+        why="The C library gathers 4,096 bytes or more before it writes to what is no terminal.",
+        mend="Flush, or use 'stdbuf -oL', python3 -u, grep --line-buffered, sed -u.",
+        evidence=(
+            "A stage has read bytes and written none, and is back in read; the next one has "
+            "waited for 2 seconds. Bytes in a buffer of a program can't be seen."
+        ),
+    ),
+    RulePage(
         name="fifo-open",
         title="an open of a FIFO waits for its other end",
         certainty="probable",
@@ -125,6 +153,119 @@ PAGES: Final = (
             "open one with O_RDWR, or O_NONBLOCK."
         ),
         evidence="A process sleeps in open of a FIFO, and everybody else who is watched waits.",
+    ),
+    RulePage(
+        name="handler-lock",
+        title="a signal handler waits for a lock that the interrupted code has",
+        certainty="sure",
+        looks="It hangs once a month, in a handler.",
+        why=(
+            "malloc, printf and others take locks. If the signal comes inside of them and its"
+            " handler calls them again, that waits for itself."
+        ),
+        mend=(
+            "Set a flag in the handler, or write to a pipe; call only what signal-safety(7) lists."
+        ),
+        evidence=(
+            "A thread sleeps on a private futex inside a signal handler, and nobody but "
+            "itself can have the lock."
+        ),
+    ),
+    RulePage(
+        name="forked-lock",
+        title="fork copied a lock that another thread had",
+        certainty="sure or probable",
+        looks="The child of a threaded program hangs.",
+        why=(
+            "The child has a copy of all memory, locked locks among it, but only the thread "
+            "that called fork."
+        ),
+        mend=(
+            "After fork in a threaded program call execve at once, or use posix_spawn; "
+            "multiprocessing's 'spawn' or 'forkserver'."
+        ),
+        evidence=(
+            "A child sleeps on a futex in memory that fork copied while another thread held it."
+        ),
+    ),
+    RulePage(
+        name="dead-owner",
+        title="who had the lock has ended",
+        certainty="sure or probable",
+        looks="Everybody waits for a mutex or semaphore.",
+        why=(
+            "A process that ends does not give back what it has locked, unless the mutex is "
+            "robust or the semaphore has SEM_UNDO."
+        ),
+        mend="PTHREAD_MUTEX_ROBUST, SEM_UNDO, or a file lock, which the kernel gives back.",
+        evidence=(
+            "The mutex's owner word names a thread that is none; or who took the semaphore, "
+            "as the events tell, has ended."
+        ),
+    ),
+    RulePage(
+        name="stale-semaphore",
+        title="a named semaphore has the value of an earlier run",
+        certainty="sure",
+        looks="The first run works, the second one hangs at once.",
+        why=(
+            "sem_open with O_CREAT takes a semaphore that is there as it is; the initial "
+            "value is for new ones alone."
+        ),
+        mend=(
+            "sem_unlink at the end, or at the start before sem_open; O_EXCL tells whether it "
+            "is new."
+        ),
+        evidence=(
+            "A process sleeps in sem_wait on a named semaphore that was there before the run,"
+            " its value is 0, and nobody in the run has posted it."
+        ),
+    ),
+    RulePage(
+        name="private-semaphore",
+        title="a semaphore is not shared with the other process",
+        certainty="sure",
+        looks="sem_post in one process does not wake the other one.",
+        why=(
+            "sem_init was given pshared 0; or the semaphore lies in memory that fork copied, "
+            "so that each process has its own."
+        ),
+        mend="mmap with MAP_SHARED, and sem_init with pshared 1.",
+        evidence=(
+            "A private futex wait on a shared mapping; or a wait on a semaphore at an address"
+            " that the parent has a semaphore at, in private memory."
+        ),
+    ),
+    RulePage(
+        name="lost-wakeup",
+        title="the signal came before the wait for it",
+        certainty="sure",
+        looks="Now and then it sleeps on.",
+        why=(
+            "Between the test and pause the signal comes: its handler runs, and pause waits "
+            "for the next one."
+        ),
+        mend="Block the signal, test, wait with sigsuspend (ppoll, pselect).",
+        evidence=(
+            "The handler of the signal has run, the process waits for a signal then, no timer"
+            " is armed, and nobody who is watched goes on."
+        ),
+        scenario="sleep-race",
+    ),
+    RulePage(
+        name="queue",
+        title="a message queue is full, or the wanted message is not sent",
+        certainty="sure or probable",
+        looks="msgsnd or mq_send does not return; nor does msgrcv though there are messages.",
+        why=(
+            "The queue's limit is reached and nobody receives; or msgrcv asks for a type that"
+            " nobody sends."
+        ),
+        mend="Receive, or send with IPC_NOWAIT or O_NONBLOCK; send the type that is asked for.",
+        evidence=(
+            "A blocked send while nobody who goes on has it open; a blocked msgrcv of a type "
+            "of which none is queued."
+        ),
     ),
     RulePage(
         name="stopped",

@@ -16,6 +16,9 @@ from ipcviz.scenario.format import Question, Scenario, Texts, When
 from ipcviz.scenario.recognise import Recognised, named_by_path
 
 _EXECUTES: Final = where(lambda call: call.family == "program")
+_OWN_CODE: Final = ("access", "start", "return", "running")
+"""Where a thread is held that runs its own code next, and makes no call first."""
+_NOTHING: Final = State()
 
 
 def may_answer(
@@ -32,16 +35,25 @@ def may_answer(
     """
     poised = replace(poised, value=find_value(state, poised))
     return any(
-        may_meet(step.when, scenario, cast, poised)
+        may_meet(step.when, scenario, cast, poised, state)
         for step in scenario.story
         if step.id in question.ids
     )
 
 
-def may_meet(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -> bool:
+def may_meet(
+    when: When, scenario: Scenario, cast: Recognised, poised: Poised, state: State = _NOTHING
+) -> bool:
     """Whether what a thread is about to do may bring an event that meets a condition.
 
     What the result will be is not known yet: conditions on it count as met.
+
+    Args:
+        when: The condition.
+        scenario: Whose it is.
+        cast: Who is who.
+        poised: What the thread is about to do.
+        state: The moment: who has loaded which variable.
     """
     if when.role and cast.roles.get(poised.pid) not in _list_texts(when.role):
         return False
@@ -59,6 +71,8 @@ def may_meet(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -
         return poised.at == "signal" and (
             not when.signal or signal_name(poised.signo) in _list_texts(when.signal)
         )
+    if kind == "accessed":
+        return _may_access(when, cast, poised, state)
     if kind == "exited":
         ends = poised.at == "signal" and poised.action in ("terminate", "core")
         return ends or (entry and poised.call == "exit_group")
@@ -93,6 +107,30 @@ def _meets_call(when: When, scenario: Scenario, cast: Recognised, poised: Poised
         labels = {_find_label(cast, poised), *named_by_path(scenario, poised.get_text("path"))}
         return not labels.isdisjoint(_list_texts(when.object))
     return True
+
+
+def _may_access(when: When, cast: Recognised, poised: Poised, state: State) -> bool:
+    """Whether a thread's own code may bring an access to a variable.
+
+    Nobody can read from the code what it will load next, so a load may come wherever the code runs
+    on. A store follows from what the thread has loaded.
+    """
+    for key, variable in state.variables.items():
+        if when.object and cast.labels.get(key) not in _list_texts(when.object):
+            continue
+        loaded = variable.loads.get(poised.tid)
+        if loaded is None:
+            if _is_like(when.op, "load", "update") and poised.at in _OWN_CODE and not when.lost:
+                return True
+        elif _is_like(when.op, "store") and (
+            not when.lost
+            or any(
+                store.version > loaded.version and store.tid != poised.tid
+                for store in variable.stores
+            )
+        ):
+            return True
+    return False
 
 
 def _find_label(cast: Recognised, poised: Poised) -> str:

@@ -7,10 +7,18 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Event, Executed, Forked, ObjectInfo, SemaphoreOp
+from ipcviz.events import (
+    Event,
+    Executed,
+    Forked,
+    ObjectInfo,
+    Poised,
+    SemaphoreInfo,
+    SemaphoreOp,
+)
 from ipcviz.model import layouts
 from ipcviz.model.maps import Map
-from ipcviz.model.state import Semaphore, State
+from ipcviz.model.state import State
 from ipcviz.scenario.format import Label, Role, Scenario
 
 
@@ -73,6 +81,8 @@ def recognise_roles(scenario: Scenario, cast: Recognised, event: Event, after: S
         )
     if isinstance(event, SemaphoreOp) and event.op == "open":
         cast = _look_again(cast, event.semaphore.key)
+    if isinstance(event, Poised) and event.semaphore is not None:
+        cast = _name_ahead(scenario, cast, event.semaphore, after)
     known = len(after.objects) + len(after.semaphores) + len(after.variables)
     if scenario.objects and known != len(cast.looked_at):
         cast = _give_labels(scenario, cast, after)
@@ -86,6 +96,21 @@ def _look_again(cast: Recognised, key: str) -> Recognised:
     if key in cast.labels or key not in cast.looked_at:
         return cast
     return _replace(cast, looked_at=cast.looked_at - {key})
+
+
+def _name_ahead(
+    scenario: Scenario, cast: Recognised, semaphore: SemaphoreInfo, after: State
+) -> Recognised:
+    """Name an unnamed semaphore by where it lies, as soon as somebody stands before its sem_init:
+    a schedule may go there, and a question may be about it. It is no semaphore before that, so it
+    is not counted yet.
+    """
+    if semaphore.kind != "unnamed" or semaphore.key in cast.labels:
+        return cast
+    for label in scenario.objects:
+        if not label.order and _is_semaphore(label, semaphore, after):
+            return _replace(cast, labels=cast.labels.set(semaphore.key, label.name))
+    return cast
 
 
 def _give_role(
@@ -123,7 +148,7 @@ def _give_labels(scenario: Scenario, cast: Recognised, after: State) -> Recognis
     keys = [thing.info.key for thing in objects] + [semaphore.info.key for semaphore in semaphores]
     found = [[_is_object(label, thing.info) for label in scenario.objects] for thing in objects]
     found += [
-        [_is_semaphore(label, semaphore, after) for label in scenario.objects]
+        [_is_semaphore(label, semaphore.info, after) for label in scenario.objects]
         for semaphore in semaphores
     ]
     for key, variable in after.variables.items():
@@ -154,17 +179,15 @@ def _is_object(label: Label, info: ObjectInfo) -> bool:
     )
 
 
-def _is_semaphore(label: Label, semaphore: Semaphore, after: State) -> bool:
-    if label.kind != "semaphore" or (
-        label.offset is not None and label.offset != semaphore.info.offset
-    ):
+def _is_semaphore(label: Label, info: SemaphoreInfo, after: State) -> bool:
+    if label.kind != "semaphore" or (label.offset is not None and label.offset != info.offset):
         return False
     if not label.path:
         return True
-    holder = after.objects.get(semaphore.info.object)
+    holder = after.objects.get(info.object)
     paths = (
-        semaphore.info.name,
-        holder.info.path if holder and semaphore.info.kind == "unnamed" else "",
+        info.name,
+        holder.info.path if holder and info.kind == "unnamed" else "",
     )
     return any(path and fnmatchcase(_strip_folder(path), label.path) for path in paths)
 

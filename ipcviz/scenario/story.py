@@ -111,21 +111,26 @@ class Story:
         return self._find_ahead().pending
 
     @property
-    def question(self) -> Question | None:
-        """The question to ask now: about a step that is still to come, once all that leads to it
-        has been told.
+    def open_questions(self) -> tuple[Question, ...]:
+        """The questions that can be asked now, in the order of the steps that answer them: those
+        steps are still to come, and all that leads to them has been told.
         """
         story, settled = self.scenario.story, self._list_settled()
         reached = {story[place].id for place in self.progress.reached}
+        found: dict[int, Question] = {}
         for place, step in enumerate(story):
             if place in settled or not step.id:
                 continue
-            told = self._is_open(step) if step.after else place == 0 or place - 1 in settled
-            if told:
-                for question in self.scenario.questions:
+            if self._is_open(step) if step.after else place == 0 or place - 1 in settled:
+                for number, question in enumerate(self.scenario.questions):
                     if step.id in question.ids and reached.isdisjoint(question.ids):
-                        return question
-        return None
+                        found.setdefault(number, question)
+        return tuple(found.values())
+
+    @property
+    def question(self) -> Question | None:
+        """The first of the questions that can be asked now; None if there is none."""
+        return next(iter(self.open_questions), None)
 
     def feed(self, event: Event, before: State, after: State) -> StoryMove | None:
         """Take one event.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from ipcviz.app.notes.host import NotesHost
 from ipcviz.app.questions import Questions, Tally
 from ipcviz.app.screens.question import QuestionScreen, QuestionsScreen
-from ipcviz.scenario import Progress, find_scenario
+from ipcviz.events import Poised
+from ipcviz.model.state import State, Thread
+from ipcviz.scenario import Progress, Question, Step, Story, When, find_scenario
 from tests import stepped
 from tests.app.test_stepping import lets, stage, steps, strip
 
@@ -35,6 +39,30 @@ def test_each_question_is_judged_though_another_one_came_between():
     first = ids.index(scenario.questions[0].ids[0])
     questions.reveal_answer(scenario, Progress(reached=(second, first)))
     assert all(guess.verdict for guess in questions.guesses)
+
+
+def test_a_question_that_waits_for_its_answer_keeps_no_other_from_being_asked():
+    scenario = find_scenario("sleep-race")
+    story = (
+        Step(id="one", text="a", when=When(call="read")),
+        Step(id="two", text="b", when=When(call="pause"), after=("none",)),
+    )
+    story = (Step(id="none", text="c", when=When(call="alarm")), *story)
+    asked = [
+        Question(before=name, text="?", choices=("a", "b"), answer="a") for name in ("one", "two")
+    ]
+    told = Story(replace(scenario, story=story, questions=tuple(asked)))
+    told.progress = Progress(reached=(0,))
+    state = State()
+    for call in ("read", "pause"):
+        poised = Poised(t=1, pid=5, tid=5, at="entry", call=call)
+        state = replace(state, threads=state.threads.set(5, Thread(5, 5, poised=poised)))
+        questions = Questions()
+        if call == "pause":
+            questions.add_guess(asked[0], 0)
+        found = questions.find_question(told, state, 5)
+        assert found is not None
+        assert found.ids == (("one",) if call == "read" else ("two",))
 
 
 async def test_a_show_of_hands_takes_many_digits_and_then_reveals():

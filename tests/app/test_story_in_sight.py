@@ -11,22 +11,10 @@ from ipcviz.app.strip import StepStrip
 from ipcviz.scenario import Progress, Skip, find_scenario, load_all
 from tests import stepped
 from tests.app.test_stepping import stage
+from tests.seen import see_story, tell_step
 
 SIZES = ((80, 24), (100, 30), (120, 36))
 SHIPPED = sorted(one.name for one in load_all())
-
-
-def see_story(s) -> str:
-    """The words of the story's panel that are on the screen, each row without its margins."""
-    panel = s.panel(StoryPanel)
-    region = panel.scrollable_content_region
-    top = panel.scroll_offset.y
-    rows = panel.all_rows()[top : top + region.height]
-    return " ".join(" ".join(row.text.removeprefix("+ ").split()) for row in rows)
-
-
-def tell_step(step) -> str:
-    return " ".join(f"{step.title} {step.text}".split())
 
 
 async def show(s, progress):
@@ -45,7 +33,7 @@ async def test_every_step_of_a_scenario_is_told_whole_and_moves_nothing(name, si
         for place, step in enumerate(scenario.story):
             told = tuple(range(place + 1))
             await show(s, Progress(reached=told))
-            assert tell_step(step) in see_story(s), step.id
+            assert tell_step(step) in see_story(s.panel(StoryPanel)), step.id
             heights.add(s.app.live.query_one(Picture).size.height)
         assert len(heights) == 1
         assert min(heights) >= 9
@@ -57,13 +45,13 @@ async def test_what_a_run_has_passed_over_is_told_at_its_end_and_not_before():
     rest = tuple(n for n in range(len(scenario.story)) if n not in (1, 5))
     async with stage(stepped.pair(), scenario=scenario) as s:
         await show(s, Progress(reached=rest[:-1], skipped=skipped))
-        assert "Blocked" not in see_story(s)
+        assert "Blocked" not in see_story(s.panel(StoryPanel))
         await show(s, Progress(reached=rest, skipped=skipped))
-        assert see_story(s).endswith("Not in this run: Blocked; Woken")
-        assert tell_step(scenario.story[rest[-1]]) in see_story(s)
+        assert see_story(s.panel(StoryPanel)).endswith("Not in this run: Blocked; Woken")
+        assert tell_step(scenario.story[rest[-1]]) in see_story(s.panel(StoryPanel))
         await s.press("z")
         await s.pilot.pause()
-        assert "Blocked: It is not blocked." in see_story(s)
+        assert "Blocked: It is not blocked." in see_story(s.panel(StoryPanel))
 
 
 async def test_a_step_that_was_scrolled_away_comes_back_with_the_next_one_and_a_resize():
@@ -76,12 +64,12 @@ async def test_a_step_that_was_scrolled_away_comes_back_with_the_next_one_and_a_
         await s.pilot.resize_terminal(80, 24)
         for _ in range(4):
             await s.frame()
-        assert tell_step(scenario.story[longest]) in see_story(s)
+        assert tell_step(scenario.story[longest]) in see_story(s.panel(StoryPanel))
         panel.scroll_to(y=0, animate=False, immediate=True, force=True)
         await s.press("n")
         await s.frame(0.1)
         await s.frame(0.1)
-        assert tell_step(scenario.story[longest]) in see_story(s)
+        assert tell_step(scenario.story[longest]) in see_story(s.panel(StoryPanel))
 
 
 async def test_a_story_longer_than_the_screen_begins_with_its_heading():
@@ -89,6 +77,6 @@ async def test_a_story_longer_than_the_screen_begins_with_its_heading():
     long = replace(scenario.story[0], text="many words " * 300)
     async with stage(stepped.pair(), scenario=replace(scenario, story=(long,))) as s:
         await show(s, Progress(reached=(0,)))
-        assert see_story(s).startswith(long.title)
+        assert see_story(s.panel(StoryPanel)).startswith(long.title)
         assert s.app.live.query_one(Picture).size.height >= 4
         assert s.panel(StepStrip).size.height == 3

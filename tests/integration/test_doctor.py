@@ -120,7 +120,8 @@ def test_what_is_not_certain_is_said_as_such(hangs, name, rule):
 def test_a_finding_says_who_and_where_its_descriptors_came_from(hangs):
     _, found, said = hangs["waits-for-input"]
     one = found[0]
-    assert "python3 waits for cat to end" in one["sentence"]
+    assert "cat waits for input from its pipe" in one["sentence"]
+    assert one["sentence"].endswith("waits for cat to end.")
     assert [party["name"] for party in one["processes"]] == ["python3", "cat"]
     assert any(origin["call"] == "pipe2" for origin in one["origins"]), said
 
@@ -149,7 +150,18 @@ def test_the_commands_output_passes_through_and_its_trace_says_the_same(tmp_path
     )
     assert (run.returncode, run.stdout) == (1, "hi\n")
     subprocess.run(
-        [*DOCTOR[:-1], "trace", "-o", str(trace), "--", "timeout", "2", "python3", "-c", program],
+        [
+            *DOCTOR[:-1],
+            "trace",
+            "-o",
+            str(trace),
+            "--",
+            "timeout",
+            "3",
+            sys.executable,
+            "-c",
+            program,
+        ],
         cwd=TOP,
         capture_output=True,
         timeout=60,

@@ -93,12 +93,12 @@ CLAIMS = {
 """What must be so at the event that reaches a step."""
 
 
-def check(scenario, story, event, before, state):
+def check(scenario, story, event, before, state, claims):
     move = story.feed(event, before, state)
     if move is None or move.step is None:
         return
     step = scenario.story[move.step]
-    claim = CLAIMS.get(f"{scenario.name} {step.id}")
+    claim = claims.get(f"{scenario.name} {step.id}")
     moment = Moment(state, story, event)
     assert claim is None or claim(moment), f"{step.id} is told and not so: {step.text}"
 
@@ -119,7 +119,7 @@ def configure(launch):
     )
 
 
-def step_lesson(name, variant, plan="", settings=None):
+def step_lesson(name, variant, plan="", settings=None, claims=CLAIMS):
     """(ids of the steps that were told, output, state, events) of a run to its end."""
     scenario = find_scenario(name)
     schedule, found = read_schedule(plan, scenario) if plan else (TURNS, None)
@@ -133,10 +133,10 @@ def step_lesson(name, variant, plan="", settings=None):
             for event in driver.iterate_events():
                 before, state = state, reduce(state, event)
                 events.append(event)
-                check(scenario, story, event, before, state)
+                check(scenario, story, event, before, state, claims)
         finally:
             session.close()
-        assert driver.departed == ""
+        assert driver.departed == "", driver.departed
         assert variant.endswith("-left") or os.listdir(launch.cwd) == []
     assert state.finished
     assert not story.pending, "neither told, nor said why not"
@@ -245,7 +245,7 @@ def test_what_is_told_is_so_in_any_order(name, variant, seed):
                 for event in stepper.events[taken:]:
                     before, state = state, reduce(state, event)
                     taken += 1
-                    check(scenario, story, event, before, state)
+                    check(scenario, story, event, before, state, CLAIMS)
                 if not stepping.list_held(stepper.state) and not stepper.finished:
                     stepper.until(lambda: stepper.finished or bool(stepper.held))
                     continue

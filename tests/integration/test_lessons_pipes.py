@@ -8,12 +8,8 @@ import os
 
 import pytest
 
-from ipcviz.cli.driver import Driver
-from ipcviz.model.reduce import reduce
-from ipcviz.model.state import State
-from ipcviz.scenario import Story, explain_missing, find_scenario, prepare_launch, read_schedule
-from ipcviz.session.live import LiveSession
-from ipcviz.tracer.config import LaunchConfig
+from ipcviz.scenario import find_scenario
+from tests.integration.lessons import run_lesson
 
 pytestmark = pytest.mark.kernel
 
@@ -29,40 +25,25 @@ def descriptors_of_pipe(pid):
 
 
 def step(name, variant, plan):
-    """Step a scenario by a schedule. Returns the ids of the steps told, in order, with the state of
-    each and what /proc said of its processes then.
+    """Step a scenario by a schedule. Returns the ids of the steps told, with the descriptors that
+    /proc said its living processes had of pipes, while all were held behind the step.
     """
-    scenario = find_scenario(name)
-    if reason := explain_missing(scenario, variant):
-        pytest.skip(reason)
-    schedule, found = read_schedule(plan, scenario)
-    story, state, told = Story(scenario), State(), {}
-    with prepare_launch(scenario, variant, found.settings) as launch:
-        config = LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True, hold=True)
-        session = LiveSession(config)
-        session.start()
-        try:
-            driver = Driver(session, schedule, Story(scenario), patience=20)
-            pending = []
-            for event in driver.iterate_events():
-                before, state = state, reduce(state, event)
-                move = story.feed(event, before, state)
-                if move is not None and move.step is not None:
-                    pending.append(scenario.story[move.step].id)
-                pids = {role: pid for pid, role in story.roles.items()}
-                if type(event).__name__ == "Settled" and pending:
-                    living = {
-                        role: descriptors_of_pipe(pid)
-                        for role, pid in pids.items()
-                        if state.processes[pid].fate == "alive"
-                    }
-                    told |= dict.fromkeys(pending, (state, living))
-                    pending = []
-            told |= dict.fromkeys(pending, (state, {}))
-            assert not driver.departed
-        finally:
-            session.close()
-    return told
+    tables = {}
+
+    def read_tables(told):
+        def read(seen):
+            tables[told] = {
+                role: descriptors_of_pipe(pid)
+                for role, pid in seen.pids.items()
+                if seen.state.processes[pid].fate == "alive"
+            }
+
+        return read
+
+    ids = [one.id for one in find_scenario(name).story]
+    lesson = run_lesson(name, variant, plan, readers={told: read_tables(told) for told in ids})
+    assert not lesson.departed
+    return {told: tables.get(told, {}) for told in lesson.told}
 
 
 @pytest.mark.parametrize("variant", ["py", "c"])
@@ -71,15 +52,15 @@ def test_pipe_fork(variant, plan):
     told = step("pipe-fork", variant, plan)
     assert {"pipe", "fork", "child-out", "child-read", "parent-in", "read", "end"} <= told.keys()
     assert ("sleeps" in told) == (plan == "parent-first")
-    _, tables = told["fork"]
+    tables = told["fork"]
     (pipe,) = set(tables["parent"].values())
     assert tables["parent"] == tables["child"], "four descriptors of one pipe"
     assert list(tables["parent"].values()) == [pipe, pipe]
-    _, tables = told["child-out"]
+    tables = told["child-out"]
     assert tables["child"][1] == pipe
-    _, tables = told["parent-in"]
+    tables = told["parent-in"]
     assert tables["parent"][0] == pipe
-    _, tables = told["child-read"]
+    tables = told["child-read"]
     if plan == "parent-first":
         assert 0 in tables["parent"], "the parent's end is as it was"
 
@@ -91,13 +72,13 @@ def test_pipe_fork(variant, plan):
 def test_pipe_eof(variant, plan):
     told = step("pipe-eof", variant, plan)
     assert {"pipe", "writer", "reader", "written", "executed", "got", "gone"} <= told.keys()
-    _, tables = told["executed"]
+    tables = told["executed"]
     forgotten = plan == "forgotten"
     assert len(tables["cat"]) == (2 if forgotten else 1)
     assert ("waits" in told) == forgotten
     assert ("eof" in told) == (not forgotten)
     if forgotten:
-        _, tables = told["waits"]
+        tables = told["waits"]
         assert len(tables["cat"]) == 2, "cat itself has the write end"
         assert "writer" not in tables
         assert not tables["parent"]

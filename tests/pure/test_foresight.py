@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.events import Poised, Sample, SemaphoreLevel
+from ipcviz.events import (
+    Accessed,
+    Poised,
+    Sample,
+    SemaphoreLevel,
+    VariableFound,
+    VariableInfo,
+)
 from ipcviz.model.maps import Map
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
@@ -83,3 +90,39 @@ def test_what_counts_is_the_value_now_and_not_the_one_when_the_thread_came_there
     state = reduce(State(), Sample(t=1, semaphores=(level,)))
     assert may_answer(scenario.questions[0], scenario, CAST, semaphore("wait", 3), state)
     assert "(it is 0)" in describe_intention(state, semaphore("wait", 3))
+
+
+COUNTER = VariableInfo(key="v", name="counter", type="int", size=4)
+
+
+def state_after(*accesses):
+    """The state after loads and stores: each of a thread and an operation."""
+    state = reduce(
+        State(),
+        VariableFound(t=0, n=1, pid=5, variable=COUNTER, address=4096, value=bytes(4)),
+    )
+    for n, (tid, op) in enumerate(accesses, 2):
+        event = Accessed(t=0, n=n, pid=tid, tid=tid, variable="v", op=op, after=bytes(4))
+        state = reduce(state, event)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("accesses", "op", "lost", "expected"),
+    [
+        ([], "load", False, True),
+        ([], "store", False, False),
+        ([(5, "load")], "load", False, False),
+        ([(5, "load")], "store", False, True),
+        ([(5, "load")], "store", True, False),
+        ([(5, "load"), (6, "load")], "store", True, False),
+        ([(5, "load"), (6, "load"), (6, "store")], "store", True, True),
+        ([(6, "store"), (5, "load")], "store", True, False),
+    ],
+)
+def test_a_store_is_foreseen_once_the_thread_has_loaded(accesses, op, lost, expected):
+    cast = Recognised(roles=Map({5: "a", 6: "b"}), labels=Map({"v": "counter"}))
+    scenario, state = find_scenario("sem-counter"), state_after(*accesses)
+    poised = Poised(t=1, pid=5, tid=5, at="access", op="load", object="v")
+    when = When(op=op, object="counter", lost=lost)
+    assert may_meet(when, scenario, cast, poised, state) is expected

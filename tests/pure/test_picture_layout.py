@@ -276,7 +276,8 @@ def test_one_writer_needs_no_letter():
     [
         (("producer", "consumer"), "pc"),
         (("a", "ab", "abc", "aa"), "abcd"),
-        (("worker", "worker 2"), "wo"),
+        (("worker", "worker 2"), "w2"),
+        (("w.py 2", "w.py 3", "cat"), "23c"),
         (("[/foo]", "é"), "fa"),
     ],
 )

@@ -22,6 +22,7 @@ from ipcviz.events import (
     ObjectInfo,
     Opened,
     Output,
+    Poised,
     Reaped,
     SemaphoreInfo,
     SemaphoreOp,
@@ -283,6 +284,12 @@ def test_semaphores_are_named_by_file_and_offset_by_order_and_by_name():
         Label(name="go", kind="semaphore", path="go"),
         Label(name="second", kind="semaphore", path="shared.dat", order=2),
     )
+    early = Story(scenario(objects=objects))
+    made = msgspec.structs.replace(state, semaphores=Map())
+    for info in (infos[2], named):
+        poised = Poised(t=0, pid=1, tid=1, at="semaphore", op="init", semaphore=info)
+        early.feed(poised, made, made)
+    assert early.labels == {"sem:1:5:64": "_full"}, "named before its sem_init"
     story = Story(scenario(objects=objects))
     story.feed(Output(t=0, data=b""), State(), state)
     assert story.labels == {"sem:1:5:64": "_full", "sem:1:9:0": "go", "sem:1:5:32": "second"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from string import ascii_lowercase, digits
 from typing import Final
@@ -203,13 +204,16 @@ def list_shares(d: SceneDraft, key: str) -> tuple[Share, ...]:
 
 def choose_letters(names: Mapping[int, str]) -> dict[int, str]:
     """A letter for each of several names, none twice while there are any: of the name, if it has
-    one that is free.
+    one that is free. Names with the same beginning differ by their number: `cat`, `cat 2`.
     """
     found: dict[int, str] = {}
+    begins = Counter(name[:1] for name in names.values())
     for pid, name in names.items():
+        numbered = begins[name[:1]] > 1 and name[-1:].isdigit()
+        order = name[-1] + name if numbered else name
         free = [
             letter
-            for letter in (*name, *ascii_lowercase, *digits)
+            for letter in (*order, *ascii_lowercase, *digits)
             if letter.isascii() and letter.isalnum() and letter not in found.values()
         ]
         found[pid] = free[0] if free else "?"

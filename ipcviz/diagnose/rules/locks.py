@@ -1,69 +1,422 @@
-"""Hangs about locks, stopped processes, and circles of any kind."""
+"""Hangs by semaphores, mutexes, file locks, stopped processes and lost signals."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
+from ipcviz.events.signals import signal_name, signals_in
+from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE
+from ipcviz.model.state import State
+from ipcviz.model.waits.circles import list_circles
 from ipcviz.model.waits.hangs import Hang
-from ipcviz.model.waits.values import Why
+from ipcviz.model.waits.values import (
+    Asleep,
+    ConflictingLocks,
+    Doubt,
+    SemaphoreTaken,
+    Wait,
+    WantedMessage,
+    WantedSignals,
+    Why,
+)
+from ipcviz.narrate.waits import describe_wait
+from ipcviz.narrate.words import label_of, signal_names
 
-_LOCKS: Final = (Why.LOCK, Why.SEMAPHORE, Why.MUTEX, Why.RWLOCK)
-"""Waits for what another one has taken."""
+_OWNED = frozenset({Why.SEMAPHORE, Why.MUTEX, Why.RWLOCK, Why.LOCK})
 
 
 def find_stopped(moment: CaseMoment, hang: Hang) -> Finding | None:
-    """Somebody waits for a process that is stopped, and nobody known goes on to continue it."""
-    waiting = tuple(dict.fromkeys(wait.pid for wait in (*hang.waits, *hang.victims)))
-    if not hang.stopped or not waiting:
-        return None
-    names = moment.name(*hang.stopped, *waiting)
-    stopped = names.join(hang.stopped)
-    waits = "waits" if len(waiting) == 1 else "wait"
-    state = "is stopped" if len(hang.stopped) == 1 else "are stopped"
+    """All wait for one that is stopped."""
+    state = moment.state
+    for pid in hang.stopped:
+        threads = set(state.processes[pid].threads)
+        waiting = [one for one in hang.victims if hang.ways[one.tid].tids & threads]
+        if not waiting:
+            continue
+        wait = waiting[0]
+        process = state.processes[pid]
+        names = moment.name(pid, *(one.pid for one in waiting))
+        signo = process.stopped_by
+        by = f" by {signal_name(signo)}" if signo else ""
+        sent = [one for one in state.sent if one.target == pid and one.signo == signo]
+        sender = state.processes.get(sent[-1].sender) if sent else None
+        whom = f" from {sender.name}[{sender.pid}]" if sender is not None else ""
+        sentence = (
+            f"{names.name_at(wait.pid, wait.tid)} waits for {names.name(pid)}, and that is"
+            f" stopped{by}{whom}."
+        )
+        mend = f"Let it go on: kill -CONT {pid}."
+        if signo in _TERMINAL:
+            sentence = sentence[:-1] + ": it is in the background and wants the terminal."
+            mend = "Bring it to the foreground (fg), or redirect its input and output."
+        return moment.make_finding(
+            "stopped", (pid, *(one.pid for one in waiting)), sentence, mend,
+            waits=waiting, doubts=hang.doubts, about=str(pid),
+        )  # fmt: skip
+    return None
+
+
+_TERMINAL = (21, 22)
+"""SIGTTIN and SIGTTOU."""
+
+
+def find_handler_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """A signal handler waits for a lock that the code has which it interrupted."""
+    state = moment.state
+    for wait in hang.waits:
+        thread = state.threads[wait.tid]
+        futex = wait.facts.futex if isinstance(wait.facts, Asleep) else None
+        if not thread.handlers or futex is None or wait.why is Why.JOIN:
+            continue
+        owner = futex.owner
+        if owner not in (0, wait.tid) or (futex.object and not futex.private):
+            continue
+        alone = len(state.processes[wait.pid].threads) == 1
+        if not owner and not alone:
+            continue
+        names = moment.name(wait.pid)
+        signo = thread.handlers[-1]
+        sentence = (
+            f"{names.name_thread(wait.pid, wait.tid)} waits in its handler of {signal_name(signo)}"
+            " for a lock that nobody but itself can have: the handler interrupted the code that"
+            " took it (malloc, printf)."
+        )
+        return moment.make_finding(
+            "handler-lock", (wait.pid,), sentence,
+            "Call only async-signal-safe functions in a handler (signal-safety(7)); set a flag"
+            " and act on it later.",
+            waits=hang.waits,
+            evidence=(Evidence(f"thread {wait.tid} is in its handler of {signal_name(signo)}"),),
+            about=futex.key,
+        )  # fmt: skip
+    return None
+
+
+def find_forked_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """A child waits for a lock that another thread had when the process was forked."""
+    state = moment.state
+    for wait in hang.waits:
+        futex = None
+        if isinstance(wait.facts, Asleep):
+            futex = wait.facts.futex
+        elif isinstance(wait.facts, SemaphoreTaken):
+            futex = wait.facts.copied
+        if futex is None or not futex.copied:
+            continue
+        if wait.why is Why.SEMAPHORE or futex.kind == "semaphore":
+            return _copied_semaphore(moment, hang, wait, futex.copied)
+        parent = futex.copied
+        names = moment.name(wait.pid, parent)
+        holder = state.threads.get(futex.holder)
+        whose = f"thread {holder.number} of {names.name(parent)}" if holder is not None else ""
+        whose = whose or f"another thread of {names.name(parent)}"
+        born = moment.history.born.get(wait.pid)
+        sentence = (
+            f"{names.name_at(wait.pid, wait.tid)} waits for a lock that {whose} had at the fork:"
+            " the child has a copy of the lock, and no thread that could release it."
+        )
+        return moment.make_finding(
+            "forked-lock", (wait.pid, parent), sentence,
+            "After fork in a threaded program only execute (execve), or use multiprocessing's"
+            " spawn; or fork before the first thread.",
+            waits=hang.waits,
+            evidence=(Evidence("the fork", born.n),) if born is not None else (),
+            probable="" if futex.holder else "who had the lock at the fork is not known",
+            about=futex.key,
+        )  # fmt: skip
+    return None
+
+
+def _copied_semaphore(moment: CaseMoment, hang: Hang, wait: Wait, parent: int) -> Finding:
+    names = moment.name(wait.pid, parent)
+    label = _semaphore_label(moment.state, wait)
     return moment.make_finding(
-        "stopped",
-        (*hang.stopped, *waiting),
-        f"{stopped} {state} by a signal, and {names.join(waiting)} {waits} for it.",
-        f"Let it go on: kill -CONT {' '.join(map(str, hang.stopped))}; or 'fg' in its shell.",
-        waits=(*hang.waits, *hang.victims),
-        evidence=[Evidence(f"process {pid} is in state T") for pid in hang.stopped],
-        doubts=hang.doubts,
-    )
+        "private-semaphore", (wait.pid, parent),
+        f"{names.name_at(wait.pid, wait.tid)} waits for {label}, which lies in memory of its own:"
+        f" fork made a copy of it, so no post of {names.name(parent)} reaches it.",
+        "Put the semaphore into shared memory (mmap with MAP_SHARED), and give sem_init pshared 1.",
+        waits=hang.waits, about=wait.semaphore,
+    )  # fmt: skip
+
+
+def find_copied_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """A semaphore that lies in memory which fork has copied: each process has one of its own."""
+    state = moment.state
+    for wait in hang.waits:
+        process = state.processes[wait.pid]
+        if process.how != "fork" or process.executed or len(process.threads) != 1:
+            continue
+        address = wait.semaphore.removeprefix(f"{PRIVATE}{wait.pid}:")
+        if address and f"{PRIVATE}{process.parent}:{address}" in state.semaphores:
+            return _copied_semaphore(moment, hang, wait, process.parent)
+    return None
+
+
+def find_private_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """A private wait on memory that several processes share: only a wake by a thread of the same
+    process ends it.
+    """
+    state = moment.state
+    for wait in hang.waits:
+        call = state.threads[wait.tid].waiting
+        futex = call.futex if call is not None else None
+        if futex is None or not futex.private or not futex.object:
+            continue
+        others = [
+            pid for pid, entries in state.mappings.items()
+            if pid != wait.pid and any(one.object.key == futex.object for one in entries)
+            and pid in state.processes and state.processes[pid].fate == "alive"
+        ]  # fmt: skip
+        names = moment.name(wait.pid, *others)
+        label = _semaphore_label(state, wait)
+        whom = f" of {names.join(others)}" if others else " of another process"
+        return moment.make_finding(
+            "private-semaphore", (wait.pid, *others),
+            f"{names.name_at(wait.pid, wait.tid)} waits for {label} in shared memory by a private"
+            f" futex: no post{whom} wakes it.",
+            "Give sem_init pshared 1 (pthread_mutexattr_setpshared: PTHREAD_PROCESS_SHARED).",
+            waits=hang.waits, objects=(futex.object,), about=futex.key,
+        )  # fmt: skip
+    return None
+
+
+def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """Who had the mutex or semaphore that all wait for has ended."""
+    state = moment.state
+    for wait in hang.waits:
+        if isinstance(wait.facts, Asleep) and wait.facts.futex.former:
+            former = wait.facts.futex.former
+            process = state.processes.get(former)
+            names = moment.name(wait.pid)
+            who = f"{process.name}[{former}]" if process is not None else f"thread {former}"
+            return moment.make_finding(
+                "dead-owner", (wait.pid,),
+                f"{names.name_thread(wait.pid, wait.tid)} waits for a mutex that {who} locked, and"
+                " that has ended without unlocking it.",
+                "Unlock it on every way out, or make it robust (pthread_mutexattr_setrobust) and"
+                " handle EOWNERDEAD.",
+                waits=hang.waits, about=wait.facts.futex.key,
+                evidence=(Evidence(f"its owner word names thread {former}, which is none"),),
+            )  # fmt: skip
+        found = state.semaphores.get(wait.semaphore)
+        if found is None or wait.why is not Why.SEMAPHORE:
+            continue
+        system_v = found.info.kind == "system v"
+        if found.signals and not system_v:
+            continue
+        ended = [hold for hold in found.holds if hold.ended]
+        if not ended:
+            continue
+        pid = ended[0].pid
+        process = state.processes.get(pid)
+        names = moment.name(wait.pid)
+        who = f"{process.name}[{pid}]" if process is not None else f"process {pid}"
+        signo = process.exit_signal if process is not None else 0
+        how = f"was killed by {signal_name(signo)}" if signo else "has ended"
+        mend = "Give it back on every way out"
+        if system_v:
+            mend += ", or use SEM_UNDO, which has the kernel give it back."
+        else:
+            mend += "; a robust mutex or a file lock is given back by the kernel."
+        return moment.make_finding(
+            "dead-owner", (wait.pid, pid),
+            f"{names.name_thread(wait.pid, wait.tid)} waits for {_semaphore_label(state, wait)},"
+            f" which {who} took; that {how} without giving it back.",
+            mend,
+            waits=hang.waits, objects=(wait.semaphore,), doubts=hang.doubts,
+            evidence=(Evidence(f"{who} {how}"),),
+        )  # fmt: skip
+    return None
+
+
+def find_stale_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """A named semaphore from before the run has its old value, 0."""
+    state = moment.state
+    for wait in hang.waits:
+        found = state.semaphores.get(wait.semaphore)
+        if found is None or found.info.kind != "named" or found.unsure != OLDER:
+            continue
+        if found.value not in (0, None) or found.holds or found.signals:
+            continue
+        names = moment.name(wait.pid)
+        return moment.make_finding(
+            "stale-semaphore", (wait.pid,),
+            f"{names.name_at(wait.pid, wait.tid)} waits for {found.label}, which was there before"
+            " the run with the value 0: sem_open takes an old semaphore as it is, whatever value"
+            " it is given.",
+            "Remove it at the end (sem_unlink), and make it with O_CREAT | O_EXCL.",
+            waits=hang.waits, objects=(wait.semaphore, found.info.object),
+            evidence=(Evidence("nobody in this run has posted it"),),
+        )  # fmt: skip
+    return None
 
 
 def find_lock_order(moment: CaseMoment, hang: Hang) -> Finding | None:
-    """Two threads or more, each of which waits for a lock that another one of them has."""
-    if len(hang.waits) < 2 or any(wait.why not in _LOCKS for wait in hang.waits):
-        return None
-    pids = tuple(dict.fromkeys(wait.pid for wait in hang.waits))
-    names = moment.name(*pids)
-    told = [names.name_thread(wait.pid, wait.tid) for wait in hang.waits]
-    who = f"{', '.join(told[:-1])} and {told[-1]}"
-    return moment.make_finding(
-        "lock-order",
-        pids,
-        f"{who} wait for each other: each has a lock that another one of them wants.",
-        "Take the locks in the same order everywhere, or both at once.",
-        waits=hang.waits,
-        objects=[wait.semaphore or wait.object for wait in hang.waits],
-        doubts=hang.doubts,
-    )
+    """A circle of threads, each of which has the lock that the one before it wants."""
+    state = moment.state
+    tids = {wait.tid for wait in hang.waits}
+    by_tid = {wait.tid: wait for wait in hang.waits}
+    for circle in list_circles(state, moment.held, moment.now):
+        if not tids.issuperset(circle.tids):
+            continue
+        waits = [by_tid[tid] for tid in circle.tids if tid in by_tid]
+        if not waits or not all(wait.why in _OWNED for wait in waits):
+            continue
+        if any(hang.ways[wait.tid].tids - {wait.tid} and _is_vague(wait, hang) for wait in waits):
+            continue
+        names = moment.name(*(wait.pid for wait in waits))
+        if len(waits) == 1:
+            wait = waits[0]
+            who = names.name_thread(wait.pid, wait.tid)
+            sentence = f"{who} waits for {_lock_label(state, wait)}, which it has itself."
+            mend = "Don't lock it twice, or make it recursive."
+        else:
+            parts = [
+                f"{names.name_thread(one.pid, one.tid)} waits for {_lock_label(state, one)}"
+                for one in waits[:3]
+            ]
+            order = "in opposite orders" if len(waits) == 2 else "in a circle"
+            sentence = (
+                f"{', '.join(parts[:-1])} and {parts[-1]}, each of which the other one has: they"
+                f" took them {order}."
+            )
+            mend = "Take the locks in the same order everywhere."
+        return moment.make_finding(
+            "lock-order", (wait.pid for wait in waits), sentence, mend,
+            waits=hang.waits, objects=(key for wait in waits for key in _keys(wait)),
+            doubts=circle.doubts,
+            about=",".join(sorted(key for wait in waits for key in _keys(wait))),
+        )  # fmt: skip
+    return None
+
+
+def _is_vague(wait: Wait, hang: Hang) -> bool:
+    return any(one.doubt in (Doubt.MEMORY, Doubt.POSTER) for one in hang.ways[wait.tid].doubts)
+
+
+def _keys(wait: Wait) -> tuple[str, ...]:
+    if isinstance(wait.facts, Asleep):
+        return (wait.facts.futex.key,)
+    return tuple(key for key in (wait.semaphore, wait.object) if key)
+
+
+def find_queue_hang(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """A full queue that nobody receives from, or a message that nobody sends."""
+    state = moment.state
+    for wait in hang.waits:
+        thing = state.objects.get(wait.object)
+        if thing is None or thing.info.kind != "message queue":
+            continue
+        names = moment.name(wait.pid)
+        who = names.name_at(wait.pid, wait.tid)
+        if wait.why is Why.FULL:
+            readers = {row.pid for row in moment.holders(wait.object, "r rw")} - {wait.pid}
+            sentence = f"{who} waits for room in {thing.label}, and nobody else has it open."
+            if readers:
+                others = moment.name(wait.pid, *readers)
+                sentence = (
+                    f"{who} waits for room in {thing.label}, and those who could receive from it"
+                    f" wait as well: {others.join(sorted(readers))}."
+                )
+            mend = "Receive from it, or send with O_NONBLOCK (IPC_NOWAIT)."
+        elif wait.why is Why.NO_MESSAGE and isinstance(wait.facts, WantedMessage):
+            count = thing.level.messages if thing.level is not None else 0
+            sentence = (
+                f"{who} waits for a message of type {wait.facts.type} in {thing.label}:"
+                f" {count:,} of other types wait there, and nobody sends that one."
+            )
+            mend = "Send the type that the receiver asks for (msgsnd's mtype)."
+        else:
+            sentence = (
+                f"{who} waits for a message in {thing.label}, and nobody is left to send one."
+            )
+            mend = "Send one, or tell the receiver when no more are to come."
+        return moment.make_finding(
+            "queue", (wait.pid,), sentence, mend, waits=hang.waits, objects=(wait.object,),
+            doubts=() if wait.why is not Why.EMPTY else hang.doubts,
+        )  # fmt: skip
+    return None
+
+
+def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """Who waits for a signal that has come already: its handler ran before the wait began."""
+    state = moment.state
+    for wait in hang.waits:
+        if wait.why is not Why.SIGNAL or not isinstance(wait.facts, WantedSignals):
+            continue
+        wanted = set(signals_in(wait.facts.wanted or 0))
+        came = [
+            one for one in state.delivered
+            if one.pid == wait.pid and one.signo in wanted and one.action == "handler"
+            and one.t <= wait.since
+        ]  # fmt: skip
+        names = moment.name(wait.pid)
+        who = names.name_at(wait.pid, wait.tid)
+        if came and len(came) == 1:
+            signal = signal_name(came[0].signo)
+            return moment.make_finding(
+                "lost-wakeup", (wait.pid,),
+                f"{who} waits for a signal ({wait.call.removeprefix('rt_')}), and {signal}, which"
+                " was to wake it, came before: its handler has run already.",
+                "Block the signal, test, and wait with sigsuspend, which unblocks it and waits in"
+                " one step.",
+                waits=hang.waits,
+                evidence=(Evidence(f"{signal} was delivered at {came[0].t:.3f} s", came[0].n),
+                          Evidence("no timer is armed")),
+                about=signal,
+            )  # fmt: skip
+        if wait.facts.kept:
+            which = signal_names(wait.facts.kept)
+            return moment.make_finding(
+                "lost-wakeup", (wait.pid,),
+                f"{who} waits for a signal, and {which} is pending: its mask keeps it away.",
+                "Unblock the signal while you wait (sigsuspend).",
+                waits=hang.waits, about=which,
+            )  # fmt: skip
+    return None
 
 
 def find_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
-    """Any other circle of two processes or more."""
-    pids = tuple(dict.fromkeys(wait.pid for wait in hang.waits))
-    if len(pids) < 2:
-        return None
-    names = moment.name(*pids)
-    return moment.make_finding(
-        "circle",
-        pids,
-        f"{names.join(pids)} wait for each other, and no other watched process can wake them.",
-        "Let one of them go on before it waits: the evidence says what each one waits for.",
-        waits=hang.waits,
-        objects=[wait.semaphore or wait.object for wait in hang.waits],
-        doubts=hang.doubts,
-    )
+    """Any other circle that calls alone prove."""
+    state = moment.state
+    tids = {wait.tid for wait in hang.waits}
+    by_tid = {wait.tid: wait for wait in hang.waits}
+    for circle in list_circles(state, moment.held, moment.now):
+        if not tids.issuperset(circle.tids) or len(circle.pids) < 2:
+            continue
+        if any(one.doubt in _ON_PURPOSE for one in circle.doubts):
+            continue
+        waits = [by_tid[tid] for tid in circle.tids if tid in by_tid]
+        names = moment.name(*circle.pids)
+        parts = [
+            f"{names.name_thread(one.pid, one.tid)} is in {describe_wait(state, one, moment.now)}"
+            for one in waits
+        ]
+        return moment.make_finding(
+            "circle", circle.pids,
+            f"{names.join(circle.pids)} wait for each other: {'; '.join(parts[:3])}.",
+            "Let one of them go on without the other.",
+            waits=hang.waits, objects=(wait.object for wait in waits), doubts=circle.doubts,
+            about=",".join(map(str, circle.pids)),
+        )  # fmt: skip
+    return None
+
+
+_ON_PURPOSE = frozenset({Doubt.OTHERS_OPEN, Doubt.OTHERS_USE, Doubt.MEMORY, Doubt.POSTER})
+
+
+def _semaphore_label(state: State, wait: Wait) -> str:
+    found = state.semaphores.get(wait.semaphore)
+    return f"the semaphore {found.label}" if found is not None else "a semaphore"
+
+
+def _lock_label(state: State, wait: Wait) -> str:
+    if wait.why is Why.SEMAPHORE:
+        return _semaphore_label(state, wait)
+    if wait.why is Why.LOCK and isinstance(wait.facts, ConflictingLocks):
+        return f"the lock on {label_of(state, wait.object)}"
+    if isinstance(wait.facts, Asleep) and wait.facts.futex.object:
+        return f"a mutex in {label_of(state, wait.facts.futex.object)}"
+    if isinstance(wait.facts, Asleep):
+        return f"the mutex at {wait.facts.futex.offset:#x}"
+    return "a lock"

@@ -1,244 +1,622 @@
-"""Hangs about bytes: pipes, FIFOs and stream sockets that nobody reads or writes any more."""
+"""Hangs by pipes, FIFOs and sockets: who waits for bytes, room or a peer that nobody gives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
 
-from ipcviz.diagnose.findings import Finding
+from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.diagnose.words import join_and
-from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.events.kinds import PIPES
+from ipcviz.model.state import State
+from ipcviz.model.waits.chains import is_stopped
 from ipcviz.model.waits.hangs import Hang
-from ipcviz.model.waits.values import Wait, Why
+from ipcviz.model.waits.rules import explain_waiting
+from ipcviz.model.waits.values import Asleep, Buffer, Children, Ready, Wait, Why
+from ipcviz.narrate.words import label_of
 
-if TYPE_CHECKING:
-    from ipcviz.model.query import Holder
-
-_FOR_ENDS: Final = (Why.CHILD, Why.VFORK)
-"""Waits for the end of another process, or for its next program."""
+LASTS_SECONDS = 2.0
+"""How long somebody has waited before it is said that a process which goes on keeps him waiting."""
+_WAITS_FOR_OTHERS = frozenset({Why.CHILD, Why.JOIN})
 
 
 def find_wait_before_read(moment: CaseMoment, hang: Hang) -> Finding | None:
-    """A process sleeps in write on what is full, and each one that could read it waits for the end
-    of that process, or of one that waits for it.
-    """
-    for wait in hang.waits:
-        if wait.why is not Why.FULL or not _is_channel(moment, wait.object):
+    """Whoever has the read end waits for the end of the one that fills the pipe."""
+    for wait in _full(moment, hang):
+        other = _find_other_end(wait)
+        readers = _pids(moment.holders(other, "r rw"))
+        if wait.pid in readers and len(readers) > 1:
+            readers.remove(wait.pid)
+        keeper = _find_keeper(moment.state, hang, wait.pid, readers)
+        if keeper is None or _reader_left(moment, wait, readers):
             continue
-        readers = _list_others(wait, _list_readers(moment, wait.object))
-        waiters = _list_waiters(hang)
-        if not readers or not {row.pid for row in readers} <= waiters.keys():
-            continue
-        pids = tuple(dict.fromkeys((*(row.pid for row in readers), wait.pid)))
-        names = moment.name(*pids)
-        first = waiters[readers[0].pid]
-        only = "the only reader" if len({row.pid for row in readers}) == 1 else "its readers"
-        who = join_and([names.name_at(pid, waiters[pid].tid) for pid in pids[:-1]])
-        waits = "waits" if len(pids) == 2 else "wait"
-        of = names.name(wait.pid) if wait.pid in _list_ended(hang, first) else "its child"
+        names = moment.name(wait.pid, *readers)
+        kind = _kind(moment.state, wait.object)
+        only = "the only reader" if len(readers) == 1 else "of the readers,"
+        if len(readers) > 1:
+            who = f"none of its readers, {names.join(sorted(readers))}, reads:"
+            tail = f"{who} {names.name_thread(keeper.pid, keeper.tid)} waits for"
+        else:
+            tail = f"{only}, {names.name_thread(keeper.pid, keeper.tid)}, waits for"
+        sentence = (
+            f"{names.name(wait.pid)} waits for room in its {kind}, and {tail}"
+            f" {_whose_end(names.name(wait.pid), moment.state, keeper, wait.pid)} to end."
+        )
         return moment.make_finding(
             "wait-before-read",
-            pids,
-            f"{names.name_at(wait.pid, wait.tid)} waits for room in its"
-            f" {_describe_channel(moment, wait.object)}, and {only}, {who}, {waits} for {of} to"
-            " end.",
-            "Read it until its end before you wait; in Python communicate() does both.",
+            (keeper.pid, wait.pid, *readers),
+            sentence,
+            "Read the pipe before you wait, or use communicate().",
             waits=hang.waits,
-            objects=[wait.object],
-            ends=[(wait.pid, wait.fd), *((row.pid, row.fd) for row in readers)],
-            doubts=hang.doubts,
-        )
-    return None
-
-
-def find_waits_for_input(moment: CaseMoment, hang: Hang) -> Finding | None:
-    """A process reads its standard input, and all others that could write there wait for its
-    end.
-    """
-    for wait in hang.waits:
-        if wait.why is not Why.EMPTY or wait.fd != 0 or not _is_channel(moment, wait.object):
-            continue
-        writers = _list_others(wait, _list_writers(moment, wait.object))
-        waiters = _list_waiters(hang)
-        if not writers or not {row.pid for row in writers} <= waiters.keys():
-            continue
-        pids = tuple(dict.fromkeys((*(row.pid for row in writers), wait.pid)))
-        names = moment.name(*pids)
-        who = names.name_at(pids[0], waiters[pids[0]].tid)
-        ends = join_and([f"{row.fd}" for row in writers if row.pid == pids[0]])
-        return moment.make_finding(
-            "waits-for-input",
-            pids,
-            f"{who} waits for {names.name(wait.pid)} to end, and"
-            f" {names.name_at(wait.pid, wait.tid)} reads its standard input to the end:"
-            f" {names.name(pids[0])} still has the write end of that open (descriptor {ends}).",
-            "Close the child's standard input (p.stdin.close()), then wait.",
-            waits=hang.waits,
-            objects=[wait.object],
-            ends=[(wait.pid, wait.fd), *((row.pid, row.fd) for row in writers)],
-            doubts=hang.doubts,
-        )
-    return None
-
-
-def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
-    """A process reads what is empty, and the write ends are its own or those of processes that
-    wait for it.
-    """
-    for wait in hang.waits:
-        if wait.why is not Why.EMPTY or not _is_pipe(moment, wait.object):
-            continue
-        writers = _list_writers(moment, wait.object)
-        waiters = _list_waiters(hang)
-        if not writers or not {row.pid for row in writers} <= {wait.pid, *waiters}:
-            continue
-        pids = tuple(dict.fromkeys((wait.pid, *(row.pid for row in writers))))
-        names = moment.name(*pids)
-        own = [row for row in writers if row.pid == wait.pid]
-        where = _describe_channel(moment, wait.object)
-        if own:
-            numbers = join_and([f"{row.fd}" for row in own])
-            why = f"it has the write end open itself (descriptor {numbers})"
-        else:
-            row = writers[0]
-            why = f"{names.name(row.pid)}, which waits for it, still has the write end"
-            why += f" (descriptor {row.fd})"
-        return moment.make_finding(
-            "own-write-end",
-            pids,
-            f"{names.name_at(wait.pid, wait.tid)} waits for the end of its {where}, but {why}.",
-            "Close the write end in every process that does not write, right after fork.",
-            waits=hang.waits,
-            objects=[wait.object],
-            ends=[(wait.pid, wait.fd), *((row.pid, row.fd) for row in writers)],
+            objects=(wait.object,),
+            ends=((wait.pid, wait.fd), *_ends(moment, other, "r rw")),
             doubts=hang.doubts,
         )
     return None
 
 
 def find_own_read_end(moment: CaseMoment, hang: Hang) -> Finding | None:
-    """A process writes to a pipe that is full, and has the only read end itself."""
-    for wait in hang.waits:
-        if wait.why is not Why.FULL or not _is_pipe(moment, wait.object):
+    """A read end that nobody will use is left open: the writer is never told that its reader is
+    gone.
+    """
+    for wait in _full(moment, hang):
+        if _kind(moment.state, wait.object) != "pipe":
             continue
-        readers = _list_readers(moment, wait.object)
-        if not readers or {row.pid for row in readers} != {wait.pid}:
+        readers = _pids(moment.holders(wait.object, "r rw"))
+        waiters = {one.pid for one in hang.waits if one.why in _WAITS_FOR_OTHERS}
+        own = readers == {wait.pid}
+        if not readers or not (own or (readers <= waiters | {wait.pid})):
             continue
-        names = moment.name(wait.pid)
-        numbers = join_and([f"{row.fd}" for row in readers])
+        if not own and not _reader_left(moment, wait, readers):
+            continue
+        names = moment.name(wait.pid, *readers)
+        keeper = wait.pid if own else min(readers - {wait.pid})
+        whose = "itself" if own else names.name_at(keeper)
+        sentence = (
+            f"{names.name_at(wait.pid, wait.tid)} waits for room in its pipe, and the only read"
+            f" end left is one that {whose} has open and does not read: so it gets no SIGPIPE."
+        )
         return moment.make_finding(
             "own-read-end",
-            [wait.pid],
-            f"{names.name_at(wait.pid, wait.tid)} waits for room in its"
-            f" {_describe_channel(moment, wait.object)}, and has the only read end itself"
-            f" (descriptor {numbers}): so no SIGPIPE ends it.",
-            "Close the read end in every process that does not read, right after fork.",
+            (keeper, wait.pid),
+            sentence,
+            f"Close the read end in {names.name(keeper)} once it is passed on.",
             waits=hang.waits,
-            objects=[wait.object],
-            ends=[(wait.pid, wait.fd), *((row.pid, row.fd) for row in readers)],
+            objects=(wait.object,),
+            ends=((wait.pid, wait.fd), *_ends(moment, wait.object, "r rw")),
+            doubts=hang.doubts,
+        )
+    return None
+
+
+def find_waits_for_input(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """A parent waits for the end of a child that reads what the parent alone can write."""
+    for wait in _empty(moment, hang):
+        other = _find_other_end(wait)
+        writers = _pids(moment.holders(other, "w rw")) - {wait.pid}
+        keeper = _find_keeper(moment.state, hang, wait.pid, writers)
+        if keeper is None or len(writers) != 1:
+            continue
+        if wait.fd != 0 and _has_read(moment.state, wait.pid, wait.object):
+            # It has had its input, and waits for its end.
+            continue
+        names = moment.name(wait.pid, keeper.pid)
+        kind = _kind(moment.state, wait.object)
+        fd = _fd(moment, keeper.pid, other)
+        end = "other end" if other != wait.object else "write end"
+        sentence = (
+            f"{names.name(wait.pid)} waits for input from its {kind}, and"
+            f" {names.name_thread(keeper.pid, keeper.tid)}, which alone has the {end}"
+            f" (fd {fd}) open, waits for"
+            f" {_whose_end(names.name(wait.pid), moment.state, keeper, wait.pid)} to end."
+        )
+        return moment.make_finding(
+            "waits-for-input",
+            (keeper.pid, wait.pid),
+            sentence,
+            "Close the child's standard input before you wait for the child.",
+            waits=hang.waits,
+            objects=(wait.object,),
+            ends=((wait.pid, wait.fd), *_ends(moment, other, "w rw")),
+            doubts=hang.doubts,
+        )
+    return None
+
+
+def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """A write end is left open in the reader itself, or in somebody who waits: no end of file."""
+    for wait in _empty(moment, hang):
+        if _kind(moment.state, wait.object) != "pipe":
+            continue
+        writers = _pids(moment.holders(wait.object, "w rw"))
+        waiters = {one.pid for one in hang.waits}
+        busy = {one.pid for one in hang.waits if one.why is Why.EMPTY and one.pid != wait.pid}
+        if not writers or not writers <= waiters:
+            continue
+        own = wait.pid in writers
+        if not own and (writers & busy) and not _all_written(moment, wait, writers):
+            continue
+        names = moment.name(wait.pid, *writers)
+        keeper = wait.pid if own else min(writers)
+        fd = _fd(moment, keeper, wait.object)
+        whose = "it has" if own else f"{names.name_at(keeper)} has"
+        if own and len(writers) > 1:
+            whose = f"{names.join(sorted(writers))} have"
+        sentence = (
+            f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe, which"
+            f" does not come: {whose} the write end open"
+            f"{'' if len(writers) > 1 else f' (fd {fd})'}."
+        )
+        return moment.make_finding(
+            "own-write-end",
+            (keeper, wait.pid, *writers),
+            sentence,
+            f"Close the write end in {names.name(keeper)} before it reads or waits.",
+            waits=hang.waits,
+            objects=(wait.object,),
+            ends=((wait.pid, wait.fd), *_ends(moment, wait.object, "w rw")),
             doubts=hang.doubts,
         )
     return None
 
 
 def find_feeding_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
-    """Processes that wait for each other's bytes, or for room for their own."""
-    waits = [
-        wait
-        for wait in hang.waits
-        if wait.why in (Why.EMPTY, Why.FULL) and _is_channel(moment, wait.object)
-    ]
-    pids = tuple(dict.fromkeys(wait.pid for wait in waits))
-    if len(waits) != len(hang.waits) or len(pids) < 2:
+    """Processes that read and write each other's pipes or sockets, and all wait."""
+    state = moment.state
+    full, empty = list(_full(moment, hang)), list(_empty(moment, hang))
+    waits = {wait.tid: wait for wait in (*full, *empty)}
+    way = _find_way(hang, waits)
+    if len(way) < 2:
+        return None
+    told = [waits[tid] for tid in way]
+    pids = tuple(dict.fromkeys(wait.pid for wait in told))
+    if len(pids) < 2:
         return None
     names = moment.name(*pids)
-    told, empty = [], False
-    for wait in waits:
-        full = wait.why is Why.FULL
-        empty |= not full
-        ends = _list_readers if full else _list_writers
-        others = {row.pid for row in _list_others(wait, ends(moment, wait.object))} & {*pids}
-        who = names.join(sorted(others)) or "nobody"
-        what = f"until {who} reads" if full else f"for bytes of {who}"
-        told.append(f"{names.name_at(wait.pid, wait.tid)} waits {what}")
+    who = " and ".join(names.name_at(wait.pid, wait.tid) for wait in told[:2])
+    if len(told) > 2:
+        who += f" and {len(told) - 2} more"
+    writing = [wait for wait in told if wait in full]
+    probable = ""
+    if len(writing) == len(told):
+        sentence = (
+            f"{who} wait for room in each other's pipes: each writes, and none of them reads."
+        )
+        mend = "Read and write by turns (poll), or let a thread of its own do the reading."
+    elif writing:
+        other = next(wait for wait in told if wait not in writing)
+        sentence = (
+            f"{names.name_at(writing[0].pid, writing[0].tid)} waits for room, and"
+            f" {names.name_at(other.pid, other.tid)} waits for input: each waits for the other."
+        )
+        mend = "Read and write by turns (poll), so that neither waits for the other one only."
+        probable = "bytes in a buffer of a program can't be seen"
+    else:
+        probable = "bytes in a buffer of a program can't be seen"
+        sentence = f"{who} wait for input from each other, and nothing is on its way."
+        mend = "Agree who speaks first, and flush what is said (fflush, python3 -u, stdbuf -oL)."
+        hider = _find_buffering(state, told)
+        if hider is not None:
+            name = names.name(hider.pid)
+            sentence = (
+                f"{who} wait for input from each other; {name} has read and written nothing:"
+                " its output is probably still in its stdio buffer."
+            )
+            mend = f"Flush {name}'s output, or run it by 'stdbuf -oL' (python3 -u, grep"
+            mend += " --line-buffered)."
     return moment.make_finding(
         "feeding-circle",
         pids,
-        f"{join_and(told)}.",
-        "Flush after each answer (fflush, python3 -u, stdbuf -oL), and read and write by turns"
-        " or in a thread each.",
+        sentence,
+        mend,
         waits=hang.waits,
-        objects=[wait.object for wait in waits],
-        ends=[(wait.pid, wait.fd) for wait in waits],
-        doubts=hang.doubts,
-        probable="bytes in a buffer of a program can't be seen" if empty else "",
+        objects=(wait.object for wait in told),
+        ends=((wait.pid, wait.fd) for wait in told if wait.fd >= 0),
+        doubts=() if probable else hang.doubts,
+        probable=probable,
     )
 
 
 def find_fifo_open(moment: CaseMoment, hang: Hang) -> Finding | None:
-    """A process sleeps in open of a FIFO, and nobody who is watched goes on to open it."""
-    for wait in hang.waits:
-        if wait.why not in (Why.NO_READER, Why.NO_WRITER):
-            continue
-        names = moment.name(wait.pid)
-        what = "reading" if wait.why is Why.NO_READER else "writing"
-        thing = moment.state.objects.get(wait.object)
-        path = thing.info.path if thing is not None and thing.info.path else "a FIFO"
-        return moment.make_finding(
-            "fifo-open",
-            [wait.pid],
-            f"{names.name_at(wait.pid, wait.tid)} waits in open until somebody opens"
-            f" {path} for {what}, and every other watched process waits, too.",
-            "Start the other program; open several FIFOs in the same order on both sides.",
-            waits=hang.waits,
-            objects=[wait.object],
-            doubts=hang.doubts,
-            probable="a FIFO has a name, so somebody who is not watched may open it, too",
+    """Somebody opens a FIFO whose other end nobody opens."""
+    state = moment.state
+    opening = [w for w in hang.waits if w.why in (Why.NO_READER, Why.NO_WRITER)]
+    if not opening:
+        return None
+    first = opening[0]
+    others = [w for one in moment.hangs for w in one.waits if w.pid != first.pid]
+    every = [w for w in (first, *others) if w.why in (Why.NO_READER, Why.NO_WRITER)]
+    if len(every) == 2:
+        opening += [w for w in every if _is_crossed(state, first, w)]
+    opening.sort(key=lambda wait: wait.pid)
+    first = opening[0]
+    names = moment.name(*(wait.pid for wait in opening))
+    label = label_of(state, first.object)
+    wanted = "reading" if first.why is Why.NO_READER else "writing"
+    own = "writing" if first.why is Why.NO_READER else "reading"
+    crossed = next((one for one in opening[1:] if one.object != first.object), None)
+    if crossed is not None:
+        sentence = (
+            f"{names.name_at(first.pid, first.tid)} opens {label} for {own} and"
+            f" {names.name_at(crossed.pid, crossed.tid)} opens {label_of(state, crossed.object)}"
+            f" for {'writing' if crossed.why is Why.NO_READER else 'reading'}: each waits for the"
+            " other to open its end first."
         )
+        mend = "Open the FIFOs in the same order on both sides."
+        pids = [first.pid, crossed.pid]
+    else:
+        left = _who_had(state, first)
+        gone = f": {left}, which had it, has left" if left else ""
+        sentence = (
+            f"{names.name_at(first.pid, first.tid)} waits in open until somebody opens {label} for"
+            f" {wanted}, and nobody who is watched does{gone}."
+        )
+        mend = (
+            f"Start the program that opens it for {wanted}, or open it with O_NONBLOCK or O_RDWR."
+        )
+        pids = [first.pid]
+    return moment.make_finding(
+        "fifo-open",
+        pids,
+        sentence,
+        mend,
+        waits=opening,
+        objects=(wait.object for wait in opening),
+        doubts=hang.doubts,
+        probable=(
+            "that each was to open the other's FIFO is not known"
+            if crossed
+            else "a FIFO has a name, so somebody who is not watched may open it, too"
+        ),
+    )
+
+
+def find_orphan_keeps_pipe(moment: CaseMoment) -> Iterable[Finding]:
+    """Who reads a pipe to its end waits for an orphan that has it by inheritance alone."""
+    state = moment.state
+    for wait in _long_readers(moment):
+        rows = moment.holders(wait.object, "w rw")
+        writers = _pids(rows)
+        if not writers or wait.pid in writers:
+            continue
+        keepers = []
+        for row in rows:
+            table = state.find_descriptor(row.pid, row.fd)
+            process = state.processes[row.pid]
+            idle = table is not None and not table.put and table.how.startswith("inherited")
+            if not idle or process.parent == wait.pid or is_stopped(state, row.pid):
+                break
+            if not _is_orphan(state, row.pid):
+                break
+            keepers.append(row)
+        else:
+            names = moment.name(wait.pid, *writers)
+            keeper = keepers[0]
+            started = _starter(moment, keeper.pid)
+            since = f", which {started} left behind" if started else ""
+            many = "" if len(writers) == 1 else f" ({names.join(sorted(writers))})"
+            sentence = (
+                f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe, which"
+                f" comes only when {names.name(keeper.pid)} ends{since}: it has the write end"
+                f" (fd {keeper.fd}) open and has not used it{many}."
+            )
+            yield moment.make_finding(
+                "orphan-keeps-pipe",
+                (keeper.pid, wait.pid, *writers),
+                sentence,
+                "Start the background program with its output redirected (>/dev/null 2>&1 &).",
+                waits=(wait,),
+                objects=(wait.object,),
+                ends=((wait.pid, wait.fd), *((row.pid, row.fd) for row in keepers)),
+            )
+
+
+def find_idle_heir(moment: CaseMoment) -> Iterable[Finding]:
+    """Who reads a pipe to its end waits for a process that inherited a write end and does not use
+    it, while all who wrote have ended.
+    """
+    state = moment.state
+    for wait in _long_readers(moment):
+        rows = moment.holders(wait.object, "w rw")
+        thing = state.objects.get(wait.object)
+        if not rows or thing is None or wait.pid in _pids(rows):
+            continue
+        wrote = state.processes.get(thing.last_writer)
+        ended = thing.last_writer and (wrote is None or wrote.fate != "alive")
+        if not ended:
+            continue
+        tables = [(row, state.find_descriptor(row.pid, row.fd)) for row in rows]
+        if not all(
+            table is not None and not table.put and table.how.startswith("inherited") and row.fd > 2
+            for row, table in tables
+        ):
+            continue
+        if any(_is_orphan(state, row.pid) for row in rows):
+            continue
+        names = moment.name(wait.pid, *_pids(rows))
+        row = rows[0]
+        sentence = (
+            f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe: all that"
+            f" wrote to it have ended, but {names.name(row.pid)} has inherited its write end"
+            f" (fd {row.fd}) and has not used it."
+        )
+        yield moment.make_finding(
+            "own-write-end",
+            (row.pid, wait.pid),
+            sentence,
+            f"Close the write end in {names.name(row.pid)}, or make the pipe with O_CLOEXEC.",
+            waits=(wait,),
+            objects=(wait.object,),
+            ends=((wait.pid, wait.fd), *((one.pid, one.fd) for one in rows)),
+            probable="it may use it yet",
+        )
+
+
+def find_buffered_stage(moment: CaseMoment) -> Iterable[Finding]:
+    """A stage of a pipeline that has read and written nothing, while somebody waits for its
+    output.
+    """
+    state = moment.state
+    hanging = {tid for hang in moment.hangs for tid in hang.ways}
+    for wait in _long_readers(moment):
+        rows = moment.holders(wait.object, "w rw")
+        thing = state.objects.get(wait.object)
+        if (
+            wait.tid in hanging
+            or thing is None
+            or len(rows) != 1
+            or thing.bytes_in
+            or not thing.exact
+        ):
+            continue
+        row = rows[0]
+        process = state.processes[row.pid]
+        thread = state.threads.get(row.pid)
+        if row.fd != 1 or len(process.threads) != 1 or thread is None or thread.waiting is None:
+            continue
+        stage = explain_waiting(state, thread, thread.waiting)
+        if stage.why is not Why.EMPTY or not _has_read(state, row.pid, stage.object):
+            continue
+        read = state.objects[stage.object]
+        names = moment.name(row.pid, wait.pid)
+        yield moment.make_finding(
+            "stdio-buffer",
+            (row.pid, wait.pid),
+            f"{names.name(row.pid)} has read {read.bytes_out:,} bytes and written none, and"
+            f" {names.name_at(wait.pid, wait.tid)} waits for them: its output is probably in its"
+            " stdio buffer, which is not flushed at each line since it goes to a pipe.",
+            f"Flush it, or run {names.name(row.pid)} by 'stdbuf -oL' (python3 -u, grep"
+            " --line-buffered).",
+            waits=(wait, stage),
+            objects=(wait.object, stage.object),
+            ends=((row.pid, row.fd),),
+            probable="bytes in a stdio buffer can't be seen; it may have nothing to say yet",
+        )
+
+
+# What the rules ask.
+
+
+def _is_crossed(state: State, one: Wait, other: Wait) -> bool:
+    """Whether two relatives wait in open at the same time, each on another FIFO."""
+    if other.why not in (Why.NO_READER, Why.NO_WRITER) or one.object == other.object:
+        return False
+    a, b = state.processes[one.pid], state.processes[other.pid]
+    return a.parent in (b.pid, b.parent) or b.parent == a.pid
+
+
+def _full(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
+    """Those of a hang that wait for room in a pipe, FIFO or socket."""
+    return (wait for wait in hang.waits if wait.why is Why.FULL and wait.object)
+
+
+def _empty(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
+    """Those that wait for bytes; also who polls one descriptor for them."""
+    for wait in hang.waits:
+        if wait.why is Why.EMPTY and wait.object:
+            yield wait
+        elif wait.why is Why.READY and isinstance(wait.facts, Ready):
+            pipes = [
+                one
+                for one in wait.facts.things
+                if one.key and "w" not in one.events and _kind(moment.state, one.key) != "eventfd"
+            ]
+            if len(pipes) == 1:
+                yield _as_read(wait, pipes[0].key, pipes[0].fd)
+
+
+def _find_other_end(wait: Wait) -> str:
+    """Key of the object whose holders could end a wait: a socket's other end, or the pipe."""
+    return wait.facts.source or wait.object if isinstance(wait.facts, Buffer) else wait.object
+
+
+def _as_read(wait: Wait, key: str, fd: int) -> Wait:
+    return Wait(
+        tid=wait.tid, pid=wait.pid, why=Why.EMPTY, call=wait.call, fd=fd, object=key,
+        since=wait.since,
+    )  # fmt: skip
+
+
+def _pids(rows: Iterable[object]) -> set[int]:
+    return {row.pid for row in rows}  # type: ignore[attr-defined]
+
+
+def _ends(moment: CaseMoment, key: str, modes: str) -> tuple[tuple[int, int], ...]:
+    return tuple((row.pid, row.fd) for row in moment.holders(key, modes))
+
+
+def _fd(moment: CaseMoment, pid: int, key: str) -> int:
+    return next((row.fd for row in moment.holders(key, "w rw") if row.pid == pid), -1)
+
+
+def _kind(state: State, key: str) -> str:
+    """`pipe`, `FIFO`, `socket`."""
+    thing = state.objects.get(key)
+    if thing is None:
+        return "pipe"
+    if thing.info.kind in PIPES:
+        return "FIFO" if thing.info.kind == "fifo" else "pipe"
+    return "socket" if thing.info.kind.endswith("socket") else thing.info.kind
+
+
+def _find_keeper(state: State, hang: Hang, pid: int, holders: set[int]) -> Wait | None:
+    """The wait of one of these processes for the end of a process, or of those that it hangs on."""
+    waits = (wait for wait in hang.waits if wait.pid in holders)
+    return next((wait for wait in waits if _waits_for_end(state, wait, pid)), None)
+
+
+def _waits_for_end(state: State, wait: Wait, pid: int) -> bool:
+    """Whether a wait is one for the end of a process, of one above it, or of a thread."""
+    if wait.why is Why.CHILD and isinstance(wait.facts, Children):
+        return any(_is_or_is_above(state, child, pid) for child in wait.facts.pids)
+    if wait.why is Why.JOIN:
+        return wait.pid == pid
+    return wait.why is Why.READY and _awaits_end(state, wait, pid)
+
+
+def _awaits_end(state: State, wait: Wait, pid: int) -> bool:
+    """Whether a poll waits for the end of a process alone, by its pidfd."""
+    things = wait.facts.things if isinstance(wait.facts, Ready) else ()
+    found = [state.objects.get(one.key) for one in things]
+    pidfds = [one for one in found if one is not None and one.info.kind == "pidfd"]
+    return any(one.notifier is not None and one.notifier.pid == pid for one in pidfds)
+
+
+def _is_or_is_above(state: State, pid: int, below: int) -> bool:
+    """Whether a process is another one, or waits for a line of children down to it."""
+    seen: set[int] = set()
+    while below and below not in seen:
+        if below == pid:
+            return True
+        seen.add(below)
+        process = state.processes.get(below)
+        below = process.parent if process is not None else 0
+    return False
+
+
+def _whose_end(name: str, state: State, keeper: Wait, pid: int) -> str:
+    """For whose end somebody waits: the one that is blocked, or a process above it."""
+    children = keeper.facts.pids if isinstance(keeper.facts, Children) else ()
+    if pid in children or not children:
+        return name
+    child = state.processes.get(children[0])
+    return f"{child.name if child is not None else 'its child'}, the parent of {name},"
+
+
+def _reader_left(moment: CaseMoment, wait: Wait, readers: set[int]) -> bool:
+    """Whether somebody who has ended was the reader, and those who are left only have the end."""
+    state = moment.state
+    thing = state.objects.get(wait.object)
+    if thing is None:
+        return False
+    if thing.last_reader and thing.last_reader not in readers:
+        return True
+    # Whoever gave its read end to a child that has ended had it for that child.
+    ofds = {row.ofd for row in moment.holders(wait.object, "r rw")}
+    for pid in readers - {wait.pid}:
+        rows = [row for row in moment.holders(wait.object, "w rw") if row.pid == pid]
+        if rows and not any(state.open_files[ofd].references > 1 for ofd in ofds):
+            return True
+    return False
+
+
+def _has_written(state: State, pid: int, key: str) -> bool:
+    """Whether a process has put bytes into an object."""
+    return any(row.put for row, file in state.descriptions_of(pid) if file.object == key)
+
+
+def _has_read(state: State, pid: int, key: str) -> bool:
+    return any(row.took for row, file in state.descriptions_of(pid) if file.object == key)
+
+
+def _all_written(moment: CaseMoment, wait: Wait, writers: set[int]) -> bool:
+    """Whether other processes wrote, and these never did."""
+    thing = moment.state.objects.get(wait.object)
+    return (
+        thing is not None
+        and bool(thing.last_writer)
+        and not any(_has_written(moment.state, pid, wait.object) for pid in writers)
+    )
+
+
+def _find_way(hang: Hang, waits: dict[int, Wait]) -> tuple[int, ...]:
+    """A way around through these waits, each thread once; empty if there is none."""
+    for start in sorted(waits):
+        path = [start]
+        while True:
+            following = sorted(
+                tid for tid in hang.ways[path[-1]].tids if tid in waits and tid != path[-1]
+            )
+            if start in following and len(path) > 1:
+                return tuple(path)
+            following = [tid for tid in following if tid not in path]
+            if not following:
+                break
+            path.append(following[0])
+    return ()
+
+
+def _find_buffering(state: State, waits: list[Wait]) -> Wait | None:
+    """Which of those that read from each other has read, and has written nothing."""
+    for wait in waits:
+        read = any(
+            row.took for row, file in state.descriptions_of(wait.pid) if file.object == wait.object
+        )
+        process = state.processes.get(wait.pid)
+        out = state.find_descriptor(wait.pid, 1)
+        if read and process is not None and out is not None and not out.put:
+            return wait
     return None
 
 
-def _is_channel(moment: CaseMoment, key: str) -> bool:
-    thing = moment.state.objects.get(key)
-    return thing is not None and (thing.info.kind in PIPES or thing.info.kind in SOCKETS)
+def _who_had(state: State, wait: Wait) -> str:
+    """Who was the last to have the end that is waited for."""
+    thing = state.objects.get(wait.object)
+    if thing is None:
+        return ""
+    pid = thing.reader_left if wait.why is Why.NO_READER else thing.writer_left
+    process = state.processes.get(pid)
+    return process.name if process is not None and process.fate != "alive" else ""
 
 
-def _is_pipe(moment: CaseMoment, key: str) -> bool:
-    thing = moment.state.objects.get(key)
-    return thing is not None and thing.info.kind in PIPES
+def _long_readers(moment: CaseMoment) -> Iterable[Wait]:
+    """Who has read for long from a pipe in which nothing is."""
+    state = moment.state
+    for tid in sorted(state.threads):
+        thread = state.threads[tid]
+        call = thread.waiting
+        if call is None or moment.now - call.began < LASTS_SECONDS:
+            continue
+        wait = explain_waiting(state, thread, call)
+        if wait.why is Why.READY and isinstance(wait.facts, Ready) and not wait.limited:
+            pipes = [one for one in wait.facts.things if one.key and "w" not in one.events]
+            if len(pipes) != 1:
+                continue
+            wait = _as_read(wait, pipes[0].key, pipes[0].fd)
+        thing = state.objects.get(wait.object)
+        if wait.why is not Why.EMPTY or thing is None or thing.info.kind != "pipe":
+            continue
+        if thing.level is None or not thing.level.queued:
+            yield wait
 
 
-def _describe_channel(moment: CaseMoment, key: str) -> str:
-    thing = moment.state.objects.get(key)
-    kind = thing.info.kind if thing is not None else ""
-    return {"pipe": "pipe", "fifo": "FIFO"}.get(str(kind), "socket")
+def _is_orphan(state: State, pid: int) -> bool:
+    """Whether the parent of a process, which started it, has ended."""
+    process = state.processes[pid]
+    family = process.lineage.rpartition(".")[0]
+    parent = next((one for one in state.processes.values() if one.lineage == family), None)
+    return bool(family) and (parent is None or parent.fate != "alive")
 
 
-def _list_readers(moment: CaseMoment, key: str) -> tuple[Holder, ...]:
-    """Who could read what is written to an object: of a socket, who has its peer."""
-    if _is_pipe(moment, key):
-        return moment.holders(key, "r rw")
-    thing = moment.state.objects.get(key)
-    return moment.holders(thing.info.peer) if thing is not None and thing.info.peer else ()
+def _starter(moment: CaseMoment, pid: int) -> str:
+    """The name of the program that started a process; empty if it is not known."""
+    born = moment.history.born.get(pid)
+    parent = moment.state.processes.get(born.parent) if born is not None else None
+    return f"{parent.name}[{parent.pid}]" if parent is not None else ""
 
 
-def _list_writers(moment: CaseMoment, key: str) -> tuple[Holder, ...]:
-    """Who could write what is read from an object."""
-    if _is_pipe(moment, key):
-        return moment.holders(key, "w rw")
-    return _list_readers(moment, key)
-
-
-def _list_others(wait: Wait, rows: Iterable[Holder]) -> tuple[Holder, ...]:
-    return tuple(row for row in rows if row.pid != wait.pid)
-
-
-def _list_waiters(hang: Hang) -> dict[int, Wait]:
-    """The processes of a hang that wait for the end of another one, each with that wait."""
-    return {wait.pid: wait for wait in hang.waits if wait.why in _FOR_ENDS}
-
-
-def _list_ended(hang: Hang, wait: Wait) -> set[int]:
-    """The processes for whose end a process waits."""
-    return set(hang.ways[wait.tid].tids)
+def tell_asleep(wait: Wait) -> Evidence | None:
+    """What is known of a futex that somebody sleeps on."""
+    if not isinstance(wait.facts, Asleep):
+        return None
+    futex = wait.facts.futex
+    return Evidence(f"the futex is {futex.key}, owner {futex.owner or futex.former or 'unknown'}")

@@ -26,7 +26,7 @@ from ipcviz.model.waits.chains import is_stopped
 from ipcviz.model.waits.circles import long_asleep
 from ipcviz.model.waits.future import armed_timers
 from ipcviz.model.waits.lookup import Lookup
-from ipcviz.model.waits.outsiders import outsiders_waited_for
+from ipcviz.model.waits.outsiders import nobody_else_has, outsiders_waited_for
 from ipcviz.model.waits.rules import explain_waiting, find_wakers, is_own
 from ipcviz.model.waits.values import (
     Asleep,
@@ -231,7 +231,7 @@ class _WaysGraph:
             return self._ways_to_ready(thread, wait)
         if wait.why in (Why.CONNECTION, Why.INPUT, Why.TIME, Why.TIMER, Why.CHANGE, Why.DISK):
             return None
-        wakers = find_wakers(self.lookup, thread)
+        wakers = self._settle(find_wakers(self.lookup, thread))
         if wakers is None:
             return None
         doubts = {doubted.doubt for doubted in wakers.doubts}
@@ -244,6 +244,19 @@ class _WaysGraph:
         if not wakers.complete and Doubt.UNACCEPTED not in doubts:
             return None
         return _make_ways(self.lookup, wakers, anybody=Doubt.OTHERS_OPEN in doubts)
+
+    def _settle(self, wakers: Wakers | None) -> Wakers | None:
+        """Without the doubts whether others have an object that a look through /proc has settled:
+        of a pipe that was there before, or whose making was not seen, nobody else has an end.
+        """
+        if wakers is None or not any(one.doubt in _SEEN_BY_LOOKS for one in wakers.doubts):
+            return wakers
+        left = tuple(
+            one
+            for one in wakers.doubts
+            if one.doubt not in _SEEN_BY_LOOKS or not self._is_looked_for(one.about)
+        )
+        return Wakers(wakers.known, left, wakers.since, wakers.at_once, wakers.any_of)
 
     def _ways_of_futex(self, thread: Thread, wait: Wait, wakers: Wakers) -> Ways | None:
         """Of a futex: its owner; nobody, if that has ended or the memory is a copy of its; all
@@ -259,7 +272,7 @@ class _WaysGraph:
         if futex.copied:
             return Ways(doubts=(Doubted(Doubt.MEMORY),), at_once=True)
         if not futex.private and futex.object:
-            return None
+            return Ways(anybody=True, doubts=(Doubted(Doubt.MEMORY),))
         own = self.lookup.find_own_threads(thread, Doubt.MEMORY)
         if any(one.doubt is Doubt.UNSEEN for one in own.doubts):
             return None
@@ -325,6 +338,10 @@ class _WaysGraph:
         )
         return Ways(tids, doubts=tuple(doubts), since=since)
 
+    def _is_looked_for(self, key: str) -> bool:
+        """Whether a look through /proc has found that nobody else has an object."""
+        return key in self.state.outsiders and nobody_else_has(self.state, key)
+
     def _could_ready(self, thing: Object, events: str) -> set[int] | None:
         """The processes that alone could make a descriptor ready; None if others could."""
         state, kind, key = self.state, thing.info.kind, thing.info.key
@@ -336,7 +353,8 @@ class _WaysGraph:
             if level is not None and needs == "w" and level.queued:
                 return None
             rows, made = self.lookup.find_sharers(key, needs)
-            return {row.pid for row in rows} if made and rows else None
+            known = made or self._is_looked_for(key)
+            return {row.pid for row in rows} if known and rows else None
         if kind in SOCKETS and not takes_datagrams(thing.info):
             if level is not None and level.queued:
                 return None
@@ -346,7 +364,8 @@ class _WaysGraph:
             ends = self.lookup.find_ends(peer.info.key)
             files = (state.open_files.get(row.ofd) for row in ends)
             made = all(file.opened_by and not file.outside for file in files if file is not None)
-            return {row.pid for row in ends} if made and ends else None
+            known = made or self._is_looked_for(key)
+            return {row.pid for row in ends} if known and ends else None
         if kind == "eventfd":
             return {row.pid for row in self.lookup.find_ends(key)}
         if kind == "pidfd" and thing.notifier is not None:
@@ -357,6 +376,8 @@ class _WaysGraph:
 
 _STOPS: Final = frozenset({19, 20, 21, 22})
 """SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU (signal(7), of Linux)."""
+_SEEN_BY_LOOKS: Final = frozenset({Doubt.STARTER, Doubt.OTHERS_HAVE, Doubt.STRANGERS})
+"""Doubts that a look through all of /proc settles."""
 _NEVER: Final = frozenset(
     {Doubt.OUTSIDER, Doubt.STARTER, Doubt.FLIGHT, Doubt.LEVEL, Doubt.RING, Doubt.TIME}
 )

@@ -1,0 +1,118 @@
+"""The doctor on plain data: what is a hang and what is none, and that its table is complete."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ipcviz import events as ev
+from ipcviz.cli.sarif import make_sarif
+from ipcviz.diagnose import Doctor
+from ipcviz.diagnose.pages import BY_NAME, PAGES
+from ipcviz.model.query import list_holders
+from ipcviz.model.reduce import reduce_all
+from ipcviz.model.waits.hangs import list_hangs
+from ipcviz.scenario import find_scenario
+from tests.pure.test_circles import BOTH_READ, LOOKED_AT, ONE, TWO, asleep, born, has, mutex
+
+FIFO = ev.ObjectInfo(key="8:9", kind="fifo", path="/f", dev=8, ino=9)
+CHILD = ev.Forked(t=0.5, pid=13, parent=12, how="fork", name="d")
+REST = tuple(asleep(pid, "pause") for pid in (11, 12))
+ALL_OTHERS = tuple(ev.Exited(t=1.0, pid=pid, code=0) for pid in (11, 12))
+
+
+def hanging(*events: ev.Event, now: float = 9.0) -> list[tuple[int, ...]]:
+    state = reduce_all([*born(), *events])
+    return [hang.pids for hang in list_hangs(state, list_holders(state), now)]
+
+
+def told(*events: ev.Event, now: float = 9.0) -> list[tuple[str, bool]]:
+    patient = Doctor()
+    patient.follow([*born(), *events])
+    patient.examine(now)
+    return [(one.rule, one.sure) for one in patient.findings]
+
+
+def test_a_circle_hangs_at_once_and_the_third_one_does_not() -> None:
+    assert hanging(*BOTH_READ, now=2.0) == [(10, 11)]
+    assert told(*BOTH_READ, now=2.0) == [("feeding-circle", False)]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        has(12, 5, "w", ONE),
+        ev.Call(
+            t=1.0, pid=11, tid=11, name="alarm",
+            effects=(ev.Timer(change="set", signo=14, seconds=9.0),),
+        ),
+        asleep(10, "read", ONE.key, fd=3, timeout=500),
+        ev.Resumed(t=3.0, pid=10, tid=10),
+    ],
+    ids=["a third one could write", "a timer", "a limit", "one runs"],
+)  # fmt: skip
+def test_who_can_be_woken_does_not_hang(more: ev.Event) -> None:
+    assert hanging(*BOTH_READ, more) == []
+    assert told(*BOTH_READ, more) == []
+
+
+def test_who_waits_for_those_that_hang_is_no_part_of_it() -> None:
+    waiting = (CHILD, mutex(13, 10), asleep(12, "wait4", pid=-1))
+    assert hanging(*BOTH_READ, *waiting) == [(10, 11)]
+
+
+def test_a_fifo_that_somebody_who_runs_could_open() -> None:
+    opening = asleep(10, "openat", FIFO.key, flags="O_WRONLY")
+    made = ev.Call(
+        t=1.0, pid=10, tid=10, name="mknod",
+        effects=(ev.Opened(fd=9, ofd=99, object=FIFO, mode="path"),),
+    )  # fmt: skip
+    assert told(made, opening) == []
+    assert told(made, opening, *ALL_OTHERS) == [("fifo-open", False)]
+
+
+def test_a_lock_of_one_that_runs_and_of_one_that_waits() -> None:
+    assert told(mutex(10, 11)) == []
+    assert told(mutex(10, 11), mutex(11, 10)) == [("lock-order", True)]
+
+
+def test_a_daemon_and_sleepers_are_well() -> None:
+    for call, args in (
+        ("accept", {"fd": 3}),
+        ("pause", {}),
+        ("nanosleep", {}),
+        ("read", {"fd": 0}),
+    ):
+        assert told(asleep(10, call, **args), *ALL_OTHERS) == []
+
+
+def test_what_is_only_sampled_is_not_sure() -> None:
+    sampled = ev.Coverage(t=1.5, pid=10, full=False)
+    assert told(*BOTH_READ, sampled, LOOKED_AT) == [("feeding-circle", False)]
+
+
+def test_a_finding_has_what_proves_it_and_can_be_written() -> None:
+    patient = Doctor()
+    patient.follow([*born(), *BOTH_READ])
+    patient.examine(2.0)
+    (finding,) = patient.findings
+    assert finding.objects == (ONE.key, TWO.key)
+    assert "pipe2" in finding.origins[0].words
+    assert "a[10] is in read(3)" in finding.evidence[0].text
+    (result,) = make_sarif(patient.findings)["runs"][0]["results"]
+    assert finding.sentence in result["message"]["text"]
+    assert Doctor(ignored=("feeding-circle",)).examine() == ()
+
+
+def test_each_rule_has_a_page_and_a_row_in_the_docs() -> None:
+    top = Path(__file__).parents[2]
+    rules = (top / "ipcviz" / "diagnose" / "rules").glob("*.py")
+    source = "".join(path.read_text() for path in rules)
+    text = (top / "docs" / "doctor.md").read_text()
+    for page in PAGES:
+        assert f'"{page.name}"' in source
+        assert f"| `{page.name}` |" in text
+        if page.scenario:
+            assert find_scenario(page.scenario)
+    assert len(BY_NAME) == len(PAGES)
