@@ -294,8 +294,8 @@ class Engine:
     # How threads go on.
 
     def carry_out(self, task: Task, outcome: Outcome) -> None:
-        """Let a thread go on, or leave it, as was decided at its stop: all that are resumed are
-        resumed here.
+        """Let a thread go on, or leave it, as was decided at its stop: all are resumed here but
+        those that `transfers` sees to.
 
         What was put off until it runs is done then; just before where it may be held, since what it
         did may be what it is held for.
