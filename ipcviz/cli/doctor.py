@@ -191,7 +191,7 @@ def _examine_trace(path: str, found: Doctor) -> None:
             if event.t - last >= BETWEEN:
                 _report_new(found, event.t)
             last = event.t
-            found.follow([event])
+            found.follow_events([event])
         _report_new(found, last + BETWEEN)
 
 
@@ -211,7 +211,7 @@ def _watch_command(
         session.start()
         start_thread(partial(sort_signals, session), "ipcviz signals")
         for events in _drain_events(session):
-            new = watch.follow(events)
+            new = watch.follow_events(events)
             if watch.finished:
                 break
             if until_hang and any(one.sure for one in new):
@@ -245,7 +245,7 @@ def _watch_running(pids: tuple[int, ...], found: Doctor, seconds: float) -> int:
     try:
         session.start()
         for events in _drain_events(session):
-            watch.follow(events)
+            watch.follow_events(events)
             if watch.finished or (time.monotonic() - began > seconds and not watch.reading):
                 break
     finally:
@@ -288,9 +288,9 @@ class _Watch:
         """Whether source lines are still waited for."""
         return bool(self._to_ask) or time.monotonic() < self._until
 
-    def follow(self, events: list[Event]) -> tuple[Finding, ...]:
+    def follow_events(self, events: list[Event]) -> tuple[Finding, ...]:
         """Take events in, examine the moment, and say what is new. Returns that."""
-        self._found.follow(events)
+        self._found.follow_events(events)
         self._heard = time.monotonic() if events else self._heard
         for event in events:
             if isinstance(event, Trouble):

@@ -43,7 +43,7 @@ from ipcviz.scenario import (
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.kept import meta_of, scenario_of, sources_of
 from ipcviz.scenario.loader import FILE
-from ipcviz.scenario.plans import BEGIN
+from ipcviz.scenario.plans import BEGIN, find_begin
 from ipcviz.scenario.workplace import make_workplace
 from ipcviz.trace import TraceError, TraceReader, TraceWriter
 
@@ -282,7 +282,7 @@ def _run_scenario(fresh: Fresh, path: str) -> None:
     plan: SchedulePlan | None = None
     if fresh.schedule:
         order, plan = read_schedule(fresh.schedule, scenario)
-    elif BEGIN in scenario.schedules and not fresh.live:
+    elif not fresh.live and find_begin(scenario, fresh.variant):
         # It leads to where the lesson begins; from there on all take turns.
         begin, plan = read_schedule(BEGIN, scenario)
         order = Schedule((*begin.lines, *TURNS.lines))

@@ -78,7 +78,7 @@ def record_catalogue(folder: str, flags: Sequence[str]) -> int:
     progress = TaskProgress("Casts")
     recorders = _Recorders(place, flags)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        tasks = {pool.submit(recorders.record, lesson): lesson for lesson in todo}
+        tasks = {pool.submit(recorders.record_cast, lesson): lesson for lesson in todo}
         try:
             for task in concurrent.futures.as_completed(tasks):
                 lesson, failure = tasks[task], task.result()
@@ -113,7 +113,7 @@ class _Recorders:
         self._running: set[subprocess.Popen[str]] = set()
         self._ended = False
 
-    def record(self, lesson: PlannedCast) -> str:
+    def record_cast(self, lesson: PlannedCast) -> str:
         """Make one; empty if it was made, else why not."""
         if self._ended:
             return "it was not begun"

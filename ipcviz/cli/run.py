@@ -41,7 +41,7 @@ from ipcviz.scenario import (
 )
 from ipcviz.scenario.finished import add_finished
 from ipcviz.scenario.format import Value
-from ipcviz.scenario.plans import BEGIN
+from ipcviz.scenario.plans import find_begin
 from ipcviz.session.live import LiveSession
 from ipcviz.sizes import terminal_size
 from ipcviz.tracer.config import LaunchConfig
@@ -199,8 +199,8 @@ def _run_scenario(
     schedule: str | None = None,
 ) -> int:
     """Make a scenario ready, and show it; what was made for it is removed afterwards."""
-    if how.hold and BEGIN in scenario.schedules:
-        schedule = schedule or BEGIN
+    if how.hold and not schedule:
+        schedule = find_begin(scenario, variant)
     order, plan = read_schedule(schedule, scenario) if schedule else (None, None)
     if order is not None:
         how = how._replace(order=(order, plan.title if plan is not None else str(schedule)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
+import msgspec
+
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.history import History
 from ipcviz.diagnose.moment import CaseMoment
@@ -71,11 +73,11 @@ class Doctor:
         """All so far."""
         return tuple(self._found.values())
 
-    def follow(self, events: Sequence[Event]) -> None:
+    def follow_events(self, events: Sequence[Event]) -> None:
         """Take events in; what they alone prove is found."""
         for event in events:
             self.state = reduce(self.state, event)
-            self.history.follow(event)
+            self.history.add_event(event)
         self._left -= len(events)
         if self._left < 0:
             self._left = _FORGET
@@ -113,10 +115,4 @@ def _keep_first(known: Finding, again: Finding) -> Finding:
     """
     if known.sure and not again.sure:
         return known
-    return type(again)(
-        **{
-            **{name: getattr(again, name) for name in again.__struct_fields__},
-            "t": known.t,
-            "n": known.n,
-        }
-    )
+    return msgspec.structs.replace(again, t=known.t, n=known.n)

@@ -32,7 +32,7 @@ class History:
         self.born: dict[int, Forked] = {}
         self.executed: dict[int, Executed] = {}
 
-    def follow(self, event: Event) -> None:
+    def add_event(self, event: Event) -> None:
         """Take in one event."""
         match event:
             case Call():

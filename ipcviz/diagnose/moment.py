@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.history import History
 from ipcviz.diagnose.words import PartyNames, find_origin, make_parties, tell_waits
 from ipcviz.model.query import list_holders
-from ipcviz.model.state import State
+from ipcviz.model.state import Object, Semaphore, State
 from ipcviz.model.waits.hangs import Hang, list_hangs
 from ipcviz.model.waits.values import Doubt, Doubted, Wait
 from ipcviz.narrate.circles import describe_doubt
@@ -81,11 +81,8 @@ class CaseMoment:
         keys = tuple(dict.fromkeys(key for key in objects if key))
         ends = tuple(dict.fromkeys(ends))
         origins = (find_origin(self.state, self.history, pid, fd) for pid, fd in ends)
-        why = probable or "; ".join(
-            dict.fromkeys(
-                describe_doubt(self.state, one) for one in doubts if one.doubt not in _SETTLED
-            )
-        )
+        doubted = [describe_doubt(self.state, one) for one in doubts if one.doubt not in _SETTLED]
+        why = probable or "; ".join(dict.fromkeys([*doubted, *self._find_strangers(waits)]))
         return Finding(
             rule=rule,
             sure=not why,
@@ -102,10 +99,45 @@ class CaseMoment:
             about=about or (keys[0] if keys else ""),
         )
 
-    def name(self, *pids: int) -> PartyNames:
+    def _find_strangers(self, waits: Iterable[Wait]) -> Iterator[str]:
+        """Why somebody who is not watched could end one of these waits: what is waited for has a
+        name, by which anybody can come to it.
+        """
+        for wait in waits:
+            semaphore = self.state.semaphores.get(wait.semaphore)
+            thing = self.state.objects.get(wait.object)
+            if semaphore is not None:
+                if _can_be_found(semaphore, self.state.objects.get(semaphore.info.object)):
+                    yield f"{semaphore.label} has a name: who is not watched may post it"
+            elif thing is not None and thing.info.kind == "message queue" and _is_named(thing):
+                yield f"{thing.label} has a name: who is not watched may use it"
+
+    def name_parties(self, *pids: int) -> PartyNames:
         """What these processes are called."""
         return PartyNames(self.state, pids)
 
 
-_SETTLED = frozenset({Doubt.SEEN})
+_NUMBERED: Final = ("sem ", "msg ")
+"""How System V objects are labelled that were made with IPC_PRIVATE: they have a number and no key.
+"""
+
+
+def _is_named(queue: Object) -> bool:
+    """Whether a process that is no relative can open a message queue."""
+    return not queue.unlinked and not queue.label.startswith(_NUMBERED)
+
+
+def _can_be_found(semaphore: Semaphore, memory: Object | None) -> bool:
+    """Whether a process that is no relative can come to a semaphore: by its name or key, or by the
+    name of what it lies in.
+    """
+    if semaphore.info.kind == "system v":
+        return not semaphore.label.startswith(_NUMBERED)
+    if semaphore.info.kind == "named":
+        return True
+    path = memory.info.path if memory is not None else ""
+    return bool(path) and not path.endswith(" (deleted)")
+
+
+_SETTLED: Final = frozenset({Doubt.SEEN})
 """Doubts that are settled once a wait has lasted while samples said the same."""

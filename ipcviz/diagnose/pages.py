@@ -206,7 +206,7 @@ PAGES: Final = (
     RulePage(
         name="stale-semaphore",
         title="a named semaphore has the value of an earlier run",
-        certainty="sure",
+        certainty="probable",
         looks="The first run works, the second one hangs at once.",
         why=(
             "sem_open with O_CREAT takes a semaphore that is there as it is; the initial "
@@ -239,7 +239,7 @@ PAGES: Final = (
     RulePage(
         name="lost-wakeup",
         title="the signal came before the wait for it",
-        certainty="sure",
+        certainty="probable",
         looks="Now and then it sleeps on.",
         why=(
             "Between the test and pause the signal comes: its handler runs, and pause waits "

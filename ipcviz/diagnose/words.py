@@ -32,7 +32,7 @@ class PartyNames:
         counts = Counter(_title(state.processes.get(pid)) for pid in self.pids)
         self._several = {name for name, count in counts.items() if count > 1}
 
-    def name(self, pid: int) -> str:
+    def name_process(self, pid: int) -> str:
         """`seq`; `sh[12]` where another `sh` is in it."""
         process = self._state.processes.get(pid)
         title = _title(process)
@@ -45,18 +45,18 @@ class PartyNames:
             return self.name_at(pid, tid)
         place = place_of(self._state, tid)
         where = f" ({_base(place.file)}:{place.line})" if place is not None else ""
-        return f"thread {thread.number} of {self.name(pid)}{where}"
+        return f"thread {thread.number} of {self.name_process(pid)}{where}"
 
     def name_at(self, pid: int, tid: int = 0) -> str:
         """`python3 (mp.py:3)`, where the source line is known that it waits at."""
         place = place_of(self._state, tid or pid)
         if place is None:
-            return self.name(pid)
-        return f"{self.name(pid)} ({_base(place.file)}:{place.line})"
+            return self.name_process(pid)
+        return f"{self.name_process(pid)} ({_base(place.file)}:{place.line})"
 
     def join(self, pids: Sequence[int]) -> str:
         """`a`, `a and b`, `a, b and c`."""
-        return join_and([self.name(pid) for pid in pids])
+        return join_and([self.name_process(pid) for pid in pids])
 
 
 def _title(process: Process | None) -> str:

@@ -36,10 +36,17 @@ def describe_standstill(state: State, circles: Sequence[Circle], now: float | No
     waits = [wait for tid in state.threads if (wait := wait_of(state, tid)) is not None]
     # Who waits for a child is only as stuck as the child is.
     told = [wait for wait in waits if wait.why is not Why.CHILD] or waits
+    # Who goes on by himself when his time is up comes first: the others may follow from that.
+    told.sort(key=lambda wait: not _ends_by_time(state, wait))
+    timers = _list_timers(state, told)
+    passes = bool(timers) or any(_ends_by_time(state, wait) for wait in told)
     words = [_describe(state, wait, now) for wait in told[:_NAMED]]
     if len(told) > _NAMED:
         words.append(f"{len(told) - _NAMED} more wait")
-    return f"nobody can go on: {'; '.join([*words, *_list_ends(state, told)])}"
+    if not passes and told and all(wait.why is Why.SIGNAL for wait in told):
+        words.append("no timer is armed, and nobody is left to send one")
+    begin = "all wait until time has passed" if passes else "nobody can go on"
+    return f"{begin}: {'; '.join([*words, *timers[:1]])}"
 
 
 def _describe(state: State, wait: Wait, now: float | None) -> str:
@@ -49,20 +56,16 @@ def _describe(state: State, wait: Wait, now: float | None) -> str:
     return f"{name} is in {describe_wait(state, wait, now)}"
 
 
-def _list_ends(state: State, waits: Sequence[Wait]) -> list[str]:
-    """What could end the waits without anybody's being let go, or that nothing known could."""
-    timers = [
+def _list_timers(state: State, waits: Sequence[Wait]) -> list[str]:
+    """The armed timers of those who wait, whose signals could end that."""
+    return [
         f"the timer of {name_process(state, pid)} for {signal_name(min(signals))} is armed"
         for pid in dict.fromkeys(wait.pid for wait in waits)
         if (signals := armed_timers(state, pid))
     ]
-    if timers:
-        return timers[:1]
-    if not all(wait.why is Why.SIGNAL for wait in waits) or _have_limits(state, waits):
-        return []
-    return ["no timer is armed, and nobody is left to send one"]
 
 
-def _have_limits(state: State, waits: Sequence[Wait]) -> bool:
-    calls = [state.threads[wait.tid].waiting for wait in waits]
-    return any(call is not None and has_limit(call) for call in calls)
+def _ends_by_time(state: State, wait: Wait) -> bool:
+    """Whether a wait ends at a moment, whatever others do."""
+    call = state.threads[wait.tid].waiting
+    return wait.limited or (call is not None and has_limit(call))

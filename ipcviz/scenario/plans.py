@@ -14,6 +14,7 @@ from ipcviz.model.steps.schedule import ACCESSES, Line, Schedule, ScheduleError,
 from ipcviz.model.steps.visible import ENDS
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario, SchedulePlan
+from ipcviz.scenario.launch import choose_variant
 from ipcviz.scenario.lines import Path as KeyPath
 from ipcviz.scenario.operations import SEMAPHORE_OPS, list_calls
 from ipcviz.scenario.parameters import problem_of_value
@@ -21,6 +22,21 @@ from ipcviz.scenario.shape import Problem, suggest_allowed
 
 BEGIN: Final = "begin"
 """Name of the schedule that a scenario is begun with if none is asked for."""
+
+
+def find_begin(scenario: Scenario, variant: str | None = None) -> str:
+    """The name of the schedule that leads to where a lesson begins; empty if there is none for this
+    variant.
+
+    Args:
+        scenario: The scenario.
+        variant: What was asked for; None for its default.
+    """
+    plan = scenario.schedules.get(BEGIN)
+    chosen = choose_variant(scenario, variant)
+    return BEGIN if plan is not None and (not plan.variants or chosen in plan.variants) else ""
+
+
 _OTHERS: Final = ("start", "return", "run", "marker")
 """Operations that are neither calls nor signals nor semaphores'."""
 _LARGEST: Final = 1 << 20

@@ -129,6 +129,17 @@ async def test_the_presenters_size_gives_the_picture_its_room_and_back(size):
         assert s.app.live.query_one(Picture).size == before
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_no_row_of_the_presenters_screen_is_left_empty_below_the_panel(size):
+    async with stage(stepped.pair(), size=size) as s:
+        await s.press("P")
+        await s.frame(0.1)
+        await s.pilot.pause()
+        panels = s.app.live.query_one("#panels")
+        assert panels.region.bottom == size[1]
+        assert s.app.live.query_one(Picture).region.bottom == panels.region.y
+
+
 async def test_another_theme_stays_as_it_is_for_a_projector():
     async with stage(stepped.pair()) as s:
         s.app.theme = LIGHT.name

@@ -34,6 +34,7 @@ from ipcviz.model.waits.stuck import all_wait
 from ipcviz.model.waits.values import Wait, Why
 from ipcviz.scenario import Scenario, Story, explain_missing, find_scenario, prepare_launch
 from ipcviz.scenario.launch import Launch
+from ipcviz.scenario.plans import BEGIN, find_begin
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 from tests.fakes import FakeSession, FrozenClock
@@ -45,7 +46,6 @@ ORDERS = range(int(os.environ.get("IPCVIZ_ORDERS", "2")))
 PATIENCE = 20.0
 STANDSTILL = 0.5
 """Seconds without news after which a run in which all wait for ever is taken for over."""
-BEGIN = "begin"
 
 
 class Seen:
@@ -346,7 +346,7 @@ def run_lesson(
     ids = {step.id for step in scenario.story}
     for wanted in (claims or {}, readers or {}):
         assert wanted.keys() <= ids, f"no such steps: {wanted.keys() - ids}"
-    chosen = scenario.schedules.get(plan or BEGIN)
+    chosen = scenario.schedules.get(plan or find_begin(scenario, variant))
     assert chosen is not None or not plan, f"{name} has no schedule {plan}"
     first = chosen.steps if chosen is not None else ""
     if then is None:

@@ -16,27 +16,8 @@ pytestmark = pytest.mark.kernel
 TOP = Path(__file__).parents[2]
 DOCTOR = (sys.executable, "-m", "ipcviz", "doctor")
 
-SURE = {
-    "wait_before_read": "wait-before-read",
-    "wait_for_grandchild": "wait-before-read",
-    "wait_over_socket_much": "wait-before-read",
-    "own_write_end": "own-write-end",
-    "waiters_write_end": "own-write-end",
-    "own_read_end": "own-read-end",
-    "waits_for_input": "waits-for-input",
-    "both_full": "feeding-circle",
-    "mutex_order": "lock-order",
-    "mutex_order_of_processes": "lock-order",
-    "file_lock_order": "lock-order",
-    "stopped_child": "stopped",
-    "stopped_writer": "stopped",
-}
-PROBABLE = {
-    "both_empty": "feeding-circle",
-    "coprocess": "feeding-circle",
-    "fifo_alone": "fifo-open",
-    "fifo_crossed": "fifo-open",
-}
+SURE = {"own_read_end": "own-read-end", "mutex_order": "lock-order"}
+PROBABLE = {"both_empty": "feeding-circle", "fifo_alone": "fifo-open"}
 OTHERS = {
     "wait-before-read": (
         "python3",

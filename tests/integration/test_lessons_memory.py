@@ -4,35 +4,24 @@ so at the moment at which it is told, and the kernel says the same by another wa
 
 from __future__ import annotations
 
-import os
-import random
 from pathlib import Path
 
 import pytest
 
-from ipcviz.cli.driver import TURNS, Driver
-from ipcviz.events import Let, Output, Sample, Settled
-from ipcviz.model.reduce import reduce
-from ipcviz.model.state import State
-from ipcviz.model.steps import stepping
-from ipcviz.scenario import Story, explain_missing, find_scenario, prepare_launch, read_schedule
-from ipcviz.session.live import LiveSession
-from ipcviz.tracer.config import LaunchConfig
-from tests.integration.stepper import Stepper
+from ipcviz.events import Sample
+from tests.integration.lessons import ORDERS, run_lesson
 
 pytestmark = pytest.mark.kernel
 
-ORDERS = range(int(os.environ.get("IPCVIZ_ORDERS", "1")))
 SEGV, BUS = 11, 7
 
 
 class Moment:
     """A moment at which a step was told."""
 
-    def __init__(self, state, story, event):
-        self.state, self.event = state, event
-        self.pids = {role: pid for pid, role in story.roles.items()}
-        self.keys = {label: key for key, label in story.labels.items()}
+    def __init__(self, seen):
+        self.state, self.event = seen.state, seen.event
+        self.pids, self.keys = seen.pids, seen.keys
 
     def pages(self, role):
         """Letters of the pages of the first mapping that a process may write to."""
@@ -93,56 +82,24 @@ CLAIMS = {
 """What must be so at the event that reaches a step."""
 
 
-def check(scenario, story, event, before, state, claims):
-    move = story.feed(event, before, state)
-    if move is None or move.step is None:
-        return
-    step = scenario.story[move.step]
-    claim = claims.get(f"{scenario.name} {step.id}")
-    moment = Moment(state, story, event)
-    assert claim is None or claim(moment), f"{step.id} is told and not so: {step.text}"
-
-
-def launch_of(scenario, variant, settings):
-    if reason := explain_missing(scenario, variant):
-        pytest.skip(reason)
-    return prepare_launch(scenario, variant, settings)
-
-
-def configure(launch):
-    return LaunchConfig(
-        argv=launch.argv,
-        cwd=launch.cwd,
-        terminal=True,
-        hold=True,
-        variables=launch.variables,
-    )
+def choose_claims(name, claims):
+    """The claims of one scenario, by the step's id."""
+    return {
+        key.partition(" ")[2]: lambda seen, claim=claim: claim(Moment(seen))
+        for key, claim in claims.items()
+        if key.partition(" ")[0] == name
+    }
 
 
 def step_lesson(name, variant, plan="", settings=None, claims=CLAIMS):
     """(ids of the steps that were told, output, state, events) of a run to its end."""
-    scenario = find_scenario(name)
-    schedule, found = read_schedule(plan, scenario) if plan else (TURNS, None)
-    values = {**(found.settings if found is not None else {}), **(settings or {})}
-    story, state, events = Story(scenario), State(), []
-    with launch_of(scenario, variant, values) as launch:
-        session = LiveSession(configure(launch))
-        session.start()
-        try:
-            driver = Driver(session, schedule, Story(scenario), patience=20)
-            for event in driver.iterate_events():
-                before, state = state, reduce(state, event)
-                events.append(event)
-                check(scenario, story, event, before, state, claims)
-        finally:
-            session.close()
-        assert driver.departed == "", driver.departed
-        assert variant.endswith("-left") or os.listdir(launch.cwd) == []
-    assert state.finished
-    assert not story.pending, "neither told, nor said why not"
-    output = b"".join(e.data for e in events if isinstance(e, Output)).decode()
-    told = [scenario.story[place].id for place in story.progress.reached]
-    return told, output.replace("\r\n", "\n"), state, events
+    lesson = run_lesson(name, variant, plan, settings=settings, claims=choose_claims(name, claims))
+    assert not lesson.departed, lesson.departed
+    assert lesson.state.finished
+    assert {step.id for step in lesson.scenario.story} == lesson.told.keys() | lesson.skipped.keys()
+    if not variant.endswith("-left"):
+        lesson.assert_sound()
+    return list(lesson.told), lesson.output, lesson.state, lesson.events
 
 
 QUICK = {"mmap-hello": {"delay": 0.05}, "lock-file": {"rest": 0.05}, "mmap-pages": {"megabytes": 4}}
@@ -235,28 +192,8 @@ def test_what_becomes_of_a_segment():
     ],
 )
 def test_what_is_told_is_so_in_any_order(name, variant, seed):
-    scenario, choose = find_scenario(name), random.Random(seed)
-    story, state, taken = Story(scenario), State(), 0
-    with launch_of(scenario, variant, QUICK.get(name, {})) as launch:
-        stepper = Stepper(*launch.argv, cwd=launch.cwd)
-        stepper.session = LiveSession(configure(launch))
-        with stepper:
-            for _ in range(300):
-                for event in stepper.events[taken:]:
-                    before, state = state, reduce(state, event)
-                    taken += 1
-                    check(scenario, story, event, before, state, CLAIMS)
-                if not stepping.list_held(stepper.state) and not stepper.finished:
-                    stepper.until(lambda: stepper.finished or bool(stepper.held))
-                    continue
-                if stepper.finished:
-                    break
-                begin = len(stepper.events)
-                stepper.session.send(Let(tid=choose.choice(stepper.held).tid))
-                stepper.until(lambda begin=begin: stepper.finished or has_settled(stepper, begin))
-            assert stepper.finished
-    assert story.progress.reached
-
-
-def has_settled(stepper, begin):
-    return any(isinstance(event, Settled) for event in stepper.events[begin:])
+    settings = QUICK.get(name, {})
+    claims = choose_claims(name, CLAIMS)
+    lesson = run_lesson(name, variant, seed=seed, settings=settings, claims=claims)
+    lesson.assert_sound()
+    assert lesson.told

@@ -24,6 +24,12 @@
 static char big[200000];
 static int p[2], q[2];
 
+/* The key of a file in this folder: by that the test finds what is left of us, and removes it. */
+static key_t key_here(void) {
+  close(open("c_key", O_CREAT | O_WRONLY, 0600));
+  return ftok("c_key", 1);
+}
+
 static pid_t child(void (*does)(void)) {
   pid_t pid = fork();
   if (!pid) {
@@ -163,7 +169,7 @@ static void dead_semaphore(void) {
   sem_wait(&s->sem);
 }
 static void dead_system_v(void) {
-  int id = semget(IPC_PRIVATE, 1, 0600);
+  int id = semget(key_here(), 1, IPC_CREAT | 0600);
   struct sembuf up = {0, 1, 0}, down = {0, -1, 0};
   semop(id, &up, 1);
   if (!fork()) { semop(id, &down, 1); _exit(0); }
@@ -232,7 +238,7 @@ static void file_lock_order(void) {
 
 /* queue */
 static void queue_type(void) {
-  int id = msgget(IPC_PRIVATE, 0600);
+  int id = msgget(key_here(), IPC_CREAT | 0600);
   struct { long type; char text[8]; } m = {1, "x"};
   if (!fork()) { msgrcv(id, &m, 8, 2, 0); _exit(0); }
   msgsnd(id, &m, 8, 0);

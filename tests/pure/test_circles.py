@@ -226,6 +226,10 @@ def test_a_parent_and_its_child() -> None:
     other = ev.Forked(t=0.1, pid=12, parent=10, how="fork", name="c")
     assert found(other, *events, *waits) == (), "it waits for any child, and c runs"
     assert only(other, *events, asleep(10, "wait4", pid=11), waits[1], mode="attached") == ()
+    ended = ev.Exited(t=3.0, pid=12, code=0)
+    assert found(other, *events, *waits, ended) == (), "c has ended: the kernel is waking it"
+    one = asleep(10, "wait4", pid=11)
+    assert only(other, *events, one, waits[1], ended) == (), "it waits for b alone"
 
 
 def test_a_system_v_queue_may_be_used_by_those_who_know_its_number() -> None:

@@ -29,7 +29,7 @@ def hanging(*events: ev.Event, now: float = 9.0) -> list[tuple[int, ...]]:
 
 def told(*events: ev.Event, now: float = 9.0) -> list[tuple[str, bool]]:
     patient = Doctor()
-    patient.follow([*born(), *events])
+    patient.follow_events([*born(), *events])
     patient.examine(now)
     return [(one.rule, one.sure) for one in patient.findings]
 
@@ -94,7 +94,7 @@ def test_what_is_only_sampled_is_not_sure() -> None:
 
 def test_a_finding_has_what_proves_it_and_can_be_written() -> None:
     patient = Doctor()
-    patient.follow([*born(), *BOTH_READ])
+    patient.follow_events([*born(), *BOTH_READ])
     patient.examine(2.0)
     (finding,) = patient.findings
     assert finding.objects == (ONE.key, TWO.key)

@@ -315,9 +315,15 @@ def test_a_message_queue_shows_its_messages_the_next_to_be_taken_first():
     assert "prio 0 3 B mow" in text
 
 
-def test_messages_that_nobody_saw_being_sent_are_counted_and_not_guessed():
+@pytest.mark.parametrize(
+    ("ret", "taken", "data"), [(99, 5, b""), (4, 9, b""), (4, 5, b"door"), (4, 0, b"roof")]
+)
+def test_messages_that_nobody_saw_being_sent_are_counted_and_not_guessed(ret, taken, data):
     m, queue = send_messages()
-    m.add(Call, pid=6, tid=6, name="mq_timedreceive", args={"fd": 3}, object=queue.key, ret=99)
+    args = {"fd": 3, "taken": taken}
+    m.add(
+        Call, pid=6, tid=6, name="mq_timedreceive", args=args, object=queue.key, ret=ret, data=data
+    )
     assert not m.state.posted[queue.key], "it was there before"
     m.add(Sample, levels=(Level(object=queue.key, queued=4, capacity=10, unit="messages"),))
     assert "prio" not in draw(m.state, (100, 14))

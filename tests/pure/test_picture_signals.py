@@ -162,6 +162,20 @@ def test_a_signal_that_a_held_thread_stands_before_is_pending_to_who_looks():
     assert texts(state, "s:timer:41:14")[-1] == "fired, is pending"
 
 
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        ((40, 16), "blocked  SIGUSR1   SIGUSR2 "),
+        ((26, 16), "blocked  USR1   USR2 "),
+        ((22, 16), "blocked USR1 USR2"),
+    ],
+)
+def test_signals_are_named_as_far_as_that_can_be(size, shown):
+    mask = sum(1 << n for n in (9, 11))
+    state = state_of(fakes.call(0.1, 41, "rt_sigprocmask", Mask(blocked=mask)))
+    assert shown in draw(state, size=size, about=ABOUT)
+
+
 @pytest.mark.parametrize("cells", [8, 12, 20, 30])
 def test_chips_that_have_no_room_are_counted(cells):
     mask = sum(1 << n for n in (0, 1, 9, 11, 13))

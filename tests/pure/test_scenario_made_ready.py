@@ -197,6 +197,14 @@ def test_a_trace_keeps_the_sources_that_are_text_and_not_huge(source):
     assert len(kept.sources_of(scenario)) == 100
 
 
+def test_what_leads_to_the_beginning_is_for_its_variants_alone():
+    assert plans.find_begin(find_scenario("pipe-eof")) == "begin"
+    assert plans.find_begin(find_scenario("pipe-eof"), "c-closed") == "begin"
+    assert plans.find_begin(find_scenario("sleep-race")) == ""
+    assert plans.find_begin(find_scenario("mmap-pages"), "py") == "begin"
+    assert plans.find_begin(find_scenario("mmap-pages"), "c-unmap") == ""
+
+
 def test_a_schedule_by_its_name_its_title_or_its_file(tmp_path):
     scenario = find_scenario("sleep-race")
     name, plan = next(iter(scenario.schedules.items()))

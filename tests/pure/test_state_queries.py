@@ -479,6 +479,21 @@ def test_what_is_worth_a_step(name, args, visible):
     assert is_visible(state, 12, name, args) is visible
 
 
+@pytest.mark.parametrize(
+    ("path", "flags", "visible"),
+    [
+        ("/dev/zero", "MAP_SHARED", True),
+        ("/dev/zero", "MAP_PRIVATE", False),
+        ("/dev/null", "MAP_SHARED", False),
+    ],
+)
+def test_a_shared_mapping_of_zeros_is_memory_for_others(path, flags, visible):
+    device = ObjectInfo(key="6:5", kind="device", path=path, dev=6, ino=5)
+    state = after(shell(), did("openat", Opened(fd=9, ofd=99, object=device, mode="rw")))
+    args = {"flags": flags, "fd": 9, "prot": "PROT_READ|PROT_WRITE"}
+    assert is_visible(state, 12, "mmap", args) is visible
+
+
 def test_a_child_of_a_process_that_shares_its_table():
     clone = Forked(t=9, pid=14, parent=12, by=12, how="clone", shares_files=True)
     state = after(shell(), clone)

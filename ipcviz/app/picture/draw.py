@@ -383,21 +383,34 @@ def _draw_line(
     text = _choose_text(line, cells)
     canvas.write(x, y, text, "gone" if faded else _STYLES.get(line.style, "text"))
     used = measure_width(text)
-    for place, (word, style) in enumerate(line.chips):
-        more = len(line.chips) - place
+    chips = _shorten_chips(line, cells - used)
+    for place, (word, style) in enumerate(chips):
+        more = len(chips) - place
         gap = 1 if used and not text.endswith(" ") else 0
         left = cells - used - gap
         room = left if more == 1 else left - len(f" +{more - 1}")
-        if measure_width(word) + 2 > room:
+        if measure_width(word) > room:
             rest = f"+{more}"
             shown = rest if place or more > 1 else clip_text(word, left)
             canvas.write(
                 x + used + gap, y, clip_text(shown, max(0, left)), "gone" if faded else "text"
             )
             break
-        canvas.write(x + used + gap, y, f" {word} ", "gone" if faded else f"chip-{style}")
-        used += gap + measure_width(word) + 2
+        canvas.write(x + used + gap, y, word, "gone" if faded else f"chip-{style}")
+        used += gap + measure_width(word)
         text = ""
+
+
+def _shorten_chips(line: NodeLine, cells: int) -> list[tuple[str, str]]:
+    """A line's chips as they are written: in full if all have room, else without the `SIG` that all
+    signals begin with, and without blanks around them if that is not enough.
+    """
+    full = [(f" {word} ", style) for word, style in line.chips]
+    short = [(f" {word.replace('SIG', '', 1)} ", style) for word, style in line.chips]
+    bare = [(word.strip(), style) for word, style in short]
+    ways = (full, short, bare)
+    needed = (sum(1 + measure_width(word) for word, _ in way) for way in ways)
+    return next((way for way, need in zip(ways, needed, strict=True) if need <= cells), full)
 
 
 def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:

@@ -129,7 +129,8 @@ class LiveScreen(ControlledScreen):
         &.-presenting ProcessBar { display: none; }
         &.-presenting.-wide.-lanes Picture { display: none; }
         &.-presenting.-wide.-lanes #lanes { display: block; }
-        &.-presenting Picture, &.-presenting #lanes { height: 1fr; max-height: 100%; }
+        &.-presenting.-low Picture, &.-presenting.-low #lanes,
+        &.-presenting.-tall Picture, &.-presenting.-tall #lanes { height: 1fr; max-height: 100%; }
         &.-presenting.-low #panels, &.-presenting.-tall #panels { height: 6; }
         &.-presenting.-telling #panels { height: 1; }
         /* High contrast: nothing is dim. */

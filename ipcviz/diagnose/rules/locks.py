@@ -35,14 +35,14 @@ def find_stopped(moment: CaseMoment, hang: Hang) -> Finding | None:
             continue
         wait = waiting[0]
         process = state.processes[pid]
-        names = moment.name(pid, *(one.pid for one in waiting))
+        names = moment.name_parties(pid, *(one.pid for one in waiting))
         signo = process.stopped_by
         by = f" by {signal_name(signo)}" if signo else ""
         sent = [one for one in state.sent if one.target == pid and one.signo == signo]
         sender = state.processes.get(sent[-1].sender) if sent else None
         whom = f" from {sender.name}[{sender.pid}]" if sender is not None else ""
         sentence = (
-            f"{names.name_at(wait.pid, wait.tid)} waits for {names.name(pid)}, and that is"
+            f"{names.name_at(wait.pid, wait.tid)} waits for {names.name_process(pid)}, and that is"
             f" stopped{by}{whom}."
         )
         mend = f"Let it go on: kill -CONT {pid}."
@@ -74,7 +74,7 @@ def find_handler_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
         alone = len(state.processes[wait.pid].threads) == 1
         if not owner and not alone:
             continue
-        names = moment.name(wait.pid)
+        names = moment.name_parties(wait.pid)
         signo = thread.handlers[-1]
         sentence = (
             f"{names.name_thread(wait.pid, wait.tid)} waits in its handler of {signal_name(signo)}"
@@ -106,10 +106,10 @@ def find_forked_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
         if wait.why is Why.SEMAPHORE or futex.kind == "semaphore":
             return _copied_semaphore(moment, hang, wait, futex.copied)
         parent = futex.copied
-        names = moment.name(wait.pid, parent)
+        names = moment.name_parties(wait.pid, parent)
         holder = state.threads.get(futex.holder)
-        whose = f"thread {holder.number} of {names.name(parent)}" if holder is not None else ""
-        whose = whose or f"another thread of {names.name(parent)}"
+        which = f"thread {holder.number}" if holder is not None else "another thread"
+        whose = f"{which} of {names.name_process(parent)}"
         born = moment.history.born.get(wait.pid)
         sentence = (
             f"{names.name_at(wait.pid, wait.tid)} waits for a lock that {whose} had at the fork:"
@@ -128,12 +128,12 @@ def find_forked_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
 
 
 def _copied_semaphore(moment: CaseMoment, hang: Hang, wait: Wait, parent: int) -> Finding:
-    names = moment.name(wait.pid, parent)
+    names = moment.name_parties(wait.pid, parent)
     label = _semaphore_label(moment.state, wait)
     return moment.make_finding(
         "private-semaphore", (wait.pid, parent),
         f"{names.name_at(wait.pid, wait.tid)} waits for {label}, which lies in memory of its own:"
-        f" fork made a copy of it, so no post of {names.name(parent)} reaches it.",
+        f" fork made a copy of it, so no post of {names.name_process(parent)} reaches it.",
         "Put the semaphore into shared memory (mmap with MAP_SHARED), and give sem_init pshared 1.",
         waits=hang.waits, about=wait.semaphore,
     )  # fmt: skip
@@ -167,7 +167,7 @@ def find_private_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
             if pid != wait.pid and any(one.object.key == futex.object for one in entries)
             and pid in state.processes and state.processes[pid].fate == "alive"
         ]  # fmt: skip
-        names = moment.name(wait.pid, *others)
+        names = moment.name_parties(wait.pid, *others)
         label = _semaphore_label(state, wait)
         whom = f" of {names.join(others)}" if others else " of another process"
         return moment.make_finding(
@@ -187,7 +187,7 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
         if isinstance(wait.facts, Asleep) and wait.facts.futex.former:
             former = wait.facts.futex.former
             process = state.processes.get(former)
-            names = moment.name(wait.pid)
+            names = moment.name_parties(wait.pid)
             who = f"{process.name}[{former}]" if process is not None else f"thread {former}"
             return moment.make_finding(
                 "dead-owner", (wait.pid,),
@@ -209,7 +209,7 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
             continue
         pid = ended[0].pid
         process = state.processes.get(pid)
-        names = moment.name(wait.pid)
+        names = moment.name_parties(wait.pid)
         who = f"{process.name}[{pid}]" if process is not None else f"process {pid}"
         signo = process.exit_signal if process is not None else 0
         how = f"was killed by {signal_name(signo)}" if signo else "has ended"
@@ -238,7 +238,7 @@ def find_stale_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
             continue
         if found.value not in (0, None) or found.holds or found.signals:
             continue
-        names = moment.name(wait.pid)
+        names = moment.name_parties(wait.pid)
         return moment.make_finding(
             "stale-semaphore", (wait.pid,),
             f"{names.name_at(wait.pid, wait.tid)} waits for {found.label}, which was there before"
@@ -264,7 +264,7 @@ def find_lock_order(moment: CaseMoment, hang: Hang) -> Finding | None:
             continue
         if any(hang.ways[wait.tid].tids - {wait.tid} and _is_vague(wait, hang) for wait in waits):
             continue
-        names = moment.name(*(wait.pid for wait in waits))
+        names = moment.name_parties(*(wait.pid for wait in waits))
         if len(waits) == 1:
             wait = waits[0]
             who = names.name_thread(wait.pid, wait.tid)
@@ -307,13 +307,13 @@ def find_queue_hang(moment: CaseMoment, hang: Hang) -> Finding | None:
         thing = state.objects.get(wait.object)
         if thing is None or thing.info.kind != "message queue":
             continue
-        names = moment.name(wait.pid)
+        names = moment.name_parties(wait.pid)
         who = names.name_at(wait.pid, wait.tid)
         if wait.why is Why.FULL:
             readers = {row.pid for row in moment.holders(wait.object, "r rw")} - {wait.pid}
             sentence = f"{who} waits for room in {thing.label}, and nobody else has it open."
             if readers:
-                others = moment.name(wait.pid, *readers)
+                others = moment.name_parties(wait.pid, *readers)
                 sentence = (
                     f"{who} waits for room in {thing.label}, and those who could receive from it"
                     f" wait as well: {others.join(sorted(readers))}."
@@ -348,9 +348,9 @@ def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
         came = [
             one for one in state.delivered
             if one.pid == wait.pid and one.signo in wanted and one.action == "handler"
-            and one.t <= wait.since
+            and one.t <= wait.since and not one.outcome
         ]  # fmt: skip
-        names = moment.name(wait.pid)
+        names = moment.name_parties(wait.pid)
         who = names.name_at(wait.pid, wait.tid)
         if came and len(came) == 1:
             signal = signal_name(came[0].signo)
@@ -363,6 +363,7 @@ def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
                 waits=hang.waits,
                 evidence=(Evidence(f"{signal} was delivered at {came[0].t:.3f} s", came[0].n),
                           Evidence("no timer is armed")),
+                probable="another signal may be meant to come, from whoever knows its PID",
                 about=signal,
             )  # fmt: skip
         if wait.facts.kept:
@@ -387,7 +388,7 @@ def find_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
         if any(one.doubt in _ON_PURPOSE for one in circle.doubts):
             continue
         waits = [by_tid[tid] for tid in circle.tids if tid in by_tid]
-        names = moment.name(*circle.pids)
+        names = moment.name_parties(*circle.pids)
         parts = [
             f"{names.name_thread(one.pid, one.tid)} is in {describe_wait(state, one, moment.now)}"
             for one in waits

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ipcviz.diagnose.findings import Evidence, Finding
+from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events.kinds import PIPES
 from ipcviz.model.state import State
 from ipcviz.model.waits.chains import is_stopped
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.rules import explain_waiting
-from ipcviz.model.waits.values import Asleep, Buffer, Children, Ready, Wait, Why
+from ipcviz.model.waits.values import Buffer, Children, Ready, Wait, Why
 from ipcviz.narrate.words import label_of
+
+if TYPE_CHECKING:
+    from ipcviz.model.query import Holder
 
 LASTS_SECONDS = 2.0
 """How long somebody has waited before it is said that a process which goes on keeps him waiting."""
@@ -21,16 +25,16 @@ _WAITS_FOR_OTHERS = frozenset({Why.CHILD, Why.JOIN})
 
 def find_wait_before_read(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Whoever has the read end waits for the end of the one that fills the pipe."""
-    for wait in _full(moment, hang):
+    for wait in _list_waits_for_room(moment, hang):
         other = _find_other_end(wait)
-        readers = _pids(moment.holders(other, "r rw"))
+        readers = _list_pids(moment.holders(other, "r rw"))
         if wait.pid in readers and len(readers) > 1:
             readers.remove(wait.pid)
         keeper = _find_keeper(moment.state, hang, wait.pid, readers)
         if keeper is None or _reader_left(moment, wait, readers):
             continue
-        names = moment.name(wait.pid, *readers)
-        kind = _kind(moment.state, wait.object)
+        names = moment.name_parties(wait.pid, *readers)
+        kind = _name_kind(moment.state, wait.object)
         only = "the only reader" if len(readers) == 1 else "of the readers,"
         if len(readers) > 1:
             who = f"none of its readers, {names.join(sorted(readers))}, reads:"
@@ -38,8 +42,8 @@ def find_wait_before_read(moment: CaseMoment, hang: Hang) -> Finding | None:
         else:
             tail = f"{only}, {names.name_thread(keeper.pid, keeper.tid)}, waits for"
         sentence = (
-            f"{names.name(wait.pid)} waits for room in its {kind}, and {tail}"
-            f" {_whose_end(names.name(wait.pid), moment.state, keeper, wait.pid)} to end."
+            f"{names.name_process(wait.pid)} waits for room in its {kind}, and {tail}"
+            f" {_whose_end(names.name_process(wait.pid), moment.state, keeper, wait.pid)} to end."
         )
         return moment.make_finding(
             "wait-before-read",
@@ -48,7 +52,7 @@ def find_wait_before_read(moment: CaseMoment, hang: Hang) -> Finding | None:
             "Read the pipe before you wait, or use communicate().",
             waits=hang.waits,
             objects=(wait.object,),
-            ends=((wait.pid, wait.fd), *_ends(moment, other, "r rw")),
+            ends=((wait.pid, wait.fd), *_list_ends(moment, other, "r rw")),
             doubts=hang.doubts,
         )
     return None
@@ -58,17 +62,17 @@ def find_own_read_end(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A read end that nobody will use is left open: the writer is never told that its reader is
     gone.
     """
-    for wait in _full(moment, hang):
-        if _kind(moment.state, wait.object) != "pipe":
+    for wait in _list_waits_for_room(moment, hang):
+        if _name_kind(moment.state, wait.object) != "pipe":
             continue
-        readers = _pids(moment.holders(wait.object, "r rw"))
+        readers = _list_pids(moment.holders(wait.object, "r rw"))
         waiters = {one.pid for one in hang.waits if one.why in _WAITS_FOR_OTHERS}
         own = readers == {wait.pid}
         if not readers or not (own or (readers <= waiters | {wait.pid})):
             continue
         if not own and not _reader_left(moment, wait, readers):
             continue
-        names = moment.name(wait.pid, *readers)
+        names = moment.name_parties(wait.pid, *readers)
         keeper = wait.pid if own else min(readers - {wait.pid})
         whose = "itself" if own else names.name_at(keeper)
         sentence = (
@@ -79,10 +83,10 @@ def find_own_read_end(moment: CaseMoment, hang: Hang) -> Finding | None:
             "own-read-end",
             (keeper, wait.pid),
             sentence,
-            f"Close the read end in {names.name(keeper)} once it is passed on.",
+            f"Close the read end in {names.name_process(keeper)} once it is passed on.",
             waits=hang.waits,
             objects=(wait.object,),
-            ends=((wait.pid, wait.fd), *_ends(moment, wait.object, "r rw")),
+            ends=((wait.pid, wait.fd), *_list_ends(moment, wait.object, "r rw")),
             doubts=hang.doubts,
         )
     return None
@@ -90,24 +94,24 @@ def find_own_read_end(moment: CaseMoment, hang: Hang) -> Finding | None:
 
 def find_waits_for_input(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A parent waits for the end of a child that reads what the parent alone can write."""
-    for wait in _empty(moment, hang):
+    for wait in _list_waits_for_bytes(moment, hang):
         other = _find_other_end(wait)
-        writers = _pids(moment.holders(other, "w rw")) - {wait.pid}
+        writers = _list_pids(moment.holders(other, "w rw")) - {wait.pid}
         keeper = _find_keeper(moment.state, hang, wait.pid, writers)
         if keeper is None or len(writers) != 1:
             continue
         if wait.fd != 0 and _has_read(moment.state, wait.pid, wait.object):
             # It has had its input, and waits for its end.
             continue
-        names = moment.name(wait.pid, keeper.pid)
-        kind = _kind(moment.state, wait.object)
-        fd = _fd(moment, keeper.pid, other)
+        names = moment.name_parties(wait.pid, keeper.pid)
+        kind = _name_kind(moment.state, wait.object)
+        fd = _find_write_end(moment, keeper.pid, other)
         end = "other end" if other != wait.object else "write end"
         sentence = (
-            f"{names.name(wait.pid)} waits for input from its {kind}, and"
+            f"{names.name_process(wait.pid)} waits for input from its {kind}, and"
             f" {names.name_thread(keeper.pid, keeper.tid)}, which alone has the {end}"
             f" (fd {fd}) open, waits for"
-            f" {_whose_end(names.name(wait.pid), moment.state, keeper, wait.pid)} to end."
+            f" {_whose_end(names.name_process(wait.pid), moment.state, keeper, wait.pid)} to end."
         )
         return moment.make_finding(
             "waits-for-input",
@@ -116,7 +120,7 @@ def find_waits_for_input(moment: CaseMoment, hang: Hang) -> Finding | None:
             "Close the child's standard input before you wait for the child.",
             waits=hang.waits,
             objects=(wait.object,),
-            ends=((wait.pid, wait.fd), *_ends(moment, other, "w rw")),
+            ends=((wait.pid, wait.fd), *_list_ends(moment, other, "w rw")),
             doubts=hang.doubts,
         )
     return None
@@ -124,10 +128,10 @@ def find_waits_for_input(moment: CaseMoment, hang: Hang) -> Finding | None:
 
 def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A write end is left open in the reader itself, or in somebody who waits: no end of file."""
-    for wait in _empty(moment, hang):
-        if _kind(moment.state, wait.object) != "pipe":
+    for wait in _list_waits_for_bytes(moment, hang):
+        if _name_kind(moment.state, wait.object) != "pipe":
             continue
-        writers = _pids(moment.holders(wait.object, "w rw"))
+        writers = _list_pids(moment.holders(wait.object, "w rw"))
         waiters = {one.pid for one in hang.waits}
         busy = {one.pid for one in hang.waits if one.why is Why.EMPTY and one.pid != wait.pid}
         if not writers or not writers <= waiters:
@@ -135,9 +139,9 @@ def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
         own = wait.pid in writers
         if not own and (writers & busy) and not _all_written(moment, wait, writers):
             continue
-        names = moment.name(wait.pid, *writers)
+        names = moment.name_parties(wait.pid, *writers)
         keeper = wait.pid if own else min(writers)
-        fd = _fd(moment, keeper, wait.object)
+        fd = _find_write_end(moment, keeper, wait.object)
         whose = "it has" if own else f"{names.name_at(keeper)} has"
         if own and len(writers) > 1:
             whose = f"{names.join(sorted(writers))} have"
@@ -150,10 +154,10 @@ def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
             "own-write-end",
             (keeper, wait.pid, *writers),
             sentence,
-            f"Close the write end in {names.name(keeper)} before it reads or waits.",
+            f"Close the write end in {names.name_process(keeper)} before it reads or waits.",
             waits=hang.waits,
             objects=(wait.object,),
-            ends=((wait.pid, wait.fd), *_ends(moment, wait.object, "w rw")),
+            ends=((wait.pid, wait.fd), *_list_ends(moment, wait.object, "w rw")),
             doubts=hang.doubts,
         )
     return None
@@ -162,7 +166,10 @@ def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
 def find_feeding_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Processes that read and write each other's pipes or sockets, and all wait."""
     state = moment.state
-    full, empty = list(_full(moment, hang)), list(_empty(moment, hang))
+    full, empty = (
+        list(_list_waits_for_room(moment, hang)),
+        list(_list_waits_for_bytes(moment, hang)),
+    )
     waits = {wait.tid: wait for wait in (*full, *empty)}
     way = _find_way(hang, waits)
     if len(way) < 2:
@@ -171,7 +178,7 @@ def find_feeding_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
     pids = tuple(dict.fromkeys(wait.pid for wait in told))
     if len(pids) < 2:
         return None
-    names = moment.name(*pids)
+    names = moment.name_parties(*pids)
     who = " and ".join(names.name_at(wait.pid, wait.tid) for wait in told[:2])
     if len(told) > 2:
         who += f" and {len(told) - 2} more"
@@ -196,9 +203,9 @@ def find_feeding_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
         mend = "Agree who speaks first, and flush what is said (fflush, python3 -u, stdbuf -oL)."
         hider = _find_buffering(state, told)
         if hider is not None:
-            name = names.name(hider.pid)
+            name = names.name_process(hider.pid)
             sentence = (
-                f"{who} wait for input from each other; {name} has read and written nothing:"
+                f"{who} wait for input from each other; {name} has read, and has written nothing:"
                 " its output is probably still in its stdio buffer."
             )
             mend = f"Flush {name}'s output, or run it by 'stdbuf -oL' (python3 -u, grep"
@@ -229,7 +236,7 @@ def find_fifo_open(moment: CaseMoment, hang: Hang) -> Finding | None:
         opening += [w for w in every if _is_crossed(state, first, w)]
     opening.sort(key=lambda wait: wait.pid)
     first = opening[0]
-    names = moment.name(*(wait.pid for wait in opening))
+    names = moment.name_parties(*(wait.pid for wait in opening))
     label = label_of(state, first.object)
     wanted = "reading" if first.why is Why.NO_READER else "writing"
     own = "writing" if first.why is Why.NO_READER else "reading"
@@ -275,7 +282,7 @@ def find_orphan_keeps_pipe(moment: CaseMoment) -> Iterable[Finding]:
     state = moment.state
     for wait in _long_readers(moment):
         rows = moment.holders(wait.object, "w rw")
-        writers = _pids(rows)
+        writers = _list_pids(rows)
         if not writers or wait.pid in writers:
             continue
         keepers = []
@@ -289,15 +296,15 @@ def find_orphan_keeps_pipe(moment: CaseMoment) -> Iterable[Finding]:
                 break
             keepers.append(row)
         else:
-            names = moment.name(wait.pid, *writers)
+            names = moment.name_parties(wait.pid, *writers)
             keeper = keepers[0]
             started = _starter(moment, keeper.pid)
             since = f", which {started} left behind" if started else ""
             many = "" if len(writers) == 1 else f" ({names.join(sorted(writers))})"
             sentence = (
                 f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe, which"
-                f" comes only when {names.name(keeper.pid)} ends{since}: it has the write end"
-                f" (fd {keeper.fd}) open and has not used it{many}."
+                f" comes only when {names.name_process(keeper.pid)} ends{since}: it has the write"
+                f" end (fd {keeper.fd}) open and has not used it{many}."
             )
             yield moment.make_finding(
                 "orphan-keeps-pipe",
@@ -318,7 +325,7 @@ def find_idle_heir(moment: CaseMoment) -> Iterable[Finding]:
     for wait in _long_readers(moment):
         rows = moment.holders(wait.object, "w rw")
         thing = state.objects.get(wait.object)
-        if not rows or thing is None or wait.pid in _pids(rows):
+        if not rows or thing is None or wait.pid in _list_pids(rows):
             continue
         wrote = state.processes.get(thing.last_writer)
         ended = thing.last_writer and (wrote is None or wrote.fate != "alive")
@@ -332,18 +339,19 @@ def find_idle_heir(moment: CaseMoment) -> Iterable[Finding]:
             continue
         if any(_is_orphan(state, row.pid) for row in rows):
             continue
-        names = moment.name(wait.pid, *_pids(rows))
+        names = moment.name_parties(wait.pid, *_list_pids(rows))
         row = rows[0]
         sentence = (
             f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe: all that"
-            f" wrote to it have ended, but {names.name(row.pid)} has inherited its write end"
-            f" (fd {row.fd}) and has not used it."
+            f" wrote to it have ended, but {names.name_process(row.pid)} has inherited its write"
+            f" end (fd {row.fd}) and has not used it."
         )
         yield moment.make_finding(
             "own-write-end",
             (row.pid, wait.pid),
             sentence,
-            f"Close the write end in {names.name(row.pid)}, or make the pipe with O_CLOEXEC.",
+            f"Close the write end in {names.name_process(row.pid)}, or make the pipe with"
+            " O_CLOEXEC.",
             waits=(wait,),
             objects=(wait.object,),
             ends=((wait.pid, wait.fd), *((one.pid, one.fd) for one in rows)),
@@ -377,14 +385,14 @@ def find_buffered_stage(moment: CaseMoment) -> Iterable[Finding]:
         if stage.why is not Why.EMPTY or not _has_read(state, row.pid, stage.object):
             continue
         read = state.objects[stage.object]
-        names = moment.name(row.pid, wait.pid)
+        names = moment.name_parties(row.pid, wait.pid)
         yield moment.make_finding(
             "stdio-buffer",
             (row.pid, wait.pid),
-            f"{names.name(row.pid)} has read {read.bytes_out:,} bytes and written none, and"
+            f"{names.name_process(row.pid)} has read {read.bytes_out:,} bytes and written none, and"
             f" {names.name_at(wait.pid, wait.tid)} waits for them: its output is probably in its"
             " stdio buffer, which is not flushed at each line since it goes to a pipe.",
-            f"Flush it, or run {names.name(row.pid)} by 'stdbuf -oL' (python3 -u, grep"
+            f"Flush it, or run {names.name_process(row.pid)} by 'stdbuf -oL' (python3 -u, grep"
             " --line-buffered).",
             waits=(wait, stage),
             objects=(wait.object, stage.object),
@@ -404,12 +412,12 @@ def _is_crossed(state: State, one: Wait, other: Wait) -> bool:
     return a.parent in (b.pid, b.parent) or b.parent == a.pid
 
 
-def _full(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
+def _list_waits_for_room(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
     """Those of a hang that wait for room in a pipe, FIFO or socket."""
     return (wait for wait in hang.waits if wait.why is Why.FULL and wait.object)
 
 
-def _empty(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
+def _list_waits_for_bytes(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
     """Those that wait for bytes; also who polls one descriptor for them."""
     for wait in hang.waits:
         if wait.why is Why.EMPTY and wait.object:
@@ -418,7 +426,9 @@ def _empty(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
             pipes = [
                 one
                 for one in wait.facts.things
-                if one.key and "w" not in one.events and _kind(moment.state, one.key) != "eventfd"
+                if one.key
+                and "w" not in one.events
+                and _name_kind(moment.state, one.key) != "eventfd"
             ]
             if len(pipes) == 1:
                 yield _as_read(wait, pipes[0].key, pipes[0].fd)
@@ -436,19 +446,19 @@ def _as_read(wait: Wait, key: str, fd: int) -> Wait:
     )  # fmt: skip
 
 
-def _pids(rows: Iterable[object]) -> set[int]:
-    return {row.pid for row in rows}  # type: ignore[attr-defined]
+def _list_pids(rows: Iterable[Holder]) -> set[int]:
+    return {row.pid for row in rows}
 
 
-def _ends(moment: CaseMoment, key: str, modes: str) -> tuple[tuple[int, int], ...]:
+def _list_ends(moment: CaseMoment, key: str, modes: str) -> tuple[tuple[int, int], ...]:
     return tuple((row.pid, row.fd) for row in moment.holders(key, modes))
 
 
-def _fd(moment: CaseMoment, pid: int, key: str) -> int:
+def _find_write_end(moment: CaseMoment, pid: int, key: str) -> int:
     return next((row.fd for row in moment.holders(key, "w rw") if row.pid == pid), -1)
 
 
-def _kind(state: State, key: str) -> str:
+def _name_kind(state: State, key: str) -> str:
     """`pipe`, `FIFO`, `socket`."""
     thing = state.objects.get(key)
     if thing is None:
@@ -612,11 +622,3 @@ def _starter(moment: CaseMoment, pid: int) -> str:
     born = moment.history.born.get(pid)
     parent = moment.state.processes.get(born.parent) if born is not None else None
     return f"{parent.name}[{parent.pid}]" if parent is not None else ""
-
-
-def tell_asleep(wait: Wait) -> Evidence | None:
-    """What is known of a futex that somebody sleeps on."""
-    if not isinstance(wait.facts, Asleep):
-        return None
-    futex = wait.facts.futex
-    return Evidence(f"the futex is {futex.key}, owner {futex.owner or futex.former or 'unknown'}")

@@ -79,10 +79,21 @@ def apply_message(draft: Draft, event: Call) -> None:
         kept = (*kept[:place], new, *kept[place:])[:POSTED_KEPT]
     elif kept:
         # If another one was taken, others were there of which nothing is known.
-        kept = kept[1:] if kept[0].length == event.ret else ()
+        kept = kept[1:] if _is_taken(kept[0], event) else ()
     if kept or event.object in draft.posted:
         draft.posted = draft.posted.set(event.object, kept)
         draft.note_change(ObjectPart(event.object))
+
+
+def _is_taken(first: Posted, event: Call) -> bool:
+    """Whether a message that was received may be the one that is known as the first."""
+    priority = event.get_number("taken")
+    seen = min(len(first.head), len(event.data))
+    return (
+        first.length == event.ret
+        and priority in (None, first.priority)
+        and first.head[:seen] == event.data[:seen]
+    )
 
 
 def list_users(state: State, key: str) -> tuple[int, ...]:

@@ -157,10 +157,16 @@ def _is_mmap_visible(state: State, pid: int, args: Arguments) -> bool:
     write: a private one of a file that may be written to.
     """
     fd = number_in(args, "fd")
-    of_nothing = fd is None or fd < 0
+    of_nothing = fd is None or fd < 0 or _is_zero_device(state, pid, fd)
     if "MAP_SHARED" in text_in(args, "flags"):
         return of_nothing or _visible_fd(state, pid, fd)
     return not of_nothing and "PROT_WRITE" in text_in(args, "prot") and _visible_fd(state, pid, fd)
+
+
+def _is_zero_device(state: State, pid: int, fd: int) -> bool:
+    """Whether a descriptor is one of /dev/zero: mapped, that is memory of no file (zero(4))."""
+    thing = state.object_at(pid, fd)
+    return thing is not None and thing.info.path == "/dev/zero"
 
 
 def _is_range_visible(state: State, pid: int, args: Arguments) -> bool:

@@ -22,7 +22,7 @@ from ipcviz.events.signals import bit_of
 from ipcviz.model.addresses import is_listening, takes_datagrams
 from ipcviz.model.mechanisms import locks, notifiers, queues, sockets, system_v
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE, waited_on
-from ipcviz.model.state import CallInProgress, Hold, Object, State, Thread
+from ipcviz.model.state import CallInProgress, Fate, Hold, Object, Process, State, Thread
 from ipcviz.model.waits.limits import has_limit
 from ipcviz.model.waits.lookup import Lookup, wakers_of
 from ipcviz.model.waits.outsiders import is_watched, outsiders_of, outsiders_waited_for
@@ -635,8 +635,14 @@ def _explain_child(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
     """A call of wait4 or waitid (wait(2))."""
+    ordered = sorted(_find_awaited(state, thread, call, "alive"), key=lambda p: (p.born, p.pid))
+    return Reason(Why.CHILD, Children(tuple(p.pid for p in ordered)))
+
+
+def _find_awaited(state: State, thread: Thread, call: CallInProgress, fate: Fate) -> list[Process]:
+    """The children of a fate that a call of wait4 or waitid is about."""
     number = call.get_number("pid") if "pid" in call.args else -1
-    found = [p for p in state.processes.values() if p.parent == thread.pid and p.fate == "alive"]
+    found = [p for p in state.processes.values() if p.parent == thread.pid and p.fate == fate]
     if number is not None:
         which = call.args.get("which")
         if which == _P_PID or (which is None and number > 0):
@@ -648,8 +654,7 @@ def _explain_child(
         elif which == _P_PIDFD:
             pid = _find_pidfd_process(state, thread.pid, number)
             found = [p for p in found if p.pid == pid] if pid else found
-    ordered = sorted(found, key=lambda p: (p.born, p.pid))
-    return Reason(Why.CHILD, Children(tuple(p.pid for p in ordered)))
+    return found
 
 
 def _find_pidfd_process(state: State, pid: int, fd: int) -> int:
@@ -662,8 +667,11 @@ def _find_children(lookup: Lookup, thread: Thread, call: CallInProgress, reason:
     pids = reason.facts.pids if isinstance(reason.facts, Children) else ()
     number = call.get_number("pid")
     one = number is not None and number > 0 and call.args.get("which") in (None, _P_PID)
-    doubts = () if one or not lookup.attached else (Doubted(Doubt.ADOPTED),)
-    return Wakers(wakers_of(pids), doubts, at_once=True)
+    doubts = [] if one or not lookup.attached else [Doubted(Doubt.ADOPTED)]
+    if _find_awaited(lookup.state, thread, call, "zombie"):
+        # One has ended already, and the kernel is waking who waits for it.
+        doubts.append(Doubted(Doubt.LEVEL))
+    return Wakers(wakers_of(pids), tuple(doubts), at_once=True)
 
 
 def _explain_vfork(

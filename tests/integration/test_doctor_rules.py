@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import posix_ipc
 import pytest
 
 from ipcviz.diagnose import Doctor, Finding
+from ipcviz.scenario.remover import remove_objects
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 from tests.integration.harness import Programs
 
 PY = "import os, socket, subprocess, sys, threading, time, fcntl, signal\n"
-LAUNCHER = r"""
-import json, os, subprocess, sys, time
-for argv in json.loads(sys.argv[1]):
-    subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                     stderr=subprocess.DEVNULL)
-    time.sleep(0.15)  # What begins at once is more than the tracer tells call by call.
-while True:
-    try:
-        os.wait()
-    except ChildProcessError:
-        break
-"""
-"""Starts all programs at once, and waits for them. So they are told apart in one session."""
-
 HANGS: dict[str, tuple[str, ...]] = {
     # `c:` a way of tests/programs/doctor_hangs.c, `sh:` a script, `py:` a Python program.
     "wait-before-read": (
         "c:wait_before_read",
         "c:wait_for_grandchild",
+        "c:wait_over_socket_much",
         "py:p = subprocess.Popen(['seq', '100000'], stdout=subprocess.PIPE); p.wait()",
         "py:p = subprocess.Popen('seq 100000; true', shell=True, stderr=subprocess.PIPE,"
         " stdout=subprocess.PIPE); p.wait(); p.stdout.read()",
@@ -106,7 +98,39 @@ HANGS: dict[str, tuple[str, ...]] = {
         "c:stopped_writer",
         "sh:(kill -STOP $(exec sh -c 'echo $PPID'); echo) | cat",
     ),
+    "orphan-keeps-pipe": (
+        "bash:x=$(sleep 60 & echo hi); echo $x",
+        "py:subprocess.run(['sh', '-c', 'sleep 60 & echo hi'], stdout=subprocess.PIPE)",
+    ),
+    "stdio-buffer": ("bash:while echo abc; do sleep 0.2; done | tr a b | cat",),
+    "stale-semaphore": ("py:import posix_ipc; posix_ipc.Semaphore('NAME').acquire()",),
+    "circle": (
+        """py:
+        import posix_ipc
+        s = posix_ipc.Semaphore("NAME", posix_ipc.O_CREX, initial_value=1)
+        s.acquire()
+        if not os.fork():
+            s.acquire()
+        os.wait()
+        """,
+    ),
 }
+PROBABLE = {
+    "fifo-open",
+    "lost-wakeup",
+    "queue",
+    "stdio-buffer",
+    "stale-semaphore",
+    "circle",
+    "c:both_empty",
+    "c:coprocess",
+    "c:dead_system_v",
+    "py:p = subprocess.Popen(['tr', 'a', 'b'], stdin=subprocess.PIPE, stdout=subprocess.PIPE);"
+    " p.stdin.write(b'a\\n'); p.stdin.flush(); p.stdout.readline()",
+}
+"""Rules, and programs, whose findings are not certain: what is waited for has a name or a number by
+which anybody can come to it, or bytes may lie where they can't be seen.
+"""
 
 HEALTHY = (
     # A parent that waits for long, and children that sleep.
@@ -139,8 +163,9 @@ HEALTHY = (
 )
 
 
-def _make_argv(text: str, programs: Programs) -> list[str]:
+def _make_argv(text: str, programs: Programs, name: str = "") -> list[str]:
     language, _, rest = text.partition(":")
+    rest = rest.replace("NAME", name)
     if language == "c":
         return [programs["doctor_hangs"], rest]
     if language == "py":
@@ -148,69 +173,97 @@ def _make_argv(text: str, programs: Programs) -> list[str]:
     return [language, "-c", rest]
 
 
-def _run(
-    argvs: Sequence[Sequence[str]], folder: Path, seconds: float, wanted: int
-) -> tuple[Doctor, dict[int, list[Finding]]]:
-    """Run programs in one session, until so many have findings. Returns these by the number of the
-    program.
+def _examine(argv: Sequence[str], folder: Path, seconds: float) -> tuple[Doctor, bool]:
+    """Run a program until something is found, it ends, or so much time has passed. Returns the
+    doctor, and whether it has ended by itself.
     """
-    argv = (sys.executable, "-c", LAUNCHER, json.dumps(argvs))
-    session = LiveSession(LaunchConfig(argv=argv, cwd=str(folder)))
+    folder.mkdir()
+    session = LiveSession(LaunchConfig(argv=tuple(argv), cwd=str(folder)))
     patient = Doctor()
-    found: dict[int, list[Finding]] = {}
+    began = time.time()
     try:
         session.start()
         until = time.monotonic() + seconds
-        while not session.finished and time.monotonic() < until and len(found) < wanted:
+        while not session.finished and time.monotonic() < until and not patient.findings:
             session.wait(0.2)
-            patient.follow(session.drain())
+            patient.follow_events(session.drain())
             started = patient.state.started
             patient.examine(time.time() - started.began if started is not None else 0.0)
-            found = {}
-            for finding in patient.findings:
-                found.setdefault(_find_number(patient, finding), []).append(finding)
     finally:
         session.close()
-    return patient, found
+        remove_objects(folder, began)
+    return patient, patient.state.finished
 
 
-def _find_number(patient: Doctor, finding: Finding) -> int:
-    """Which program a finding is about: lineages are `1.3.1` for a child of the third one."""
-    processes = patient.state.processes
-    lines = [processes[one.pid].lineage for one in finding.processes if one.pid in processes]
-    return next((int(line.split(".")[1]) for line in lines if "." in line), 0)
+@pytest.fixture(scope="module")
+def examined(
+    programs: Programs, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, list[Finding]]]:
+    """What is found of each program that hangs, some at a time."""
+    place = tmp_path_factory.mktemp("hangs")
+    names = {rule: f"/ipcviz-{place.name}-{os.getpid()}-{rule}" for rule in HANGS}
+    old = posix_ipc.Semaphore(names["stale-semaphore"], posix_ipc.O_CREX, initial_value=0)
+    old.close()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            tasks = {
+                text: pool.submit(
+                    _examine,
+                    _make_argv(text, programs, names[rule]),
+                    place / f"{rule}-{number}",
+                    30.0,
+                )
+                for rule, texts in HANGS.items()
+                for number, text in enumerate(texts)
+            }
+            yield {text: list(task.result()[0].findings) for text, task in tasks.items()}
+    finally:
+        for name in names.values():
+            with contextlib.suppress(posix_ipc.ExistentialError):
+                posix_ipc.unlink_semaphore(name)
 
 
-NAMED = ("fifo-open", "queue", "lost-wakeup"), ("dead-owner", "private-semaphore", "handler-lock")
-"""Rules of waits that anybody who is watched could end: all have to be at rest before they tell."""
-BY_CALLS = tuple(HANGS.keys() - {rule for rules in NAMED for rule in rules})
-
-
-@pytest.mark.parametrize("rules", [BY_CALLS, *NAMED], ids=["calls", "names", "memory"])
-def test_programs_that_hang(rules: tuple[str, ...], programs: Programs, tmp_path: Path) -> None:
-    """Many at once: each hangs by itself, and is told by the rule that names its reason."""
-    rows = [(rule, text) for rule in rules for text in HANGS[rule]]
-    argvs = [_make_argv(text, programs) for _, text in rows]
-    _, found = _run(argvs, tmp_path, 20.0, len(rows))
-    wrong = {
-        text: [(one.rule, one.sentence) for one in found.get(number, [])]
-        for number, (rule, text) in enumerate(rows, 1)
-        if rule not in {one.rule for one in found.get(number, [])}
-    }
-    assert not wrong
-    for findings in found.values():
-        for finding in findings:
-            assert finding.evidence
-            assert finding.sentence.endswith(".")
-            assert finding.mend.endswith(".")
+@pytest.mark.parametrize(
+    ("rule", "text"), [(r, text) for r, texts in HANGS.items() for text in texts]
+)
+def test_a_program_that_hangs(rule: str, text: str, examined: dict[str, list[Finding]]) -> None:
+    found = examined[text]
+    assert {one.rule for one in found} == {rule}
+    sure = not PROBABLE & {rule, text}
+    assert {one.sure for one in found} == {sure}, [one.why_probable for one in found]
+    for finding in found:
+        assert finding.evidence
+        assert finding.sentence.endswith(".")
+        assert finding.mend.endswith(".")
+        assert bool(finding.why_probable) == (not sure)
 
 
 def test_programs_that_do_not_hang(programs: Programs, tmp_path: Path) -> None:
     """What has been mistaken for a fault, and is none."""
-    argvs = [_make_argv(text, programs) for text in HEALTHY]
-    patient, found = _run(argvs, tmp_path, 20.0, len(argvs) + 1)
-    assert patient.state.finished
-    assert not {HEALTHY[number - 1]: findings for number, findings in found.items()}
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        tasks = {
+            text: pool.submit(_examine, _make_argv(text, programs), tmp_path / f"{number}", 30.0)
+            for number, text in enumerate(HEALTHY)
+        }
+        for text, task in tasks.items():
+            patient, finished = task.result()
+            assert not patient.findings, text
+            assert finished, text
+
+
+def test_a_semaphore_that_somebody_has_who_is_not_watched(tmp_path: Path) -> None:
+    """Who waits for it waits for good reason: that it is stale can't be certain."""
+    name = f"/ipcviz-had-{os.getpid()}"
+    semaphore = posix_ipc.Semaphore(name, posix_ipc.O_CREX, initial_value=0)
+    code = f"import posix_ipc; posix_ipc.Semaphore({name!r}, posix_ipc.O_CREAT).acquire()"
+    try:
+        patient, _ = _examine([sys.executable, "-c", code], tmp_path / "run", 30.0)
+    finally:
+        semaphore.release()
+        semaphore.close()
+        posix_ipc.unlink_semaphore(name)
+    assert [(one.rule, one.sure) for one in patient.findings] == [("stale-semaphore", False)]
+    assert f"{name} has a name" in patient.findings[0].why_probable
 
 
 def _doctor(*words: str) -> subprocess.CompletedProcess[str]:
