@@ -79,7 +79,7 @@ def test_what_is_somebody_elses_stays(folder, shared, objects, libc):
     key = key_of(folder / "sub" / "keyfile")
     mine = os.getuid()
     objects["shm"] = [
-        (key ^ 1, 1, mine, 1001),  # the key of another file
+        (key ^ 0x8000, 1, mine, 1001),  # the key of another file
         (key, 2, mine + 1, 1001),  # another user's
         (key, 3, mine, 999),  # older than the run: a key that happens to be the same
         (0, 4, mine, 1001),  # IPC_PRIVATE
