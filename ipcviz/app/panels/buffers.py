@@ -4,7 +4,7 @@ selected one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
@@ -18,10 +18,11 @@ from ipcviz.app.view import View
 from ipcviz.events import Level
 from ipcviz.events.kinds import NOTIFIERS, SOCKETS, where
 from ipcviz.model.addresses import is_listening
+from ipcviz.model.mechanisms.datagrams import list_waiting
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
-from ipcviz.model.state import Object
+from ipcviz.model.state import Datagram, Object
 from ipcviz.model.waits.outsiders import Side, nobody_else_has, outsiders_of
 from ipcviz.narrate import describe_interleaving, describe_waiting_bytes, name_process
 
@@ -256,6 +257,22 @@ def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> li
     return rows
 
 
+def _waiting_datagrams(thing: Object, datagrams: Sequence[Datagram], width: int) -> list[Row]:
+    """Each datagram that was seen being sent to a socket and waits in it, the next one first."""
+    count = len(datagrams)
+    words = f"{count:,} datagram{'' if count == 1 else 's'} in {thing.label}, the next one first"
+    rows = [make_row(""), make_row((fit_value(words, width), "head"))]
+    for one in datagrams:
+        cut = "..." if one.length > len(one.head) else ""
+        rows.append(
+            make_row(
+                (fit_value(f"  {one.length:,} B  ", 12), "dim"),
+                (fit_value(Shown(make_visible(one.head) + cut), width - 12), "object"),
+            )
+        )
+    return rows
+
+
 def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
     """The first waiting bytes, printable and in hexadecimal."""
     level = thing.level
@@ -271,6 +288,9 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
             make_row(""),
             make_row((fit_value(f"Nothing waits in {thing.label}.", width), "dim")),
         ]
+    datagrams = list_waiting(view.state, thing)
+    if datagrams:
+        return _waiting_datagrams(thing, datagrams, width)
     if not level.head:
         words = f"{level.queued:,} bytes wait in {thing.label}"
         if level.unit != "bytes":

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from ipcviz.app.picture.channels import tube_gauge
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Gauge, Node, NodeLine
-from ipcviz.app.text import make_visible
+from ipcviz.app.text import bytes_text, make_visible
 from ipcviz.model import query
 from ipcviz.model.addresses import is_listening, takes_datagrams
+from ipcviz.model.mechanisms.datagrams import list_waiting
 from ipcviz.model.mechanisms.sockets import awaited_by, describe_under_way, leads_to, listener_at
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
@@ -153,6 +154,17 @@ def _build_fact_lines(d: SceneDraft, *things: Object) -> tuple[NodeLine, ...]:
     return tuple(lines)
 
 
+def _list_datagrams(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
+    """The datagrams that wait in a socket, the next to be received first, as far as they are
+    known.
+    """
+    lit = ObjectPart(thing.info.key) in d.lit
+    return tuple(
+        NodeLine(f"{bytes_text(one.length)} {make_visible(one.head)}", lit=lit and place == 0)
+        for place, one in enumerate(list_waiting(d.state, thing))
+    )
+
+
 def _add_lone_socket(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     info = thing.info
     listening = is_listening(info)
@@ -178,6 +190,7 @@ def _add_lone_socket(d: SceneDraft, thing: Object, links: list[query.Link]) -> N
             corner="listening" if listening else info.kind,
             lines=(*_build_fact_lines(d, thing), *words),
             gauges=() if listening else (tube_gauge(d, thing),),
+            messages=_list_datagrams(d, thing),
             order=(thing.opened_at, info.ino),
             lit=ObjectPart(info.key) in d.lit,
             select=("object", info.key),
