@@ -60,6 +60,7 @@ from ipcviz.model.mechanisms.queues import (
     count_message_bytes,
     forget_queue,
     note_use,
+    reads_about_queue,
 )
 from ipcviz.model.mechanisms.signals import (
     apply_sent,
@@ -134,6 +135,9 @@ def _has_moved(event: Call) -> bool:
 
 
 def _count_read(draft: Draft, event: Call) -> None:
+    thing = draft.objects.get(event.object)
+    if thing is not None and reads_about_queue(thing.info, event.name):
+        return
     if event.object in draft.posted:
         apply_message(draft, event)
     if _has_moved(event):

@@ -240,7 +240,8 @@ def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> li
         words += f"; at most {level.capacity:,} of up to {level.largest:,} bytes each"
     if level.notify:
         words += f"; {name_process(view.state, level.notify)} is told when one comes into it empty"
-    rows = [make_row(""), make_row((fit_value(words, width), "head"))]
+    heads = (make_row((fit_value(line, width), "head")) for line in wrap_text(words, width))
+    rows = [make_row(""), *heads]
     warning = warning_of(thing.info.path) if thing.info.key.startswith("msg:") else ""
     rows.extend(
         make_row((fit_value(line, width), "bad"))
