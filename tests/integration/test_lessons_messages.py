@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import signal
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,83 @@ def test_letters_in_any_order(variant, seed):
     )
     lesson.assert_sound()
     assert {"first", "borders", "empty"} <= lesson.told.keys()
+
+
+# posix-mq
+
+
+def read_queue_file(seen):
+    """What the queue's own file tells now, read here: numbers by their name."""
+    (fd,) = seen.modes("receiver", "tasks")
+    words = Path(f"/proc/{seen.pids['receiver']}/fd/{fd}").read_text().split()
+    return {name: int(number) for name, number in (word.split(":") for word in words)}
+
+
+def is_full(seen):
+    assert read_queue_file(seen)["QSIZE"] == len("floor") + len("fire") + len("mail")
+    level = seen.object("tasks").level
+    assert (level.queued, level.capacity, level.largest) == (3, 3, 32)
+    posted = seen.state.posted[seen.keys["tasks"]]
+    assert [one.head for one in posted] == [b"fire", b"mail", b"floor"]
+
+
+def is_registered(seen):
+    assert read_queue_file(seen)["NOTIFY_PID"] == seen.pids["receiver"]
+    assert seen.object("tasks").level.notify == seen.pids["receiver"]
+
+
+def is_told_once(seen):
+    assert read_queue_file(seen)["NOTIFY_PID"] == 0
+
+
+TASK_CLAIMS = {
+    "made": lambda s: s.modes("receiver", "tasks"),
+    "found": lambda s: set(s.modes("sender", "tasks").values()) == {"w"},
+    "full": lambda s: s.waits("sender", Why.FULL),
+    "told": lambda s: s.event.ret == signal.SIGUSR1,
+    "too-small": lambda s: s.event.error == "EMSGSIZE",
+    "urgent": lambda s: (
+        s.event.data == b"fire" and len(s.calls("receiver", "mq_timedreceive")) <= 2
+    ),
+    "first": lambda s: s.event.data == b"floor",
+    "empty": lambda s: s.waits("receiver", Why.EMPTY),
+    "last": lambda s: s.event.data == b"home",
+}
+TASK_READERS = {"full": is_full, "registered": is_registered, "told": is_told_once}
+IN_ORDER = ["fire", "mail", "floor", "lunch", "home"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "plan", "untold"),
+    [
+        ("py", "full", {"registered", "told", "too-small", "empty"}),
+        ("c", "full", {"registered", "told", "empty"}),
+        ("c", "empty", {"registered", "told", "urgent", "first", "full", "room"}),
+        ("py-notify", "told", {"too-small", "empty"}),
+        ("c-notify", "told", {"empty"}),
+    ],
+)
+def test_posix_mq(variant, plan, untold):
+    lesson = run_lesson("posix-mq", variant, plan, claims=TASK_CLAIMS, readers=TASK_READERS)
+    lesson.assert_whole(*untold)
+    if plan != "empty":
+        rows = [row for row in lesson.output.splitlines() if row.startswith("priority")]
+        assert [row.rpartition(" ")[2] for row in rows] == IN_ORDER
+
+
+async def test_messages_are_on_the_screen_by_priority():
+    lesson = run_lesson("posix-mq", "c", "full")
+    limits = "3 messages in tasks, 13 bytes; at most 3 of up to 32 bytes each"
+    shows = {
+        "full": {"t": ["prio 9 4 B fire", "full", "3 of 3"], "u": [limits]},
+        "file": {"t": ["read about tasks (fd 3), and took no message", "prio 9 4 B fire"]},
+    }
+    await assert_on_screen(lesson, shows)
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+@pytest.mark.parametrize("variant", ["c", "c-notify"])
+def test_messages_in_any_order(variant, seed):
+    lesson = run_lesson("posix-mq", variant, seed=seed, settings={"rest": 0}, claims=TASK_CLAIMS)
+    lesson.assert_sound()
+    assert {"sent", "last", "unlinked"} <= lesson.told.keys()
