@@ -277,17 +277,22 @@ def _apply_opened(draft: Draft, event: Call, effect: Opened) -> None:
                 outside=received,
             )
         )
-    how = "opened"
+    how, sender = "opened", 0
     if received:
         through = draft.objects.get(event.object)
         how = f"received over {through.label}" if through is not None else "received"
         flight = sockets.find_sender(draft, event, effect.ofd)
-        sender = draft.processes.get(flight.pid) if flight is not None else None
-        if sender is not None:
-            how += f" from {sender.name}[{sender.pid}]"
+        sender = flight.pid if flight is not None else 0
     draft.place_descriptor(
         draft.ensure_process(event.pid).table,
-        Descriptor(fd=effect.fd, ofd=effect.ofd, cloexec=effect.cloexec, how=how, since=event.t),
+        Descriptor(
+            fd=effect.fd,
+            ofd=effect.ofd,
+            cloexec=effect.cloexec,
+            how=how,
+            sender=sender,
+            since=event.t,
+        ),
     )
     knowledge.apply_opened(draft, event, effect)
     apply_opening(draft, event, effect)

@@ -411,7 +411,8 @@ def test_a_received_descriptor_says_whom_it_is_from():
     assert story.said[-1].endswith(
         "with credentials: pid 12, uid 0, gid 0, and received descriptor 5 (P1) from client[12]"
     )
-    assert story.state.descriptors_of(SERVER)[5].how == "received over S1 from client[12]"
+    row = story.state.descriptors_of(SERVER)[5]
+    assert (row.how, row.sender) == ("received over S1", 12)
     assert not story.state.flights
     assert story.state.open_files[71].references == 1
 
