@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import signal
 from pathlib import Path
@@ -210,3 +211,80 @@ def test_messages_in_any_order(variant, seed):
     lesson = run_lesson("posix-mq", variant, seed=seed, settings={"rest": 0}, claims=TASK_CLAIMS)
     lesson.assert_sound()
     assert {"sent", "last", "unlinked"} <= lesson.told.keys()
+
+
+# door
+
+
+def find_note(pid):
+    """The positions of a process's descriptors that are the note, as /proc tells them here."""
+    found = {}
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        if "/note" in os.readlink(f"/proc/{pid}/fd/{number}"):
+            words = Path(f"/proc/{pid}/fdinfo/{number}").read_text().split()
+            found[int(number)] = int(words[words.index("pos:") + 1])
+    return found
+
+
+def is_under_way(seen):
+    """It is in no table; the kernel counts it in the client's socket."""
+    assert not find_note(seen.pids["client"])
+    (fd,) = (row.fd for row, file in seen.state.descriptions_of(seen.pids["client"]) if row.fd > 2)
+    words = Path(f"/proc/{seen.pids['client']}/fdinfo/{fd}").read_text().split()
+    if "scm_fds:" in words:  # since Linux 5.10
+        assert words[words.index("scm_fds:") + 1] == "1"
+    assert seen.state.flights
+
+
+def is_in_the_other_table(seen):
+    numbers = find_note(seen.pids["client"])
+    assert list(numbers.values()) == [len("first line\n")], "where the server had stopped"
+    assert numbers.keys() == seen.modes("client", "note").keys()
+    assert numbers.keys().isdisjoint(NOTE_IN_SERVER)
+
+
+NOTE_IN_SERVER = {5}  # 0 to 2 are the terminal, then come the two sockets
+DOOR_CLAIMS = {
+    "caller": lambda s: s.event.args["credentials"].startswith(f"pid {s.pids['client']},"),
+    "opened": lambda s: s.modes("server", "note").keys() == NOTE_IN_SERVER,
+    "passed": lambda s: s.event.ret == 1,
+    "received": lambda s: s.modes("client", "note") == {4: "r"},
+    "read": lambda s: s.event.data == b"second line\n",
+    "nothing": lambda s: not s.modes("client", "note"),
+}
+GIVEN = {"number", "used", "nothing"}
+NOT_GIVEN = {"passed", "closed", "received", "read"}
+
+
+@pytest.mark.parametrize(
+    ("variant", "plan", "untold"),
+    [
+        ("py", "under-way", GIVEN),
+        ("c", "under-way", GIVEN),
+        ("py-number", "", NOT_GIVEN),
+        ("c-number", "", NOT_GIVEN),
+    ],
+)
+def test_door(variant, plan, untold):
+    readers = {"received": is_in_the_other_table}
+    if plan:
+        readers["passed"] = is_under_way
+    lesson = run_lesson("door", variant, plan, claims=DOOR_CLAIMS, readers=readers)
+    lesson.assert_whole(*untold)
+    assert ("client: second line" in lesson.output) == (untold is GIVEN)
+
+
+async def test_a_passed_descriptor_is_on_the_screen():
+    lesson = run_lesson("door", "c", "under-way")
+    shows = {
+        "closed": {"t": ["+1 fd"]},
+        "received": {"t": ["received descriptor 4 (note) from server"], "d": ["note"]},
+    }
+    await assert_on_screen(lesson, shows)
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+@pytest.mark.parametrize("variant", ["c", "c-number"])
+def test_a_door_in_any_order(variant, seed):
+    lesson = run_lesson("door", variant, seed=seed, claims=DOOR_CLAIMS)
+    lesson.assert_whole(*(GIVEN if variant == "c" else NOT_GIVEN))
