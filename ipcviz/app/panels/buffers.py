@@ -19,6 +19,7 @@ from ipcviz.events import Level
 from ipcviz.events.kinds import NOTIFIERS, SOCKETS, where
 from ipcviz.model.addresses import is_listening
 from ipcviz.model.mechanisms.datagrams import list_waiting
+from ipcviz.model.mechanisms.sockets import describe_closing
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
@@ -135,6 +136,8 @@ def _make_rows(view: View, thing: Object, width: int) -> list[Row]:
     ends = _describe_ends(view, thing, holders)
     if level is not None and level.unsent > 0 and holders:
         ends = f"{bytes_text(level.unsent)} unacknowledged  {ends}"
+    closing = describe_closing(thing) if holders else ""
+    ends = f"{closing}  {ends}" if closing else ends
     chosen = key == view.object
     name_style, words_style = "chosen" if chosen else "object", ""
     if not holders:

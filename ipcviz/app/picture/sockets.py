@@ -13,7 +13,13 @@ from ipcviz.app.text import bytes_text, make_visible
 from ipcviz.model import query
 from ipcviz.model.addresses import is_listening, takes_datagrams
 from ipcviz.model.mechanisms.datagrams import list_waiting
-from ipcviz.model.mechanisms.sockets import awaited_by, describe_under_way, leads_to, listener_at
+from ipcviz.model.mechanisms.sockets import (
+    awaited_by,
+    describe_closing,
+    describe_under_way,
+    leads_to,
+    listener_at,
+)
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 
@@ -149,8 +155,12 @@ def _build_fact_lines(d: SceneDraft, *things: Object) -> tuple[NodeLine, ...]:
         shut = {"r": "reads no more", "w": "writes no more", "rw": "is shut down"}.get(
             thing.shut, ""
         )
-        if shut:
-            lines.append(NodeLine(f"{make_visible(thing.label)} {shut}", "dim"))
+        closing = describe_closing(thing)
+        if shut or closing:
+            label = make_visible(thing.label)
+            told = ", ".join(word for word in (shut, closing) if word)
+            style = "strong" if closing else "dim"
+            lines.append(NodeLine(f"{label} {told}", style, short=f"{label} {closing or shut}"))
     return tuple(lines)
 
 
