@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz.model.mechanisms.datagrams import list_waiting
+from ipcviz.model.mechanisms.sockets import describe_closing
 from ipcviz.model.waits.values import Why
 from tests.integration.lessons import ORDERS, assert_on_screen, run_lesson
 from tests.integration.test_lessons_memory import step_lesson
@@ -288,3 +289,92 @@ async def test_a_passed_descriptor_is_on_the_screen():
 def test_a_door_in_any_order(variant, seed):
     lesson = run_lesson("door", variant, seed=seed, claims=DOOR_CLAIMS)
     lesson.assert_whole(*(GIVEN if variant == "c" else NOT_GIVEN))
+
+
+# tcp-loopback
+
+
+def read_tcp_rows():
+    """(state, bytes to send, bytes to read) by (own port, the other's), as /proc/net/tcp tells."""
+    found = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, own, other, state, queues, *_ = line.split()
+        ports = tuple(int(end.partition(":")[2], 16) for end in (own, other))
+        to_send, _, to_read = queues.partition(":")
+        found[ports] = (int(state, 16), int(to_send, 16), int(to_read, 16))
+    return found
+
+
+def find_ends(seen):
+    """The client's end and the server's end of the connection, each with its row of the kernel."""
+    (key,) = (
+        file.object for row, file in seen.state.descriptions_of(seen.pids["client"]) if row.fd > 2
+    )
+    client = seen.state.objects[key]
+    ports = tuple(int(end.rpartition(":")[2]) for end in (client.info.local, client.info.remote))
+    rows = read_tcp_rows()
+    return (client, rows[ports]), (seen.state.objects[client.info.peer], rows[ports[::-1]])
+
+
+def both_queues_are_full(seen):
+    (client, mine), (server, theirs) = find_ends(seen)
+    assert mine == (ESTABLISHED, client.level.unsent, 0)
+    assert theirs == (ESTABLISHED, 0, server.level.queued)
+    assert client.level.unsent >= 8192
+    assert server.level.queued >= 8192
+
+
+def is_half_closed(seen):
+    (client, mine), (server, theirs) = find_ends(seen)
+    states = {4: "fin-wait-1", 5: "fin-wait-2", ESTABLISHED: "established", 8: "close-wait"}
+    assert client.level.state == states[mine[0]]
+    assert server.level.state == states[theirs[0]]
+    assert describe_closing(client).startswith("fin-wait-")
+
+
+ESTABLISHED = 1  # include/net/tcp_states.h
+TCP_CLAIMS = {
+    "listen": lambda s: any(
+        o.info.detail.endswith("listening") and o.info.local.startswith("127.0.0.1:")
+        for o in s.state.objects.values()
+    ),
+    "sent": lambda s: not s.calls("server", "recvfrom"),
+    "full": lambda s: s.waits("client", Why.FULL),
+    "eof": lambda s: sum(c.ret for c in s.calls("server", "recvfrom")) % 8192 == 0,
+    "answer": lambda s: s.event.data.endswith(b" bytes came"),
+}
+
+
+@pytest.mark.parametrize("variant", ["py", "c"])
+def test_tcp_loopback(variant):
+    readers = {"full": both_queues_are_full, "shut": is_half_closed}
+    lesson = run_lesson("tcp-loopback", variant, "full", claims=TCP_CLAIMS, readers=readers)
+    lesson.assert_whole()
+    assert "client: 40960 bytes came" in lesson.output
+
+
+def test_tcp_takes_bytes_before_the_server_accepts():
+    lesson = run_lesson("tcp-loopback", "c", "unaccepted", claims=TCP_CLAIMS)
+    assert not lesson.departed
+    lesson.assert_sound()
+    lesson.assert_asked()
+    assert lesson.told["connected"] < lesson.told["sent"] < lesson.told["accepted"]
+
+
+async def test_both_queues_of_a_connection_are_on_the_screen():
+    lesson = run_lesson("tcp-loopback", "c", "full")
+    shows = {
+        "listen": {"t": ["127.0.0.1:"]},
+        "full": {"t": ["full", "acknowledged"], "u": ["unacknowledged", "/16,384"]},
+        "shut": {"u": ["fin-wait-"]},
+    }
+    await assert_on_screen(lesson, shows)
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+def test_tcp_in_any_order(seed):
+    settings = {"sends": 4, "rest": 0}
+    lesson = run_lesson("tcp-loopback", "c", seed=seed, settings=settings, claims=TCP_CLAIMS)
+    lesson.assert_sound()
+    assert {"connected", "accepted", "read", "shut", "eof", "answer"} <= lesson.told.keys()
+    assert "client: 32768 bytes came" in lesson.output
