@@ -63,7 +63,8 @@ def add_channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
             (link.writes, writes, f"p:{link.pid}", node),
             (link.reads, reads, node, f"p:{link.pid}"),
         ):
-            if flag:
+            # Whoever uses a queue without a descriptor could do both: what it does is enough.
+            if flag and (use or link.fds or not strong):
                 d.join_nodes(source, target, "flow" if use and strong else "hold", thing, link.pid)
 
 
