@@ -378,3 +378,95 @@ def test_tcp_in_any_order(seed):
     lesson.assert_sound()
     assert {"connected", "accepted", "read", "shut", "eof", "answer"} <= lesson.told.keys()
     assert "client: 32768 bytes came" in lesson.output
+
+
+# sysv-msg
+
+
+def read_queues():
+    """The rows of /proc/sysvipc/msg by identifier, as the kernel tells them here."""
+    head, *rows = Path("/proc/sysvipc/msg").read_text().splitlines()
+    found = [dict(zip(head.split(), map(int, row.split()), strict=True)) for row in rows]
+    return {row["msqid"]: row for row in found}
+
+
+def read_letters(seen):
+    """(the kernel's row of the queue, the letters that are shown to wait in it)."""
+    thing = seen.object("letters")
+    waiting = [(one.type, one.head.decode()) for one in thing.level.waiting]
+    return read_queues().get(thing.info.ino), waiting
+
+
+def sleeps_beside_letters(seen):
+    row, waiting = read_letters(seen)
+    assert (row["qnum"], row["cbytes"]) == (3, 18)
+    assert waiting == [(1, "bill"), (1, "advert"), (1, "postcard")]
+
+
+def others_stay(seen):
+    row, waiting = read_letters(seen)
+    assert row["lrpid"] == seen.pids["reader"]
+    assert waiting == [(1, "bill"), (1, "advert"), (1, "postcard")]
+
+
+def is_removed(seen):
+    assert seen.object("letters").info.ino not in read_queues()
+
+
+def is_left(seen):
+    row = read_queues()[seen.object("letters").info.ino]
+    assert row["qnum"] == 2, "with what nobody has taken"
+
+
+LETTER_CLAIMS = {
+    "sleeps": lambda s: s.waits("reader", Why.NO_MESSAGE),
+    "type-2": lambda s: s.event.data == b"telegram",
+    "got": lambda s: (s.event.data, s.event.args["taken"]) == (b"telegram", 2),
+    "first": lambda s: (s.event.data, s.event.args["taken"]) == (b"bill", 1),
+}
+LETTER_READERS = {
+    "sleeps": sleeps_beside_letters,
+    "got": others_stay,
+    "removed": is_removed,
+    "left": is_left,
+}
+
+
+@pytest.mark.parametrize(
+    ("variant", "plan", "untold"),
+    [
+        ("py", "beside", {"left"}),
+        ("c", "beside", {"left"}),
+        ("c", "there", {"left", "sleeps"}),
+        ("py-left", "beside", {"removed"}),
+        ("c-left", "beside", {"removed"}),
+    ],
+)
+def test_sysv_msg(variant, plan, untold):
+    lesson = run_lesson("sysv-msg", variant, plan, claims=LETTER_CLAIMS, readers=LETTER_READERS)
+    if variant.endswith("-left"):
+        assert lesson.left == ["file queue.key"], "ipcviz has removed the queue"
+        lesson.left.clear()
+    lesson.assert_whole(*untold)
+    assert "wanted type 2, got type 2: telegram\nwanted type 0, got type 1: bill" in lesson.output
+
+
+async def test_letters_beside_which_a_reader_sleeps_are_on_the_screen():
+    lesson = run_lesson("sysv-msg", "c", "beside")
+    shows = {
+        "sent": {"t": ["type 1 4 B bill"]},
+        "sleeps": {
+            "t": ["no message of type 2: 3 others", "type 1 8 B postcard"],
+            "u": ["type 1, 6 B", "advert"],
+        },
+        "got": {"t": ["type 1 4 B bill"]},
+    }
+    await assert_on_screen(lesson, shows)
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+@pytest.mark.parametrize("variant", ["c", "py"])
+def test_letters_by_type_in_any_order(variant, seed):
+    settings = {"seconds": 0.0}
+    lesson = run_lesson("sysv-msg", variant, seed=seed, settings=settings, claims=LETTER_CLAIMS)
+    lesson.assert_whole(*{"left", "sleeps"} - lesson.told.keys())
