@@ -4,12 +4,17 @@ at the moment at which it is told, and the kernel says the same.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
+import struct
+import termios
 
 import pytest
 
+from ipcviz.model.waits.values import Why
 from ipcviz.scenario import find_scenario
-from tests.integration.lessons import run_lesson
+from tests.integration.lessons import ORDERS, assert_on_screen, run_lesson
 
 pytestmark = pytest.mark.kernel
 
@@ -84,3 +89,82 @@ def test_pipe_eof(variant, plan):
         assert not tables["parent"]
     else:
         assert "end" in told
+
+
+def ask_pipe(seen, role):
+    """What the kernel says of the pipe by the writer's own end, opened here for a moment: bytes in
+    it, bytes that it has room for, and whether more can be written.
+    """
+    fd = min(fd for fd, mode in seen.modes(role, "the pipe").items() if mode == "w")
+    end = os.open(f"/proc/{seen.pids[role]}/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        (queued,) = struct.unpack("i", fcntl.ioctl(end, termios.FIONREAD, bytes(4)))
+        asked = select.poll()
+        asked.register(end, select.POLLOUT)
+        return queued, fcntl.fcntl(end, fcntl.F_GETPIPE_SZ), bool(asked.poll(0))
+    finally:
+        os.close(end)
+
+
+def level(seen):
+    """(bytes, capacity, pages in use, pages) of the pipe on the screen."""
+    found = seen.object("the pipe").level
+    return found.queued, found.capacity, found.slots, found.slots_total
+
+
+def is_full_of(count):
+    def read(seen):
+        assert ask_pipe(seen, "writer") == (count, 16384, False)
+        assert level(seen) == (count, 16384, 4, 4)
+
+    return read
+
+
+CLAIMS = {
+    "pipe-blocking": {
+        "empty": lambda m: (
+            m.waits("reader", Why.EMPTY) and "w" in m.modes("writer", "the pipe").values()
+        ),
+        "full": lambda m: m.waits("writer", Why.FULL),
+        "half": lambda m: m.waits("writer", Why.FULL),
+        "goes-on": lambda m: m.event.ret == 4096,
+        "goes-on-half": lambda m: m.event.ret == 2049,
+        "eof": lambda m: "w" not in {*m.modes("writer", "the pipe").values()},
+    },
+}
+"""What must be so at the event that reaches a step, by scenario."""
+READERS = {
+    "pipe-blocking": {"full": is_full_of(4 * 4096), "half": is_full_of(4 * 2049)},
+}
+"""What the kernel says while all are held behind a step."""
+RUNS = [
+    ("pipe-blocking", "py", "full", "empty half goes-on-half", "writer: 24576 bytes in all"),
+    ("pipe-blocking", "c", "full", "empty half goes-on-half", "writer: 24576 bytes in all"),
+    ("pipe-blocking", "py-half", "half", "empty full goes-on", "writer: 12294 bytes in all"),
+    ("pipe-blocking", "c-half", "half", "empty full goes-on", "writer: 12294 bytes in all"),
+    ("pipe-blocking", "c", "reader-first", "full half goes-on goes-on-half", "reader: 4096 bytes"),
+]
+"""Scenario, variant, schedule, steps that can't be reached with these, what is printed."""
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "plan", "untold", "says"), RUNS, ids=[" ".join(run[:3]) for run in RUNS]
+)
+def test_what_a_schedule_must_show(name, variant, plan, untold, says):
+    lesson = run_lesson(name, variant, plan, claims=CLAIMS.get(name), readers=READERS.get(name))
+    lesson.assert_whole(*untold.split())
+    assert says in lesson.output
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+@pytest.mark.parametrize(("name", "variant"), [("pipe-blocking", "c"), ("pipe-blocking", "c-half")])
+def test_what_is_told_is_so_in_any_order(name, variant, seed):
+    lesson = run_lesson(name, variant, seed=seed, claims=CLAIMS[name])
+    lesson.assert_sound()
+    assert lesson.told
+
+
+async def test_the_panel_says_bytes_and_pages():
+    lesson = run_lesson("pipe-blocking", "c-half", "half")
+    shows = {"half": {"u": ["8,196/16,384 4/4p"]}, "eof": {"u": ["0/16,384 0/4p"]}}
+    await assert_on_screen(lesson, shows)
