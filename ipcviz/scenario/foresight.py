@@ -80,8 +80,7 @@ def may_meet(
     if kind == "accessed":
         return _may_access(when, cast, poised, state)
     if kind == "exited":
-        ends = poised.at == "signal" and poised.action in ("terminate", "core")
-        return ends or (entry and poised.call == "exit_group")
+        return _may_exit(when, poised)
     calls = {
         "forked": BIRTHS,
         "executed": _EXECUTES,
@@ -113,6 +112,22 @@ def _meets_call(when: When, scenario: Scenario, cast: Recognised, poised: Poised
         labels = {_find_label(cast, poised), *named_by_path(scenario, poised.get_text("path"))}
         return not labels.isdisjoint(_list_texts(when.object))
     return True
+
+
+def _may_exit(when: When, poised: Poised) -> bool:
+    if poised.at == "signal":
+        return (
+            poised.action in ("terminate", "core")
+            and when.code is None
+            and (not when.signal or signal_name(poised.signo) in _list_texts(when.signal))
+        )
+    status = poised.args.get("code")
+    return (
+        poised.at == "entry"
+        and poised.call == "exit_group"
+        and not when.signal
+        and (when.code is None or not isinstance(status, int) or when.code == status & 0xFF)
+    )
 
 
 def _surely_reads(when: When, poised: Poised, state: State) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import signal
 import struct
 import termios
 
@@ -112,6 +113,19 @@ def level(seen):
     return found.queued, found.capacity, found.slots, found.slots_total
 
 
+def has_no_reader(seen):
+    """Opened without blocking, a write end of a pipe that nobody reads fails with EPIPE."""
+    fd = min(fd for fd, mode in seen.modes("writer", "the pipe").items() if mode == "w")
+    old = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    end = os.open(f"/proc/{seen.pids['writer']}/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        with pytest.raises(BrokenPipeError):
+            os.write(end, b"x")
+    finally:
+        os.close(end)
+        signal.signal(signal.SIGPIPE, old)
+
+
 def is_full_of(count):
     def read(seen):
         assert ask_pipe(seen, "writer") == (count, 16384, False)
@@ -131,10 +145,19 @@ CLAIMS = {
         "goes-on-half": lambda m: m.event.ret == 2049,
         "eof": lambda m: "w" not in {*m.modes("writer", "the pipe").values()},
     },
+    "sigpipe": {
+        "ignored": lambda m: not m.came(signal.SIGPIPE),
+        "epipe": lambda m: (
+            not [role for role in m.pids if "r" in m.modes(role, "the pipe").values()]
+        ),
+        "dropped": lambda m: [e.error for e in m.calls("writer", "write")][-1] == "EPIPE",
+        "killed": lambda m: m.event.signo == signal.SIGPIPE,
+    },
 }
 """What must be so at the event that reaches a step, by scenario."""
 READERS = {
     "pipe-blocking": {"full": is_full_of(4 * 4096), "half": is_full_of(4 * 2049)},
+    "sigpipe": {"epipe": has_no_reader},
 }
 """What the kernel says while all are held behind a step."""
 RUNS = [
@@ -143,6 +166,12 @@ RUNS = [
     ("pipe-blocking", "py-half", "half", "empty full goes-on", "writer: 12294 bytes in all"),
     ("pipe-blocking", "c-half", "half", "empty full goes-on", "writer: 12294 bytes in all"),
     ("pipe-blocking", "c", "reader-first", "full half goes-on goes-on-half", "reader: 4096 bytes"),
+    ("sigpipe", "sh", "left", "ignored dropped sees", "yes ended with status 141, head with 0"),
+    ("sigpipe", "sh", "asleep", "ignored dropped sees", "yes ended with status 141, head with 0"),
+    ("sigpipe", "sh-ignored", "left", "killed", "yes ended with status 1, head with 0"),
+    ("sigpipe", "sh-ignored", "asleep", "killed", "Broken pipe"),
+    ("sigpipe", "py", "left", "ignored dropped sees", "the writer was ended by signal 13"),
+    ("sigpipe", "py-ignored", "left", "killed", "its status is 1"),
 ]
 """Scenario, variant, schedule, steps that can't be reached with these, what is printed."""
 
@@ -157,7 +186,16 @@ def test_what_a_schedule_must_show(name, variant, plan, untold, says):
 
 
 @pytest.mark.parametrize("seed", ORDERS)
-@pytest.mark.parametrize(("name", "variant"), [("pipe-blocking", "c"), ("pipe-blocking", "c-half")])
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [
+        ("pipe-blocking", "c"),
+        ("pipe-blocking", "c-half"),
+        ("sigpipe", "sh"),
+        ("sigpipe", "sh-ignored"),
+        ("sigpipe", "py-ignored"),
+    ],
+)
 def test_what_is_told_is_so_in_any_order(name, variant, seed):
     lesson = run_lesson(name, variant, seed=seed, claims=CLAIMS[name])
     lesson.assert_sound()
