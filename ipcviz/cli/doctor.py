@@ -22,7 +22,7 @@ from ipcviz.cli.words import AFTER_DASHES, AfterDashes, RemembersWords, check_ou
 from ipcviz.diagnose import Doctor, Finding
 from ipcviz.diagnose.pages import BY_NAME, PAGES
 from ipcviz.events import EndForced, Event, Finished, Inspect, Trouble
-from ipcviz.messages import exit_with_error, write_error, write_json, write_lines
+from ipcviz.messages import exit_with_error, wrap_text, write_error, write_json, write_lines
 from ipcviz.outputs import write_file
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def explain(*, rule: str | None, as_json: bool) -> None:
         ("The mend", page.mend),
         ("Told by", page.evidence),
     ):
-        rows += [head, *_wrap(text, "  "), ""]
+        rows += [head, *wrap_text(text, "  "), ""]
     if page.scenario:
         rows += [f"Shown by: ipcviz run {page.scenario}"]
     write_lines(rows)
@@ -168,14 +168,6 @@ def _is_file(path: str) -> bool:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError):
         return False
-
-
-def _wrap(text: str, indent: str) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(
-        text, 80, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )
 
 
 def _examine_trace(path: str, found: Doctor) -> None:
