@@ -113,6 +113,12 @@ def level(seen):
     return found.queued, found.capacity, found.slots, found.slots_total
 
 
+def holds_whole_messages(seen):
+    queued, _, _ = ask_pipe(seen, "a")
+    assert queued
+    assert queued % select.PIPE_BUF == 0
+
+
 def has_no_reader(seen):
     """Opened without blocking, a write end of a pipe that nobody reads fails with EPIPE."""
     fd = min(fd for fd, mode in seen.modes("writer", "the pipe").items() if mode == "w")
@@ -153,11 +159,17 @@ CLAIMS = {
         "dropped": lambda m: [e.error for e in m.calls("writer", "write")][-1] == "EPIPE",
         "killed": lambda m: m.event.signo == signal.SIGPIPE,
     },
+    "pipe-atomicity": {
+        "part": lambda m: m.waits("a", Why.FULL) or m.waits("b", Why.FULL),
+        "waits": lambda m: m.waits("a", Why.FULL) or m.waits("b", Why.FULL),
+        "mixed": lambda m: all(e.args["count"] > select.PIPE_BUF for e in m.calls("a", "write")),
+    },
 }
 """What must be so at the event that reaches a step, by scenario."""
 READERS = {
     "pipe-blocking": {"full": is_full_of(4 * 4096), "half": is_full_of(4 * 2049)},
     "sigpipe": {"epipe": has_no_reader},
+    "pipe-atomicity": {"waits": holds_whole_messages},
 }
 """What the kernel says while all are held behind a step."""
 RUNS = [
@@ -172,6 +184,17 @@ RUNS = [
     ("sigpipe", "sh-ignored", "asleep", "killed", "Broken pipe"),
     ("sigpipe", "py", "left", "ignored dropped sees", "the writer was ended by signal 13"),
     ("sigpipe", "py-ignored", "left", "killed", "its status is 1"),
+    (
+        "pipe-atomicity",
+        "py",
+        "mixed",
+        "waits whole",
+        "5000 a, 904 b, 904 a, 4096 b, 4096 a, 5000 b",
+    ),
+    ("pipe-atomicity", "c", "mixed", "waits whole", "5000 a, 904 b, 904 a, 4096 b, 4096 a, 5000 b"),
+    ("pipe-atomicity", "c", "luck", "part waits mixed", "5000 a, 5000 b"),
+    ("pipe-atomicity", "py-whole", "whole", "part mixed", "each message is whole"),
+    ("pipe-atomicity", "c-whole", "whole", "part mixed", "each message is whole"),
 ]
 """Scenario, variant, schedule, steps that can't be reached with these, what is printed."""
 
@@ -194,6 +217,8 @@ def test_what_a_schedule_must_show(name, variant, plan, untold, says):
         ("sigpipe", "sh"),
         ("sigpipe", "sh-ignored"),
         ("sigpipe", "py-ignored"),
+        ("pipe-atomicity", "c"),
+        ("pipe-atomicity", "c-whole"),
     ],
 )
 def test_what_is_told_is_so_in_any_order(name, variant, seed):
@@ -205,4 +230,14 @@ def test_what_is_told_is_so_in_any_order(name, variant, seed):
 async def test_the_panel_says_bytes_and_pages():
     lesson = run_lesson("pipe-blocking", "c-half", "half")
     shows = {"half": {"u": ["8,196/16,384 4/4p"]}, "eof": {"u": ["0/16,384 0/4p"]}}
+    await assert_on_screen(lesson, shows)
+
+
+async def test_whose_bytes_are_in_the_pipe_is_said_as_far_as_it_is_known():
+    lesson = run_lesson("pipe-atomicity", "c", "mixed")
+    shows = {
+        "part": {"u": ["5,904/8,192 2/2p", "Whose: a 5,000 B, b a part of a write that goes on"]},
+        "read": {"u": ["Whose: 8,192 B of b and a, nobody can tell how many of each"]},
+        "mixed": {"t": ["A message in pieces"]},
+    }
     await assert_on_screen(lesson, shows)
