@@ -10,6 +10,7 @@ import select
 import signal
 import struct
 import termios
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +160,17 @@ CLAIMS = {
         "dropped": lambda m: [e.error for e in m.calls("writer", "write")][-1] == "EPIPE",
         "killed": lambda m: m.event.signo == signal.SIGPIPE,
     },
+    "connect2": {
+        "left": lambda m: (
+            m.modes("connect2", "the pipe") == m.modes("p1", "the pipe")
+            and len(m.modes("p1", "the pipe")) == 2
+        ),
+        "p1": lambda m: m.modes("p1", "the pipe") == {1: "w"},
+        "p2": lambda m: m.modes("p2", "the pipe") == {0: "r"},
+        "closed": lambda m: len(m.modes("connect2", "the pipe")) < 2,
+        "stuck": lambda m: m.waits("p2", Why.EMPTY) and m.waits("connect2", Why.CHILD),
+        "eof": lambda m: "w" not in m.modes("connect2", "the pipe").values(),
+    },
     "pipe-atomicity": {
         "part": lambda m: m.waits("a", Why.FULL) or m.waits("b", Why.FULL),
         "waits": lambda m: m.waits("a", Why.FULL) or m.waits("b", Why.FULL),
@@ -178,6 +190,8 @@ RUNS = [
     ("pipe-blocking", "py-half", "half", "empty full goes-on", "writer: 12294 bytes in all"),
     ("pipe-blocking", "c-half", "half", "empty full goes-on", "writer: 12294 bytes in all"),
     ("pipe-blocking", "c", "reader-first", "full half goes-on goes-on-half", "reader: 4096 bytes"),
+    ("connect2", "py", "connected", "waits stuck", "3\nboth have ended"),
+    ("connect2", "c", "connected", "waits stuck", "3\nboth have ended"),
     ("sigpipe", "sh", "left", "ignored dropped sees", "yes ended with status 141, head with 0"),
     ("sigpipe", "sh", "asleep", "ignored dropped sees", "yes ended with status 141, head with 0"),
     ("sigpipe", "sh-ignored", "left", "killed", "yes ended with status 1, head with 0"),
@@ -217,6 +231,8 @@ def test_what_a_schedule_must_show(name, variant, plan, untold, says):
         ("sigpipe", "sh"),
         ("sigpipe", "sh-ignored"),
         ("sigpipe", "py-ignored"),
+        ("connect2", "c"),
+        ("connect2", "c-forgets"),
         ("pipe-atomicity", "c"),
         ("pipe-atomicity", "c-whole"),
     ],
@@ -225,6 +241,31 @@ def test_what_is_told_is_so_in_any_order(name, variant, seed):
     lesson = run_lesson(name, variant, seed=seed, claims=CLAIMS[name])
     lesson.assert_sound()
     assert lesson.told
+
+
+def is_stuck(seen):
+    """Read in /proc: the parent sleeps with both ends, the right program with its own."""
+    for role, numbers in (("connect2", 2), ("p2", 1)):
+        pid = seen.pids[role]
+        assert len(descriptors_of_pipe(pid)) == numbers
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        assert state == "S"
+
+
+@pytest.mark.parametrize("variant", ["py-forgets", "c-forgets"])
+async def test_a_parent_that_forgets_its_ends_closes_a_circle(variant):
+    lesson = run_lesson(
+        "connect2",
+        variant,
+        "forgotten",
+        claims=CLAIMS["connect2"],
+        readers={"stuck": is_stuck},
+    )
+    lesson.assert_sound()
+    steps = {step.id for step in lesson.scenario.story}
+    assert lesson.told.keys() == steps - {"closed", "eof", "end"}
+    assert list(lesson.told)[-3:] == ["waits", "reaped", "stuck"]
+    await assert_on_screen(lesson, {"stuck": {"t": ["connect2 and p2 wait for each other"]}})
 
 
 async def test_the_panel_says_bytes_and_pages():

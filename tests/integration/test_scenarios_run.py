@@ -46,6 +46,7 @@ QUICK = {
     "sem-counter": {"times": "20"},
 }
 HANG = {
+    "connect2": ("py-forgets", "c-forgets"),
     "deadlock": ("py", "c"),
     "pipe-eof": ("py", "c"),
     "sem-named": ("py", "c", "c-mode"),
