@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import ipcviz.events as ev
+from ipcviz.model.mechanisms.notifiers import list_found
 from ipcviz.model.waits.values import Why
 from ipcviz.scenario import find_scenario
 from tests.integration.lessons import ORDERS, assert_on_screen, run_lesson
@@ -120,6 +122,33 @@ def holds_whole_messages(seen):
     assert queued % select.PIPE_BUF == 0
 
 
+def list_ready(seen):
+    """Which of its three pipes the consumer could read without sleeping, asked here."""
+    asked, names = select.poll(), {}
+    try:
+        for name in ("pipe 1", "pipe 2", "pipe 3"):
+            for fd in seen.modes("consumer", name):
+                end = os.open(f"/proc/{seen.pids['consumer']}/fd/{fd}", os.O_RDONLY)
+                names[end] = name
+                asked.register(end, select.POLLIN)
+        return [names[end] for end, _ in asked.poll(0)]
+    finally:
+        for end in names:
+            os.close(end)
+
+
+def sleeps_beside(seen):
+    assert list_ready(seen) == ["pipe 3"]
+    assert seen.waits("consumer", Why.EMPTY)
+
+
+def has_one_ready(seen):
+    call = next(e for e in seen.events[::-1] if isinstance(e, ev.Call) and "ready" in e.args)
+    found = [thing.info.key for thing, _, _ in list_found(seen.state, call)]
+    assert found == [seen.keys[name] for name in list_ready(seen)]
+    assert call.ret == len(found)
+
+
 def has_no_reader(seen):
     """Opened without blocking, a write end of a pipe that nobody reads fails with EPIPE."""
     fd = min(fd for fd, mode in seen.modes("writer", "the pipe").items() if mode == "w")
@@ -160,6 +189,13 @@ CLAIMS = {
         "dropped": lambda m: [e.error for e in m.calls("writer", "write")][-1] == "EPIPE",
         "killed": lambda m: m.event.signo == signal.SIGPIPE,
     },
+    "select-poll": {
+        "pipes": lambda m: len(m.modes("consumer", "pipe 1")) == 1,
+        "wrong": lambda m: m.waits("consumer", Why.EMPTY),
+        "beside": lambda m: m.waits("consumer", Why.EMPTY),
+        "asks": lambda m: m.waits("consumer", Why.READY),
+        "took": lambda m: m.event.ret > 0,
+    },
     "connect2": {
         "left": lambda m: (
             m.modes("connect2", "the pipe") == m.modes("p1", "the pipe")
@@ -181,9 +217,11 @@ CLAIMS = {
 READERS = {
     "pipe-blocking": {"full": is_full_of(4 * 4096), "half": is_full_of(4 * 2049)},
     "sigpipe": {"epipe": has_no_reader},
+    "select-poll": {"beside": sleeps_beside, "ready": has_one_ready},
     "pipe-atomicity": {"waits": holds_whole_messages},
 }
 """What the kernel says while all are held behind a step."""
+LINES = "\n".join(f"consumer: hello from producer {number}" for number in (1, 2, 3))
 RUNS = [
     ("pipe-blocking", "py", "full", "empty half goes-on-half", "writer: 24576 bytes in all"),
     ("pipe-blocking", "c", "full", "empty half goes-on-half", "writer: 24576 bytes in all"),
@@ -192,6 +230,14 @@ RUNS = [
     ("pipe-blocking", "c", "reader-first", "full half goes-on goes-on-half", "reader: 4096 bytes"),
     ("connect2", "py", "connected", "waits stuck", "3\nboth have ended"),
     ("connect2", "c", "connected", "waits stuck", "3\nboth have ended"),
+    ("select-poll", "py", "beside", "list asks ready took eof", LINES),
+    ("select-poll", "c", "beside", "list asks ready took eof", LINES),
+    ("select-poll", "py-select", "ready", "list wrong beside", "consumer: hello from producer 3"),
+    ("select-poll", "c-select", "ready", "list wrong beside", "consumer: hello from producer 3"),
+    ("select-poll", "py-poll", "ready", "list wrong beside", "consumer: hello from producer 3"),
+    ("select-poll", "c-poll", "ready", "list wrong beside", "consumer: hello from producer 3"),
+    ("select-poll", "py-epoll", "ready", "wrong beside", "consumer: hello from producer 3"),
+    ("select-poll", "c-epoll", "ready", "wrong beside", "consumer: hello from producer 3"),
     ("sigpipe", "sh", "left", "ignored dropped sees", "yes ended with status 141, head with 0"),
     ("sigpipe", "sh", "asleep", "ignored dropped sees", "yes ended with status 141, head with 0"),
     ("sigpipe", "sh-ignored", "left", "killed", "yes ended with status 1, head with 0"),
@@ -228,6 +274,9 @@ def test_what_a_schedule_must_show(name, variant, plan, untold, says):
     [
         ("pipe-blocking", "c"),
         ("pipe-blocking", "c-half"),
+        ("select-poll", "c"),
+        ("select-poll", "c-poll"),
+        ("select-poll", "c-epoll"),
         ("sigpipe", "sh"),
         ("sigpipe", "sh-ignored"),
         ("sigpipe", "py-ignored"),
@@ -282,3 +331,9 @@ async def test_whose_bytes_are_in_the_pipe_is_said_as_far_as_it_is_known():
         "mixed": {"t": ["A message in pieces"]},
     }
     await assert_on_screen(lesson, shows)
+
+
+async def test_the_log_names_what_is_ready():
+    lesson = run_lesson("select-poll", "c-poll", "ready")
+    words = "consumer found 1 descriptor ready in poll: pipe 3 (fd 5, readable)"
+    await assert_on_screen(lesson, {"ready": {"l": [words]}})

@@ -39,6 +39,7 @@ from ipcviz.tracer.config import LaunchConfig
 QUICK = {
     "shell-pipeline": {"size": "3"},
     "pipe-blocking": {"rest": "0.01"},
+    "select-poll": {"rest": "0.05"},
     "pipe-atomicity": {"rest": "0.05"},
     "fifo-gzip": {"size": "2", "delay": "0.2"},
     "mmap-queue": {"messages": "8", "put-delay": "0", "get-delay": "0.03"},
