@@ -122,6 +122,28 @@ def holds_whole_messages(seen):
     assert queued % select.PIPE_BUF == 0
 
 
+def has_no_room(seen):
+    """A write end of pipe 2, opened here, takes nothing; one of pipe 1 does."""
+    ready = []
+    for name in ("pipe 1", "pipe 2"):
+        for fd in seen.modes("browser", name):
+            end = os.open(f"/proc/{seen.pids['browser']}/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK)
+            asked = select.poll()
+            asked.register(end, select.POLLOUT)
+            ready += [name for _ in asked.poll(0)]
+            os.close(end)
+    assert ready == ["pipe 1"]
+
+
+def has_lost_one(seen):
+    states = [
+        Path(f"/proc/{seen.pids[role]}/stat").read_text().rpartition(")")[2].split()[0]
+        for role in ("renderer 1", "renderer 2")
+    ]
+    assert states[0] != "Z"
+    assert states[1] == "Z"
+
+
 def list_ready(seen):
     """Which of its three pipes the consumer could read without sleeping, asked here."""
     asked, names = select.poll(), {}
@@ -189,6 +211,12 @@ CLAIMS = {
         "dropped": lambda m: [e.error for e in m.calls("writer", "write")][-1] == "EPIPE",
         "killed": lambda m: m.event.signo == signal.SIGPIPE,
     },
+    "browser": {
+        "meet": lambda m: "w" in m.modes("browser", "pipe 1").values(),
+        "busy": lambda m: m.wait("browser") is None,
+        "epipe": lambda m: m.process("renderer 2").fate != "alive",
+        "goes-on": lambda m: m.process("renderer 1").fate == "alive",
+    },
     "select-poll": {
         "pipes": lambda m: len(m.modes("consumer", "pipe 1")) == 1,
         "wrong": lambda m: m.waits("consumer", Why.EMPTY),
@@ -217,6 +245,7 @@ CLAIMS = {
 READERS = {
     "pipe-blocking": {"full": is_full_of(4 * 4096), "half": is_full_of(4 * 2049)},
     "sigpipe": {"epipe": has_no_reader},
+    "browser": {"busy": has_no_room, "epipe": has_lost_one},
     "select-poll": {"beside": sleeps_beside, "ready": has_one_ready},
     "pipe-atomicity": {"waits": holds_whole_messages},
 }
@@ -238,6 +267,7 @@ RUNS = [
     ("select-poll", "c-poll", "ready", "list wrong beside", "consumer: hello from producer 3"),
     ("select-poll", "py-epoll", "ready", "wrong beside", "consumer: hello from producer 3"),
     ("select-poll", "c-epoll", "ready", "wrong beside", "consumer: hello from producer 3"),
+    ("browser", "py", "crash", "", "browser: the renderer of pipe2 ended with -11"),
     ("sigpipe", "sh", "left", "ignored dropped sees", "yes ended with status 141, head with 0"),
     ("sigpipe", "sh", "asleep", "ignored dropped sees", "yes ended with status 141, head with 0"),
     ("sigpipe", "sh-ignored", "left", "killed", "yes ended with status 1, head with 0"),
@@ -274,6 +304,7 @@ def test_what_a_schedule_must_show(name, variant, plan, untold, says):
     [
         ("pipe-blocking", "c"),
         ("pipe-blocking", "c-half"),
+        ("browser", "py"),
         ("select-poll", "c"),
         ("select-poll", "c-poll"),
         ("select-poll", "c-epoll"),

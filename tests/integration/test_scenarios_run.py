@@ -38,6 +38,7 @@ from ipcviz.tracer.config import LaunchConfig
 
 QUICK = {
     "shell-pipeline": {"size": "3"},
+    "browser": {"rest": "0.05"},
     "pipe-blocking": {"rest": "0.01"},
     "select-poll": {"rest": "0.05"},
     "pipe-atomicity": {"rest": "0.05"},
