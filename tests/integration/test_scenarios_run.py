@@ -38,12 +38,17 @@ from ipcviz.tracer.config import LaunchConfig
 
 QUICK = {
     "shell-pipeline": {"size": "3"},
+    "browser": {"rest": "0.05"},
+    "pipe-blocking": {"rest": "0.01"},
+    "select-poll": {"rest": "0.05"},
+    "pipe-atomicity": {"rest": "0.05"},
     "fifo-gzip": {"size": "2", "delay": "0.2"},
     "mmap-queue": {"messages": "8", "put-delay": "0", "get-delay": "0.03"},
     "sleep-race": {"seconds": "1"},
     "sem-counter": {"times": "20"},
 }
 HANG = {
+    "connect2": ("py-forgets", "c-forgets"),
     "deadlock": ("py", "c"),
     "pipe-eof": ("py", "c"),
     "sem-named": ("py", "c", "c-mode"),
