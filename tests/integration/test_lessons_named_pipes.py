@@ -1,0 +1,105 @@
+"""The scenarios of named pipes, stepped from first to last: what each story tells is so at the
+moment at which it is told, and the kernel says the same.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ipcviz.model.waits.values import Why
+from tests.integration.lessons import ORDERS, run_lesson
+
+pytestmark = pytest.mark.kernel
+
+OPENAT = 257 if os.uname().machine == "x86_64" else 56
+
+
+def list_fifos(pid):
+    """The numbers of a process's descriptors that are a FIFO, read from /proc here."""
+    found = []
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        path = Path(f"/proc/{pid}/fd/{number}")
+        if path.is_fifo() and not os.readlink(path).startswith("pipe:"):
+            found.append(int(number))
+    return found
+
+
+def sleeps_in_open(role):
+    """A reader of the kernel: the process is in openat, and has no descriptor of a FIFO."""
+
+    def read(seen):
+        pid = seen.pids[role]
+        assert not list_fifos(pid)
+        assert Path(f"/proc/{pid}/syscall").read_text().split()[0] == str(OPENAT)
+
+    return read
+
+
+def has_met(seen):
+    """Each of the two has one descriptor of the FIFO."""
+    assert len(list_fifos(seen.pids["reader"])) == 1
+    assert len(list_fifos(seen.pids["writer"])) <= 1
+
+
+CLAIMS = {
+    "fifo-rendezvous": {
+        "made": lambda m: not any(o.info.kind == "pipe" for o in m.state.objects.values()),
+        "nobody": lambda m: m.event.error == "ENXIO",
+        "reader-waits": lambda m: (
+            m.waits("reader", Why.NO_WRITER) and not m.modes("reader", "the FIFO")
+        ),
+        "writer-waits": lambda m: (
+            m.waits("writer", Why.NO_READER) and not m.modes("writer", "the FIFO")
+        ),
+        "reader-open": lambda m: list(m.modes("reader", "the FIFO").values()) == ["r"],
+        "writer-open": lambda m: list(m.modes("writer", "the FIFO").values()) == ["w"],
+        "eof": lambda m: not m.modes("writer", "the FIFO"),
+    },
+}
+"""What must be so at the event that reaches a step."""
+READERS = {
+    "fifo-rendezvous": {
+        "reader-waits": sleeps_in_open("reader"),
+        "writer-waits": sleeps_in_open("writer"),
+        "reader-open": has_met,
+    },
+}
+"""What reads the kernel while all are held behind a step."""
+
+
+def step(name, variant, plan="", **more):
+    return run_lesson(
+        name, variant, plan, claims=CLAIMS[name], readers=READERS.get(name, {}), **more
+    )
+
+
+MET = "reader: so we have met\nreader: end of file\n"
+RUNS = [
+    ("fifo-rendezvous", "py", "reader-first", {"nobody", "writer-waits"}, MET),
+    ("fifo-rendezvous", "c", "reader-first", {"nobody", "writer-waits"}, MET),
+    ("fifo-rendezvous", "c", "writer-first", {"nobody", "reader-waits"}, MET),
+    ("fifo-rendezvous", "py-nonblock", "nobody", {"writer-waits"}, MET),
+    ("fifo-rendezvous", "c-nonblock", "nobody", {"writer-waits"}, MET),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "plan", "untold", "says"), RUNS, ids=[" ".join(run[:3]) for run in RUNS]
+)
+def test_what_a_lesson_must_show(name, variant, plan, untold, says):
+    lesson = step(name, variant, plan)
+    lesson.assert_whole(*untold)
+    assert says in lesson.output
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+@pytest.mark.parametrize(
+    ("name", "variant"), [("fifo-rendezvous", "c"), ("fifo-rendezvous", "c-nonblock")]
+)
+def test_what_is_told_is_so_in_any_order(name, variant, seed):
+    lesson = step(name, variant, seed=seed)
+    lesson.assert_sound()
+    assert lesson.told
