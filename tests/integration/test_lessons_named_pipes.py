@@ -44,6 +44,10 @@ def has_met(seen):
     assert len(list_fifos(seen.pids["writer"])) <= 1
 
 
+def is_armed(seen):
+    return any(timer.armed for timer in seen.state.timers.values())
+
+
 CLAIMS = {
     "fifo-rendezvous": {
         "made": lambda m: not any(o.info.kind == "pipe" for o in m.state.objects.values()),
@@ -58,6 +62,17 @@ CLAIMS = {
         "writer-open": lambda m: list(m.modes("writer", "the FIFO").values()) == ["w"],
         "eof": lambda m: not m.modes("writer", "the FIFO"),
     },
+    "fifo-timeout": {
+        "waits": lambda m: m.waits("reader", Why.NO_WRITER),
+        "early": lambda m: not m.wait("reader") and not is_armed(m),
+        "rings": lambda m: not m.modes("reader", "the FIFO"),
+        "eintr": lambda m: not m.modes("reader", "the FIFO"),
+        "restarted": lambda m: m.waits("reader", Why.NO_WRITER) and not is_armed(m),
+        "opened": lambda m: list(m.modes("reader", "the FIFO").values()) == ["r"],
+        "read-waits": lambda m: m.waits("reader", Why.EMPTY),
+        "read-eintr": lambda m: m.modes("reader", "the FIFO"),
+        "got": lambda m: m.event.ret == 7,
+    },
 }
 """What must be so at the event that reaches a step."""
 READERS = {
@@ -65,6 +80,10 @@ READERS = {
         "reader-waits": sleeps_in_open("reader"),
         "writer-waits": sleeps_in_open("writer"),
         "reader-open": has_met,
+    },
+    "fifo-timeout": {
+        "waits": sleeps_in_open("reader"),
+        "restarted": sleeps_in_open("reader"),
     },
 }
 """What reads the kernel while all are held behind a step."""
@@ -76,13 +95,42 @@ def step(name, variant, plan="", **more):
     )
 
 
+UNTOLD_AT_ONCE = {
+    "waits",
+    "rings",
+    "early",
+    "eintr",
+    "out-of-time",
+    "restarted",
+    "read-waits",
+    "read-eintr",
+}
+READ = "read: at last\n"
 MET = "reader: so we have met\nreader: end of file\n"
+QUICK = {"fifo-timeout": {"limit": 1}}
 RUNS = [
     ("fifo-rendezvous", "py", "reader-first", {"nobody", "writer-waits"}, MET),
     ("fifo-rendezvous", "c", "reader-first", {"nobody", "writer-waits"}, MET),
     ("fifo-rendezvous", "c", "writer-first", {"nobody", "reader-waits"}, MET),
     ("fifo-rendezvous", "py-nonblock", "nobody", {"writer-waits"}, MET),
     ("fifo-rendezvous", "c-nonblock", "nobody", {"writer-waits"}, MET),
+    ("fifo-timeout", "c-sigaction", "too-late", {"early", "restarted"}, f"I try again\n{READ}"),
+    (
+        "fifo-timeout",
+        "py-raise",
+        "give-up",
+        {"early", "restarted", "opened", "read-waits", "read-eintr", "got"},
+        "it was not there in time: I give up\n",
+    ),
+    (
+        "fifo-timeout",
+        "c",
+        "restarted",
+        {"early", "eintr", "out-of-time", "read-waits", "read-eintr"},
+        READ,
+    ),
+    ("fifo-timeout", "py", "restarted", {"early", "out-of-time", "read-waits", "read-eintr"}, READ),
+    ("fifo-timeout", "c", "in-time", UNTOLD_AT_ONCE, READ),
 ]
 
 
@@ -90,16 +138,22 @@ RUNS = [
     ("name", "variant", "plan", "untold", "says"), RUNS, ids=[" ".join(run[:3]) for run in RUNS]
 )
 def test_what_a_lesson_must_show(name, variant, plan, untold, says):
-    lesson = step(name, variant, plan)
+    lesson = step(name, variant, plan, settings=QUICK.get(name))
     lesson.assert_whole(*untold)
     assert says in lesson.output
 
 
 @pytest.mark.parametrize("seed", ORDERS)
 @pytest.mark.parametrize(
-    ("name", "variant"), [("fifo-rendezvous", "c"), ("fifo-rendezvous", "c-nonblock")]
+    ("name", "variant"),
+    [
+        ("fifo-rendezvous", "c"),
+        ("fifo-rendezvous", "c-nonblock"),
+        ("fifo-timeout", "c"),
+        ("fifo-timeout", "c-sigaction"),
+    ],
 )
 def test_what_is_told_is_so_in_any_order(name, variant, seed):
-    lesson = step(name, variant, seed=seed)
+    lesson = step(name, variant, seed=seed, settings=QUICK.get(name))
     lesson.assert_sound()
     assert lesson.told

@@ -39,6 +39,8 @@ from ipcviz.tracer.config import LaunchConfig
 QUICK = {
     "shell-pipeline": {"size": "3"},
     "fifo-gzip": {"size": "2", "delay": "0.2"},
+    "fifo-rendezvous": {"seconds": "0.3"},
+    "fifo-timeout": {"late": "1.3"},
     "mmap-queue": {"messages": "8", "put-delay": "0", "get-delay": "0.03"},
     "sleep-race": {"seconds": "1"},
     "sem-counter": {"times": "20"},
