@@ -44,6 +44,7 @@ QUICK = {
     "mmap-queue": {"messages": "8", "put-delay": "0", "get-delay": "0.03"},
     "sleep-race": {"seconds": "1"},
     "sem-counter": {"times": "20"},
+    "unsafe-handler": {"ticks": "2"},
 }
 HANG = {
     "deadlock": ("py", "c"),
@@ -51,6 +52,7 @@ HANG = {
     "sem-named": ("py", "c", "c-mode"),
     "sigchld": ("py", "c"),
     "sysv-sem": ("py", "c"),
+    "unsafe-handler": ("c",),
 }
 """Variants whose lesson is that they may not end: it depends on the order in which they run."""
 ENDS = {
