@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+import textwrap
 import traceback
 from collections.abc import Iterable
 from typing import Any, Final, NoReturn, TextIO
@@ -133,3 +134,20 @@ def _write_stream(stream: TextIO | None, text: str) -> None:
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
+
+
+def wrap_text(text: str, indent: str = "", hang: str = "") -> list[str]:
+    """A text in rows of at most 80 characters; none if it is empty.
+
+    Args:
+        text: The text.
+        indent: What each row begins with.
+        hang: What each row but the first begins with after that.
+    """
+    return textwrap.wrap(
+        text,
+        80,
+        initial_indent=indent,
+        subsequent_indent=indent + hang,
+        break_on_hyphens=False,
+    )

@@ -22,7 +22,7 @@ from ipcviz.cli.words import AFTER_DASHES, AfterDashes, RemembersWords, check_ou
 from ipcviz.diagnose import Doctor, Finding
 from ipcviz.diagnose.pages import BY_NAME, PAGES
 from ipcviz.events import EndForced, Event, Finished, Inspect, Trouble
-from ipcviz.messages import exit_with_error, write_error, write_json, write_lines
+from ipcviz.messages import exit_with_error, wrap_text, write_error, write_json, write_lines
 from ipcviz.outputs import write_file
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def explain(*, rule: str | None, as_json: bool) -> None:
         ("The mend", page.mend),
         ("Told by", page.evidence),
     ):
-        rows += [head, *_wrap(text, "  "), ""]
+        rows += [head, *wrap_text(text, "  "), ""]
     if page.scenario:
         rows += [f"Shown by: ipcviz run {page.scenario}"]
     write_lines(rows)
@@ -170,18 +170,11 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def _wrap(text: str, indent: str) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(
-        text, 80, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )
-
-
 def _examine_trace(path: str, found: Doctor) -> None:
     """Go through a trace, and examine it wherever nothing happened for a while, and at its end."""
     from ipcviz.trace import TraceReader
 
+    said: set[tuple[str, tuple[int, ...], str]] = set()
     with TraceReader(path) as reader:
         last = 0.0
         for event in reader.read_events():
@@ -189,10 +182,12 @@ def _examine_trace(path: str, found: Doctor) -> None:
                 # What follows is not the program's doing.
                 break
             if event.t - last >= BETWEEN:
-                _report_new(found, event.t)
+                found.examine(event.t)
+                _report_new(found, said)
             last = event.t
             found.follow_events([event])
-        _report_new(found, last + BETWEEN)
+        found.examine(last + BETWEEN)
+        _report_new(found, said)
 
 
 def _watch_command(
@@ -214,7 +209,7 @@ def _watch_command(
             new = watch.follow_events(events)
             if watch.finished:
                 break
-            if until_hang and any(one.sure for one in new):
+            if until_hang and any(one.sure and BY_NAME[one.rule].hangs for one in new):
                 write_error("The command is ended here.")
                 return 0
             if timeout and time.monotonic() - began > timeout and not watch.reading:
@@ -314,11 +309,7 @@ class _Watch:
 
     def report_rest(self) -> tuple[Finding, ...]:
         """Say what was found and not said yet. Returns that."""
-        new = tuple(one for one in self._found.findings if one.key not in self._said)
-        self._said.update(one.key for one in new)
-        for one in new:
-            _write_finding(one)
-        return new
+        return _report_new(self._found, self._said)
 
 
 def _drain_events(session: LiveSession) -> Iterator[list[Event]]:
@@ -328,10 +319,10 @@ def _drain_events(session: LiveSession) -> Iterator[list[Event]]:
         yield session.drain()
 
 
-def _report_new(found: Doctor, now: float) -> tuple[Finding, ...]:
-    """Examine this moment; say what is new, and return it."""
-    before = {one.key for one in found.findings}
-    new = tuple(one for one in found.examine(now) if one.key not in before)
+def _report_new(found: Doctor, said: set[tuple[str, tuple[int, ...], str]]) -> tuple[Finding, ...]:
+    """Say what was found and is not among what was said, add it to that, and return it."""
+    new = tuple(one for one in found.findings if one.key not in said)
+    said.update(one.key for one in new)
     for one in new:
         _write_finding(one)
     return new

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from itertools import groupby
 from typing import Any
 
 import click
 import msgspec
 
-from ipcviz.messages import write_json, write_lines
+from ipcviz.messages import wrap_text, write_json, write_lines
 from ipcviz.scenario import Scenario, allowed_values, explain_missing, load_all
 from ipcviz.scenario.course import title_of_topic
 from ipcviz.scenario.finished import read_finished
@@ -81,29 +80,18 @@ def _format_table(scenarios: list[Scenario]) -> list[str]:
         for scenario in group:
             indent = " " * (width + 12)
             lines.append(f"  {scenario.name:<{width}}  {scenario.minutes:>3} min  {scenario.title}")
-            lines += _wrap_text("variants: ", ", ".join(scenario.variants), indent)
-            settings = (
+            lines += wrap_text("variants: " + ", ".join(scenario.variants), indent, "  ")
+            settings = [
                 f"{name}={as_text(parameter.default)}"
                 for name, parameter in scenario.parameters.items()
-            )
-            lines += _wrap_text("--set ", " ".join(settings), indent)
-            lines += _wrap_text("--schedule ", " ".join(scenario.schedules), indent)
+            ]
+            for option, words in (("--set", settings), ("--schedule", scenario.schedules)):
+                if words:
+                    lines += wrap_text(" ".join([option, *words]), indent, "  ")
             for name in scenario.variants:
                 reason = explain_missing(scenario, name)
                 if reason:
-                    lines += _wrap_text(f"{name} can't run here: ", reason, indent)
+                    lines += wrap_text(f"{name} can't run here: {reason}", indent, "  ")
         lines.append("")
     lines.append("Run one with: ipcviz run NAME")
     return lines
-
-
-def _wrap_text(head: str, text: str, indent: str) -> list[str]:
-    if not text:
-        return []
-    return textwrap.wrap(
-        head + text,
-        80,
-        initial_indent=indent,
-        subsequent_indent=indent + "  ",
-        break_on_hyphens=False,
-    )

@@ -7,10 +7,11 @@ from typing import Final
 
 import msgspec
 
+from ipcviz.diagnose.deeds import EventRule, EventRules
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.history import History
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.diagnose.rules import locks, pipes
+from ipcviz.diagnose.rules import locks, memory, names, pipes, signals, transfers
 from ipcviz.events import Event
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
@@ -43,8 +44,27 @@ MOMENTS: Final[tuple[MomentRule, ...]] = (
     pipes.find_orphan_keeps_pipe,
     pipes.find_idle_heir,
     pipes.find_buffered_stage,
+    signals.find_ignored_term,
+    signals.find_zombies,
 )
-"""What keeps somebody waiting though others go on."""
+"""What keeps somebody waiting though others go on, and what nobody sees to."""
+DEEDS: Final[tuple[type[EventRule], ...]] = (
+    transfers.ShortWrites,
+    transfers.EndlessEnds,
+    transfers.BrokenPipes,
+    transfers.MixedWrites,
+    transfers.SharedInput,
+    transfers.OutputTwice,
+    transfers.CutDatagrams,
+    signals.MergedSignals,
+    signals.Interrupted,
+    names.AddressesInUse,
+    names.LeftBehind,
+    memory.BeyondTheFile,
+    memory.Mappings,
+    memory.DroppedLocks,
+)
+"""What events prove, each by itself or with those before it."""
 
 _FORGET: Final = 5000
 """Events after which the history is rid of what no state has any more."""
@@ -67,6 +87,7 @@ class Doctor:
         self._ignored = frozenset(ignored)
         self._found: dict[tuple[str, tuple[int, ...], str], Finding] = {}
         self._left = _FORGET
+        self._deeds = EventRules(tuple(rule() for rule in DEEDS))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -76,8 +97,14 @@ class Doctor:
     def follow_events(self, events: Sequence[Event]) -> None:
         """Take events in; what they alone prove is found."""
         for event in events:
-            self.state = reduce(self.state, event)
+            before = self.state
+            self.state = reduce(before, event)
             self.history.add_event(event)
+            rules = self._deeds.list_rules(event)
+            if rules:
+                moment = CaseMoment(self.state, self.history, before=before)
+                for rule in rules:
+                    self._keep(rule.follow_event(moment, event))
         self._left -= len(events)
         if self._left < 0:
             self._left = _FORGET
@@ -89,12 +116,18 @@ class Doctor:
         Args:
             now: The moment in session seconds; that of the last event if it is not given.
         """
-        moment = CaseMoment(self.state, self.history, now)
-        found = [one for one in find_at(moment) if one.rule not in self._ignored]
+        return self._keep(find_at(CaseMoment(self.state, self.history, now)))
+
+    def _keep(self, found: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Take these among the findings; they as they are kept, without those that are ignored."""
+        kept = []
         for one in found:
+            if one.rule in self._ignored:
+                continue
             known = self._found.get(one.key)
             self._found[one.key] = one if known is None else _keep_first(known, one)
-        return tuple(self._found[one.key] for one in found)
+            kept.append(self._found[one.key])
+        return tuple(kept)
 
 
 def find_at(moment: CaseMoment) -> tuple[Finding, ...]:

@@ -26,12 +26,21 @@ class CaseMoment:
         state: The state.
         history: What went before it.
         now: The moment in session seconds; that of the last event if it is not given.
+        before: The state before the last event, for rules that are asked about that; the same state
+            if it is not given.
     """
 
-    def __init__(self, state: State, history: History, now: float | None = None) -> None:
+    def __init__(
+        self,
+        state: State,
+        history: History,
+        now: float | None = None,
+        before: State | None = None,
+    ) -> None:
         self.state = state
         self.history = history
         self.now = state.t if now is None else max(now, state.t)
+        self.before = before or state
 
     @cached_property
     def held(self) -> dict[str, tuple[Holder, ...]]:

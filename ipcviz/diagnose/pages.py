@@ -19,6 +19,7 @@ class RulePage(NamedTuple):
         mend: What to do.
         evidence: What it is told by.
         scenario: A scenario that shows it; empty if there is none.
+        hangs: Whether its programs hang; else they go on, with something wrong.
     """
 
     name: str
@@ -29,6 +30,7 @@ class RulePage(NamedTuple):
     mend: str
     evidence: str
     scenario: str = ""
+    hangs: bool = True
 
 
 PAGES: Final = (
@@ -300,6 +302,287 @@ PAGES: Final = (
         why="Each of them waits for what another one of them alone could do.",
         mend="Let one of them go on without the other.",
         evidence="A circle in the wait-for graph that none of the other rules has a name for.",
+    ),
+    RulePage(
+        name="short-write",
+        title="a write moved a part, and the rest was never written",
+        certainty="sure",
+        looks="Data is cut off in the middle.",
+        why=(
+            "write(2) returns how many bytes it took. For a pipe or a socket that does not "
+            "block, or at a signal, that may be fewer than asked."
+        ),
+        mend="Write in a loop until all is written.",
+        evidence=(
+            "A write to a pipe or socket returned fewer bytes than asked; the descriptor "
+            "was then closed, or its process ended, and it wrote no more to it."
+        ),
+        scenario="pipe-blocking",
+        hangs=False,
+    ),
+    RulePage(
+        name="end-of-file-loop",
+        title="a loop reads on at the end of the file",
+        certainty="sure",
+        looks="A process takes all of its CPU after the other side has left.",
+        why=(
+            "At the end of a pipe, FIFO or socket each read returns 0 at once; it does not "
+            "wait for the next writer."
+        ),
+        mend=(
+            "Close the descriptor when read returns 0; open a FIFO again to wait for the "
+            "next writer."
+        ),
+        evidence="50 reads of one descriptor in a row returned 0.",
+        hangs=False,
+    ),
+    RulePage(
+        name="broken-pipe-loop",
+        title="a program goes on writing to what nobody reads",
+        certainty="sure",
+        looks="'Broken pipe', again and again.",
+        why=(
+            "SIGPIPE would end the program at its first write to a pipe without a reader. "
+            "Who ignores it gets EPIPE, and must stop by itself. That it is ignored is "
+            "inherited over exec."
+        ),
+        mend="Stop when a write fails with EPIPE, or set SIGPIPE to its default before exec.",
+        evidence="10 writes to one descriptor in a row failed with EPIPE.",
+        hangs=False,
+    ),
+    RulePage(
+        name="sigpipe-death",
+        title="SIGPIPE ended a program at a peer's end",
+        certainty="sure",
+        looks="A server or helper is gone, with status 141 and no message.",
+        why=(
+            "A write to a pipe or socket whose other end is closed sends SIGPIPE, which "
+            "ends the process."
+        ),
+        mend=(
+            "Ignore SIGPIPE, or send with MSG_NOSIGNAL, and take EPIPE for the end of the "
+            "other side."
+        ),
+        evidence=(
+            "A process was ended by SIGPIPE after a write to another descriptor than 1 had "
+            "failed with EPIPE."
+        ),
+        hangs=False,
+    ),
+    RulePage(
+        name="mixed-writes",
+        title="the bytes of several writers are mixed",
+        certainty="sure",
+        looks="Lines in a log or a pipe are mixed up.",
+        why=(
+            "A write to a pipe of up to PIPE_BUF (4,096) bytes stays whole. A larger one "
+            "may be split, and another one's bytes lie in between."
+        ),
+        mend="Write at most 4,096 bytes at once, or take a lock around each write.",
+        evidence="The byte ledger: bytes of another process lie between those of one write.",
+        hangs=False,
+    ),
+    RulePage(
+        name="shared-input",
+        title="two processes read from one input",
+        certainty="sure",
+        looks="A 'while read' loop ends after its first line.",
+        why=(
+            "A child has its parent's standard input. What it reads from it is gone for the "
+            "parent: they share one open file description."
+        ),
+        mend="Give the child another input: </dev/null, ssh -n, ffmpeg -nostdin.",
+        evidence=(
+            "A process read from a descriptor, one that it started read from the same open "
+            "file description, and the first one then got the end of file."
+        ),
+        hangs=False,
+    ),
+    RulePage(
+        name="output-twice",
+        title="a stdio buffer was written by parent and child",
+        certainty="probable",
+        looks="Some output comes twice, but only into a file or a pipe.",
+        why=(
+            "What printf has put into its buffer before fork is in both processes' memory, "
+            "and both write it when they end."
+        ),
+        mend="Call fflush before fork, and end the child with _exit.",
+        evidence="Both ended with a write of the same bytes to one open file description.",
+        hangs=False,
+    ),
+    RulePage(
+        name="datagram-cut",
+        title="a datagram did not fit into the receiver's buffer",
+        certainty="sure",
+        looks="The end of a message is missing.",
+        why=(
+            "A receive takes one datagram, whole or not at all. What does not fit is thrown away."
+        ),
+        mend="Receive into a buffer that is as large as the largest datagram.",
+        evidence="A datagram was longer than what the receive returned.",
+        hangs=False,
+    ),
+    RulePage(
+        name="merged-signals",
+        title="a signal was sent while the same one was pending",
+        certainty="probable",
+        looks="Signals get lost.",
+        why=(
+            "A standard signal is one bit: it is pending or not. One that is sent again "
+            "before it is delivered adds nothing."
+        ),
+        mend=(
+            "Count in a pipe, an eventfd or a semaphore, or send a real-time signal, which queues."
+        ),
+        evidence=(
+            "A signal was sent to a process that catches it while the same one was pending there."
+        ),
+        scenario="signal-table",
+        hangs=False,
+    ),
+    RulePage(
+        name="interrupted-call",
+        title="a call that a signal cut short was taken for an error",
+        certainty="sure",
+        looks="A program ends with 'Interrupted system call'.",
+        why=(
+            "A handler that was set without SA_RESTART makes a sleeping call return EINTR. "
+            "Nothing is wrong; the call is to be made again."
+        ),
+        mend="Call it again when it fails with EINTR, or set SA_RESTART.",
+        evidence="A call failed with EINTR, and the program wrote that as an error.",
+        scenario="eintr",
+        hangs=False,
+    ),
+    RulePage(
+        name="shared-nonblocking",
+        title="another program has set O_NONBLOCK on a shared descriptor",
+        certainty="sure",
+        looks="'Resource temporarily unavailable' from cat or another plain program.",
+        why=(
+            "O_NONBLOCK belongs to the open file description, which all share that have "
+            "inherited it."
+        ),
+        mend="Set O_NONBLOCK only on what nobody shares, or take it back before the end.",
+        evidence=(
+            "A call failed with EAGAIN, and the program said so; another process had set "
+            "O_NONBLOCK on that open file description."
+        ),
+        hangs=False,
+    ),
+    RulePage(
+        name="ignored-term",
+        title="a process does not let SIGTERM in",
+        certainty="sure",
+        looks="'docker stop' or a shutdown takes ten seconds.",
+        why="SIGTERM is ignored or blocked; both are inherited over exec.",
+        mend="Let SIGTERM end it, or send SIGKILL.",
+        evidence=(
+            "SIGTERM was sent 2 seconds ago to a process that ignores or blocks it, and "
+            "that goes on."
+        ),
+        hangs=False,
+    ),
+    RulePage(
+        name="zombies",
+        title="children that ended are not waited for",
+        certainty="sure or probable",
+        looks="Zombies pile up.",
+        why=(
+            "A process that has ended stays as a zombie until its parent waits for it. One "
+            "SIGCHLD may stand for several children."
+        ),
+        mend="Call waitpid(-1, ..., WNOHANG) in a loop, or set SIGCHLD to SIG_IGN.",
+        evidence="Three or more children ended 5 seconds ago, and their parent is in no wait.",
+        scenario="sigchld",
+        hangs=False,
+    ),
+    RulePage(
+        name="address-in-use",
+        title="the address of a server is taken",
+        certainty="sure or probable",
+        looks="'Address already in use' after a restart.",
+        why=(
+            "The name of a UNIX socket stays when its server has ended. A port is taken as "
+            "long as somebody has the listening socket, also a child that inherited it."
+        ),
+        mend="Unlink the name first; close listening sockets in children; set SO_REUSEADDR.",
+        evidence="bind failed with EADDRINUSE, and the process ended with an error.",
+        scenario="unix-stream",
+        hangs=False,
+    ),
+    RulePage(
+        name="left-behind",
+        title="shared memory, semaphores or queues are left behind",
+        certainty="sure or probable",
+        looks="/dev/shm fills up; the second run finds old values.",
+        why=(
+            "They have a name or a key, and stay until somebody removes them, however their "
+            "processes end."
+        ),
+        mend="Call shm_unlink, sem_unlink, mq_unlink or IPC_RMID when the last user is done.",
+        evidence="What was made in the run is there when all have ended.",
+        scenario="persistence",
+        hangs=False,
+    ),
+    RulePage(
+        name="beyond-the-file",
+        title="a mapping is longer than its file",
+        certainty="sure",
+        looks="Bus error.",
+        why=(
+            "A page of a mapping that lies beyond the end of the file can't be used: "
+            "SIGBUS. The file was not sized, or was cut."
+        ),
+        mend="Call ftruncate before mmap, and do not cut a file that is mapped.",
+        evidence="SIGBUS with BUS_ADRERR at an address of a mapping, beyond the file's size.",
+        scenario="mmap-hello",
+        hangs=False,
+    ),
+    RulePage(
+        name="mapped-empty",
+        title="a file is mapped before it has its size",
+        certainty="sure or probable",
+        looks="The one who opens it finds zeros, or gets SIGBUS.",
+        why="One process makes and then sizes it. Another one opens and maps it in between.",
+        mend="Size and fill it under another name, and rename it; or wait for a mark in it.",
+        evidence="mmap of a file that had no bytes.",
+        scenario="mmap-hello",
+        hangs=False,
+    ),
+    RulePage(
+        name="private-mapping",
+        title="one of those who share a file has a private copy",
+        certainty="probable",
+        looks="Both processes have their own values.",
+        why=(
+            "With MAP_PRIVATE each page is copied when it is written; nobody else sees what "
+            "is stored."
+        ),
+        mend="Use MAP_SHARED.",
+        evidence=(
+            "A file that is open for reading and writing is mapped with MAP_PRIVATE and "
+            "PROT_WRITE, and another process maps it, too."
+        ),
+        scenario="mmap-shared-private",
+        hangs=False,
+    ),
+    RulePage(
+        name="dropped-lock",
+        title="a lock by fcntl was lost by closing another descriptor",
+        certainty="sure",
+        looks="Two processes have the same lock.",
+        why=(
+            "A lock by fcntl belongs to the process and the file: it goes when the process "
+            "closes any descriptor of that file."
+        ),
+        mend="Open the file once, or use F_OFD_SETLK or flock.",
+        evidence=(
+            "A close released a lock; the process has the file still open by another descriptor."
+        ),
+        scenario="lock-file",
+        hangs=False,
     ),
 )
 """All rules, in the order in which their faults are reported most often."""

@@ -22,11 +22,13 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import ObjectInfo, ObjectKind
-from ipcviz.kernel import memory, procfs, sockets
+from ipcviz.kernel import memory, procfs, served, sockets
 from ipcviz.kernel.borrow import borrow
 from ipcviz.kernel.maps import DELETED, SHM
 
 MQUEUE_MAGIC: Final = 0x19800202
+_FUSE: Final = os.makedev(10, 229)
+"""/dev/fuse (admin-guide/devices.txt)"""
 FUSE_MAGIC: Final = 0x65735546
 ECRYPTFS_MAGIC: Final = 0xF15F
 """linux/magic.h"""
@@ -55,13 +57,36 @@ _magics: dict[int, int] = {}
 def file_system(dev: int, path: str) -> int:
     """f_type of statfs(2), its first field, of the file system on a device that a path leads to; 0
     if unknown.
+
+    Args:
+        dev: The device.
+        path: A path to something on it, `/proc/PID/fd/N`.
     """
     if dev not in _magics:
+        if not os.major(dev) and _is_served(dev, path):
+            _magics[dev] = FUSE_MAGIC
+            return FUSE_MAGIC
         buffer = ctypes.create_string_buffer(256)
         if _libc.statfs(os.fsencode(path), buffer) != 0:
             return 0
         _magics[dev] = int(struct.unpack_from("=q", buffer.raw)[0])
     return _magics[dev]
+
+
+def _is_served(dev: int, path: str) -> bool:
+    """Whether a process serves the file system on a device (FUSE), by /proc/PID/mountinfo
+    (proc_pid_mountinfo(5)).
+
+    To ask the file system itself is to ask that process, which may stand at a stop of the tracer's.
+    """
+    pid = path.split("/")[2]
+    raw = procfs.read_bytes(f"/proc/{pid}/mountinfo", whole=True) or b""
+    place = f"{os.major(dev)}:{os.minor(dev)}".encode()
+    for line in raw.splitlines():
+        mount, _, rest = line.partition(b" - ")
+        if mount.split()[2:3] == [place]:
+            return rest.startswith(b"fuse")
+    return False
 
 
 @cache
@@ -117,8 +142,10 @@ def identify_link(
         return _identify_anonymous(pid, fd, link, ofd)
     path = f"/proc/{pid}/fd/{fd}"
     try:
-        status = os.stat(path)
+        status = served.ask_file(path, lambda: os.stat(path))
     except OSError:
+        return None
+    if status is None:
         return None
     dev, ino, mode = status.st_dev, status.st_ino, status.st_mode
     key = f"{dev}:{ino}"
@@ -160,6 +187,8 @@ def _identify_character(pid: int, fd: int, link: str, status: os.stat_result) ->
     rdev = status.st_rdev
     major, minor = os.major(rdev), os.minor(rdev)
     key = f"{status.st_dev}:{status.st_ino}"
+    if rdev == _FUSE:
+        served.expect_server()
     if rdev == _PTMX:
         info = procfs.read_fdinfo(pid, fd)
         index = info.extra.get("tty-index", ("",))[0] if info is not None else ""

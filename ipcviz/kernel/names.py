@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import stat
 
+from ipcviz.kernel import served
+
 AT_FDCWD = "AT_FDCWD"
 
 _OWN = (
@@ -54,16 +56,20 @@ def folder_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> tuple[str
         above, name = path, ""
     elif not above and path.startswith("/"):
         above = "/"
+    where = resolve_path(pid, above, directory)
+    return served.ask_file(where, lambda: _find_folder(where)) or "", name
+
+
+def _find_folder(path: str) -> str:
+    """Where a path to a directory leads; empty if it can't be looked at."""
     try:
-        number = os.open(
-            resolve_path(pid, above, directory), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-        )
+        number = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except (OSError, ValueError):
-        return "", name
+        return ""
     try:
-        return os.readlink(f"/proc/self/fd/{number}"), name
+        return os.readlink(f"/proc/thread-self/fd/{number}")
     except OSError:
-        return "", name
+        return ""
     finally:
         os.close(number)
 
@@ -72,19 +78,23 @@ def key_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
     """Key `DEV:INO` of what a process's path names, itself if it is a symbolic link; empty if it
     names nothing.
     """
+    where = resolve_path(pid, path, directory)
     try:
-        found = os.lstat(resolve_path(pid, path, directory))
+        found = served.ask_file(where, lambda: os.lstat(where))
     except (OSError, ValueError):
+        return ""
+    if found is None:
         return ""
     return f"{found.st_dev}:{found.st_ino}"
 
 
 def fifo_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
     """Key `DEV:INO` of the FIFO that a process's path leads to; empty if it leads to none."""
+    where = resolve_path(pid, path, directory)
     try:
-        found = os.stat(resolve_path(pid, path, directory))
+        found = served.ask_file(where, lambda: os.stat(where))
     except (OSError, ValueError):
         return ""
-    if not stat.S_ISFIFO(found.st_mode):
+    if found is None or not stat.S_ISFIFO(found.st_mode):
         return ""
     return f"{found.st_dev}:{found.st_ino}"

@@ -23,6 +23,8 @@ PAUSE = 0.1
 IPC_RMID = 0
 REMOVERS = {"sem": "semctl", "msg": "msgctl", "shm": "shmctl"}
 """The call that removes a System V object, by the name of its list in /proc/sysvipc."""
+SYSTEM_V = Path("/proc/sysvipc")
+SHARED_MEMORY = Path("/dev/shm")
 
 
 def remove_run(folder: Path, name: str, since: float) -> None:
@@ -45,7 +47,7 @@ def remove_run(folder: Path, name: str, since: float) -> None:
 def list_names(name: str) -> Iterator[Path]:
     """POSIX semaphores and shared memory whose names begin with this one (sem_overview(7))."""
     for start in (f"sem.{name}", name):
-        yield from Path("/dev/shm").glob(f"{start}*")
+        yield from SHARED_MEMORY.glob(f"{start}*")
 
 
 def remove_names(name: str) -> None:
@@ -84,7 +86,7 @@ def list_objects(kind: str) -> Iterator[tuple[int, int, int, int]]:
     (proc_sysvipc in sysvipc(7)).
     """
     try:
-        lines = Path("/proc/sysvipc", kind).read_text().splitlines()
+        lines = (SYSTEM_V / kind).read_text().splitlines()
     except OSError:
         return
     names = lines[0].split()

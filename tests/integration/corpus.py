@@ -325,6 +325,7 @@ PROGRAMS = tuple(
         ("cut_calls handled", True),
         ("spliced", True),
         ("given_late", True),
+        ("fuse_memory", True),
         ("sem_static", False),
         ("sem_own", True),
         ("uring", True),

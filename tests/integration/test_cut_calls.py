@@ -13,14 +13,8 @@ from tests.integration.stepper import Stepper
 pytestmark = pytest.mark.kernel
 
 
-MAY_END_LATE = ("recvmmsg_for",)
-"""Attached, a recvmmsg with a time may wait for one message more (docs/observing.md)."""
-
-
 def rows_of(output: bytes) -> list[str]:
-    return [
-        row for row in output.decode().splitlines() if row.partition(":")[0] not in MAY_END_LATE
-    ]
+    return output.decode().splitlines()
 
 
 @pytest.mark.parametrize("table", ["limits", "waits", "parts", "handled"])

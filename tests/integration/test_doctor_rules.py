@@ -151,6 +151,8 @@ HEALTHY = (
     " socket.create_connection(s.getsockname())).start(); s.accept()",
     # A full pipe whose reader is slow.
     "sh:seq 100000 | (sleep 1.5; cat)",
+    # A stage that reads to the end before it writes.
+    "sh:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) | sort -n | cat",
     # A process that is stopped for a moment.
     "sh:sleep 2 & kill -STOP $!; sleep 1; kill -CONT $!; wait",
     # asyncio and a pool at work.
@@ -173,9 +175,11 @@ def _make_argv(text: str, programs: Programs, name: str = "") -> list[str]:
     return [language, "-c", rest]
 
 
-def _examine(argv: Sequence[str], folder: Path, seconds: float) -> tuple[Doctor, bool]:
-    """Run a program until something is found, it ends, or so much time has passed. Returns the
-    doctor, and whether it has ended by itself.
+def examine_program(
+    argv: Sequence[str], folder: Path, seconds: float, to_the_end: bool = False
+) -> tuple[Doctor, bool]:
+    """Run a program until something is found (unless `to_the_end`), it ends, or so much time has
+    passed. Returns the doctor, and whether it has ended by itself.
     """
     folder.mkdir()
     session = LiveSession(LaunchConfig(argv=tuple(argv), cwd=str(folder)))
@@ -184,11 +188,15 @@ def _examine(argv: Sequence[str], folder: Path, seconds: float) -> tuple[Doctor,
     try:
         session.start()
         until = time.monotonic() + seconds
-        while not session.finished and time.monotonic() < until and not patient.findings:
+        while not session.finished and time.monotonic() < until:
+            if patient.findings and not to_the_end:
+                break
             session.wait(0.2)
             patient.follow_events(session.drain())
             started = patient.state.started
             patient.examine(time.time() - started.began if started is not None else 0.0)
+        if session.finished:
+            patient.follow_events(session.drain())
     finally:
         session.close()
         remove_objects(folder, began)
@@ -208,7 +216,7 @@ def examined(
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             tasks = {
                 text: pool.submit(
-                    _examine,
+                    examine_program,
                     _make_argv(text, programs, names[rule]),
                     place / f"{rule}-{number}",
                     30.0,
@@ -242,7 +250,9 @@ def test_programs_that_do_not_hang(programs: Programs, tmp_path: Path) -> None:
     """What has been mistaken for a fault, and is none."""
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         tasks = {
-            text: pool.submit(_examine, _make_argv(text, programs), tmp_path / f"{number}", 30.0)
+            text: pool.submit(
+                examine_program, _make_argv(text, programs), tmp_path / f"{number}", 30.0
+            )
             for number, text in enumerate(HEALTHY)
         }
         for text, task in tasks.items():
@@ -257,7 +267,7 @@ def test_a_semaphore_that_somebody_has_who_is_not_watched(tmp_path: Path) -> Non
     semaphore = posix_ipc.Semaphore(name, posix_ipc.O_CREX, initial_value=0)
     code = f"import posix_ipc; posix_ipc.Semaphore({name!r}, posix_ipc.O_CREAT).acquire()"
     try:
-        patient, _ = _examine([sys.executable, "-c", code], tmp_path / "run", 30.0)
+        patient, _ = examine_program([sys.executable, "-c", code], tmp_path / "run", 30.0)
     finally:
         semaphore.release()
         semaphore.close()

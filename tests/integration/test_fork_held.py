@@ -17,7 +17,7 @@ from tests.integration.harness import Bench, Programs, by_turns, ordinary
 from tests.integration.watched import Watched
 
 MODES = ((), ("--full",), ("--no-seccomp",))
-LOCKS = ("mutex", "rwlock", "semaphore", "stdio", "join", "own", "shared")
+LOCKS = ("mutex", "rwlock", "semaphore", "stdio", "malloc", "join", "own", "shared")
 CASES = [(lock, MODES[n % 3]) for n, lock in enumerate(LOCKS)]
 
 
@@ -49,6 +49,7 @@ def test_in_c(bench: Bench, programs: Programs, lock: str, options: tuple[str, .
             "rwlock": f"a copy, made by fork, of what is probably a read-write lock that {theirs}",
             "semaphore": f"0, probably a copy, made by fork, of a semaphore that {another}",
             "stdio": f"probably a copy, made by fork, of a lock that {another}",
+            "malloc": f"probably a copy, made by fork, of a lock that {another}",
             "join": (
                 f"until thread {holder} ends, which stayed in {here} at a fork: only there its end"
                 " is told"

@@ -150,6 +150,7 @@ ODD = (
     "raw_clone",
     "spliced",
     "given_late",
+    "fuse_memory",
 )
 
 

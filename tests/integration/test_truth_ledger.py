@@ -242,7 +242,9 @@ def test_what_is_only_sampled_is_not_known(tmp_path: Path) -> None:
         (call, read) for call, read in run.reads if read.object.startswith("pipe:") and call.n < end
     ]
     known = [bool(read.sources) for _, read in reads]
-    assert known[0]
+    sampled = min(e.n for e in run.events if isinstance(e, ev.Coverage) and not e.full)
+    # Where many programs run, dd may be over its budget before cat reads for the first time.
+    assert all(read.sources for call, read in reads if call.n < sampled)
     # The reader may be over its budget as well, and none of its further reads told at all.
     assert sum(call.ret for call, read in reads if read.sources) < BYTES
     assert known == sorted(known, reverse=True), "nothing is claimed after that"

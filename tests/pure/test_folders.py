@@ -155,3 +155,10 @@ def test_a_lock_file_concerns_those_who_are_there() -> None:
         TURN,
     )
     assert told(reduce(state, Exited(t=2.0, pid=11)), lock) == (f"{made}: descriptor 3", STEP)
+
+
+def test_a_file_that_came_by_a_socket_uses_no_directory() -> None:
+    state = reduce_all(two())
+    come = call(7, "recvmsg", Opened(fd=4, ofd=20, mode="rw", object=file("/q/a", 6)))
+    assert "/q" not in reduce(state, come).folders
+    assert "/q" in reduce(state, opened(7, file("/q/a", 6), "rw", 20)).folders

@@ -22,6 +22,8 @@ from ipcviz.events import (
     Table,
     TableEntry,
 )
+from ipcviz.model.channels import Part, Write
+from ipcviz.model.ledger.ledger import _count_room
 from ipcviz.model.ledger.provenance import (
     list_interleavings,
     sources_of,
@@ -387,3 +389,13 @@ def test_packets_that_are_mixed_with_other_bytes():
     story = Story(11, effects=PACKETS, name="pipe2")
     story.call(10, "fcntl", fd=4, effects=(StatusFlags(fd=4, flags=()),))
     assert story.channel.reason == "not all who write to it write packets (O_DIRECT)"
+
+
+def test_from_a_write_under_way_may_come_what_it_has_not_put_in_yet():
+    write = Write(
+        n=0, pid=1, tid=1, fd=1, name="write", began=0.0, t=0.0, length=-1, most=10, head=b""
+    )
+    assert _count_room(Part(write=write, taken=4)) == 6
+    assert _count_room(Part(write=msgspec.structs.replace(write, most=-1), taken=4)) > 1 << 60
+    done = msgspec.structs.replace(write, n=5, length=9)
+    assert _count_room(Part(write=done, taken=4)) == 5

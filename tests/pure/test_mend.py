@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from ipcviz.kernel import ptrace
 from ipcviz.kernel.arch import X86_64, call_numbers
 from ipcviz.tracer.budget import Budget
+from ipcviz.tracer.calls import deadlines
 from ipcviz.tracer.calls.remainders import Leg
 from ipcviz.tracer.config import LaunchConfig
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.stops import mend
 from ipcviz.tracer.stops.mend import CutCall, Mending
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
 
@@ -149,3 +152,25 @@ def test_what_the_kernel_begins_again_by_itself_is_left_to_it(
     put(monkeypatch, machine)
     assert mending.undo_cut(task, lambda signo: "ignore") is None
     assert machine.registers == before
+
+
+@pytest.mark.parametrize(("left", "over"), [(0.0, True), (0.2, False)])
+def test_a_recvmmsg_whose_time_is_up_waits_for_no_further_message(
+    monkeypatch: pytest.MonkeyPatch, mending: Mending, task: Task, left: float, over: bool
+) -> None:
+    """It asks after each message whether its time is up, and writes how much of it is left."""
+    number = NUMBERS["recvmmsg"]
+    raw = (3, 0x4000, 3, 0, 0x5000, 0)
+    machine = Machine(number, raw, 1)
+    put(monkeypatch, machine)
+    socket_that_waits = SimpleNamespace(
+        read_file=lambda _: SimpleNamespace(blocks=True), forget_error=lambda _: None
+    )
+    monkeypatch.setattr(mend, "_Look", lambda _: socket_that_waits)
+    monkeypatch.setattr(deadlines, "read_length", lambda *_: left)
+    monkeypatch.setattr(ptrace, "poke_memory", lambda *_: True)
+    entered = Entered("recvmmsg", number, raw, {}, mending._context.emitter.now() - 1.0)
+    task.deferred = (entered, 1)
+    found = mending.undo_cut(task, lambda signo: "ignore")
+    assert found == (CutCall(False, 1) if over else CutCall(True))
+    assert machine.result == (1 if over else number)

@@ -247,6 +247,64 @@ def test_a_good_one_is_read_whole(folder):
         ('choices = ["so", "not so"]', 'choices = ["so"]', 43, "A question needs two choices"),
         ("[variants.sh]", "[variants.sh", 12, "This is not TOML"),
         ('text = "How?"', "text = How", 42, "This is not TOML"),
+        ('learn = ["something"]', "learn = []", 4, "'learn' is empty"),
+        (
+            "minutes = 5",
+            'minutes = 5\ndefault = "hs"',
+            6,
+            "'hs' is not a variant. Allowed: sh.",
+        ),
+        ("[parameters.times]", "[parameters.here]", 7, "'here' can't name a parameter"),
+        ("[parameters.times]", "[parameters.Times]", 7, "'Times' can't name a parameter"),
+        (
+            "min = 1",
+            'type = "integer"\nchoices = ["3"]',
+            10,
+            "is of type integer, which has no 'choices'",
+        ),
+        ("default = 3", 'default = "3"', 7, "is of type text, which has no 'min' and 'max'"),
+        ('command = ["sh", "{here}/talk.sh", "{times}"]', "command = []", 14, "'command' is empty"),
+        ('"{here}/talk.sh"', '"{build}/talk"', 14, "'talk' is not built by this variant"),
+        (
+            'language = "sh"',
+            'language = "sh"\nbuild = { "a/b" = ["talk.sh"] }',
+            14,
+            "'a/b' can't name a program",
+        ),
+        ('language = "sh"', 'language = "sh"\nbuild = { talk = [] }', 14, "has no source files"),
+        (
+            "order = 1",
+            "order = 1\nchild = 2",
+            19,
+            "'child' but no 'parent' to count the children of",
+        ),
+        ("child = 2", "child = -2", 23, "'child' is -2, but must be 1 or more"),
+        (
+            'kind = "pipe"',
+            'kind = "pipe"\noffset = 4',
+            28,
+            "'offset' is for semaphores and variables only",
+        ),
+        (
+            'kind = "pipe"',
+            'kind = "pipe"\nsymbol = "counter"',
+            25,
+            "'memory' and 'symbol' are for variables only",
+        ),
+        ('kind = "pipe"', 'kind = "pipe"\norder = -1', 28, "'order' is -1, but must be 1 or more"),
+        ('kind = "pipe"', 'kind = "variable"', 25, "needs 'symbol' (a C variable), or 'memory'"),
+        (
+            'kind = "pipe"',
+            'kind = "variable"\nsymbol = "n"\ntype = "itn"',
+            29,
+            "'itn' is not a type; did you mean 'int'?",
+        ),
+        (
+            'kind = "pipe"',
+            'kind = "variable"\nmemory = "m"\noffset = 2\ntype = "int"',
+            29,
+            "'offset' is 2, but must be a multiple of the 4 bytes of int",
+        ),
     ],
 )
 def test_each_mistake_has_its_line_and_what_is_allowed(folder, old, new, line, says):
@@ -314,6 +372,20 @@ def test_what_is_for_the_teacher_is_read(folder):
     assert scenario.teacher.wrong == ("It is a file.",)
     assert scenario.teacher.next == ("Why?",)
     assert [step.notes for step in scenario.story] == ["Point at 3.", ""]
+
+
+def test_a_scenario_without_variants(folder):
+    text = re.sub(r"\[variants\.sh\][^[]*\[\"sh[^\n]*", "[variants]", GOOD)
+    (folder / "scenario.toml").write_text(text)
+    with pytest.raises(ScenarioError, match="There is no variant; write at least one"):
+        load_scenario(folder)
+
+
+def test_more_variables_than_a_processor_watches(folder):
+    one = '[[objects]]\nname = "v{0}"\nkind = "variable"\nsymbol = "v{0}"\n'
+    (folder / "scenario.toml").write_text(GOOD + "".join(one.format(n) for n in range(5)))
+    with pytest.raises(ScenarioError, match="5 variables are declared, and a processor watches 4"):
+        load_scenario(folder)
 
 
 WITH_NOTES = ("shell-pipeline", "fifo-gzip", "mmap-queue", "sem-counter", "sleep-race")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.events import (
+    Call,
     Closed,
     Coverage,
     EpollEntry,
@@ -42,7 +43,7 @@ from ipcviz.model.mechanisms.futexes import asleep_on
 from ipcviz.model.mechanisms.semaphores import UNSEEN
 from ipcviz.model.parts import MemoryPart
 from ipcviz.model.reduce import reduce, reduce_all
-from ipcviz.model.state import CallInProgress, State
+from ipcviz.model.state import CallInProgress, Object, State
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.visible import is_visible
 from ipcviz.model.waits.rules import explain_waiting
@@ -553,3 +554,21 @@ def test_what_nobody_communicates_by_comes_after_what_several_write():
     found = list_mappers(state)
     ranks = {key: rank_memory(state, state.objects[key], rows) for key, rows in found.items()}
     assert ranks == {"8:2": 1, "8:1": 2, "8:3": 3}
+
+
+def test_into_a_socket_whose_other_end_is_not_known_went_what_came_out():
+    thing = Object(
+        info=ObjectInfo(key="socket:[9]", kind="unix socket", detail="stream"),
+        label="S1",
+        bytes_out=3,
+    )
+    assert query.went_in(State(), thing) == (3, False)
+
+
+def test_a_wait_for_a_semaphore_is_not_over_when_its_futex_call_returns():
+    def came_back(name):
+        waits = Waiting(pid=1, tid=1, call="futex", semaphore="/s")
+        return reduce_all([waits, Call(pid=1, tid=1, name=name, ret=0)]).threads[1].semaphore
+
+    assert came_back("futex") == "/s"
+    assert came_back("read") == ""

@@ -8,7 +8,7 @@ import pytest
 
 from ipcviz.events import Accessed, Exited, Forked, VariableFound, VariableInfo, VariableSpec
 from ipcviz.events.accesses import format_value, parse_variable
-from ipcviz.model.mechanisms.variables import is_between_stores
+from ipcviz.model.mechanisms.variables import find_torn_readers, is_between_stores
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps.schedule import ScheduleError, parse_schedule
@@ -243,3 +243,8 @@ def test_a_load_comes_between_two_stores_or_it_does_not():
     assert is_between_stores(state, load)
     _, whole = messages((A, "store", TEXT), (A, "store", LENGTH), (B, "load", LENGTH))
     assert not is_between_stores(whole, load)
+
+
+def test_of_a_variable_that_is_not_known_nobody_has_read_parts():
+    store = Accessed(pid=1, tid=1, variable="none", op="store", before=b"\0", after=b"\1")
+    assert find_torn_readers(State(), store) == frozenset()

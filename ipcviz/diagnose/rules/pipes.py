@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 LASTS_SECONDS = 2.0
 """How long somebody has waited before it is said that a process which goes on keeps him waiting."""
+_READS_ALL_FIRST = frozenset(
+    {"sort", "tac", "wc", "tail", "shuf", "sponge", "cksum", "b2sum", "md5sum", "sum"}
+    | {f"sha{bits}sum" for bits in (1, 224, 256, 384, 512)}
+)
+"""Programs that write nothing before the end of what they read."""
 _WAITS_FOR_OTHERS = frozenset({Why.CHILD, Why.JOIN})
 
 
@@ -380,6 +385,8 @@ def find_buffered_stage(moment: CaseMoment) -> Iterable[Finding]:
         process = state.processes[row.pid]
         thread = state.threads.get(row.pid)
         if row.fd != 1 or len(process.threads) != 1 or thread is None or thread.waiting is None:
+            continue
+        if process.name in _READS_ALL_FIRST:
             continue
         stage = explain_waiting(state, thread, thread.waiting)
         if stage.why is not Why.EMPTY or not _has_read(state, row.pid, stage.object):

@@ -81,9 +81,10 @@ class CallStops:
                 # It has killed itself, and so never returns.
                 self.exits.emit_return(task, entered, 0, 0)
 
-    def handle_call(self, task: Task) -> Outcome:
-        """A thread stands at the entry or the return of a call (PTRACE_SYSCALL)."""
-        info = ptrace.syscall_info(task.tid)
+    def handle_call(self, task: Task, info: ptrace.SyscallInfo | None) -> Outcome:
+        """A thread stands at the entry or the return of a call (PTRACE_SYSCALL), of which the
+        kernel says `info`; None if it is gone.
+        """
         if info is None:
             return RESUME
         task.within = info.op == ptrace.SYSCALL_INFO_ENTRY
@@ -116,9 +117,10 @@ class CallStops:
 
         return outcome._replace(after=finish)
 
-    def handle_mark(self, task: Task) -> Outcome:
-        """A thread stands at the entry of a marked call (PTRACE_EVENT_SECCOMP)."""
-        info = ptrace.syscall_info(task.tid)
+    def handle_mark(self, task: Task, info: ptrace.SyscallInfo | None) -> Outcome:
+        """A thread stands at the entry of a marked call (PTRACE_EVENT_SECCOMP), of which the kernel
+        says `info`; None if it is gone.
+        """
         entered = task.entered
         if info is None:
             return RESUME

@@ -51,6 +51,7 @@ from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.stops.senders import killer_of
 from ipcviz.tracer.stops.signals import STOPPED, SignalStops
 from ipcviz.tracer.stops.stepping import Stepping
+from ipcviz.tracer.stops.transfers import Transfers
 from ipcviz.tracer.tasks import Task, TracedProcess
 
 OPTIONS: Final = (
@@ -130,6 +131,7 @@ class Engine:
         self._calls = CallStops(
             self._context, self.sampler, self._semaphores, self._accesses, self.handle_stop
         )
+        self._transfers = Transfers(self._context, self._calls.exits, self._calls.waits)
         self._signals = SignalStops(self._context, self._calls, self._semaphores, self._accesses)
         self.stepping = Stepping(
             self._context,
@@ -235,12 +237,17 @@ class Engine:
             process = task.process
             decodes = process.executed and not process.foreign and not self._context.holding
             if decodes and status == AT_MARK:
-                calls = self._calls
-                outcome = (calls.count_mark(task) if process.counting else None) or (
-                    calls.handle_mark(task)
-                )
+                outcome = self._calls.count_mark(task) if process.counting else None
+                if outcome is None:
+                    info = ptrace.syscall_info(tid)
+                    if self._all_marked and info and self._transfers.enter_call(task, info):
+                        return
+                    outcome = self._calls.handle_mark(task, info)
             elif decodes and status == AT_CALL:
-                outcome = self._calls.handle_call(task)
+                info = ptrace.syscall_info(tid)
+                if self._all_marked and info and self._transfers.leave_call(task, info):
+                    return
+                outcome = self._calls.handle_call(task, info)
             else:
                 outcome = self._decide_outcome(task, status)
             self.carry_out(task, outcome)
@@ -287,8 +294,8 @@ class Engine:
     # How threads go on.
 
     def carry_out(self, task: Task, outcome: Outcome) -> None:
-        """Let a thread go on, or leave it, as was decided at its stop: all that are resumed are
-        resumed here.
+        """Let a thread go on, or leave it, as was decided at its stop: all are resumed here but
+        those that `transfers` sees to.
 
         What was put off until it runs is done then; just before where it may be held, since what it
         did may be what it is held for.

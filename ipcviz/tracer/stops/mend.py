@@ -185,7 +185,7 @@ class Mending:
         entered.last, entered.code = result, entered.code or min(result, 0)
         if gained:
             self._add_gained(task, entered, leg, gained)
-        if entered.until and not entered.between and now >= entered.until - EARLY:
+        if _is_over(entered, now, gained):
             return CutCall(
                 False,
                 self._finish_call(
@@ -449,6 +449,19 @@ class Mending:
             result = entered.carried + gained or _to_signed(registers[arch.result])
         self._restore_registers(task, entered, registers, result)
         return result
+
+
+def _is_over(entered: Entered, now: float, gained: int) -> bool:
+    """Whether the limit of a call that is to be made again is up.
+
+    One that ends only between two messages ends here if some came: the kernel has asked the same,
+    and what it has left of the time is none (do_recvmmsg in net/socket.c).
+    """
+    if not entered.until:
+        return False
+    if entered.between:
+        return gained > 0 and now >= entered.until
+    return now >= entered.until - EARLY
 
 
 class _Look:

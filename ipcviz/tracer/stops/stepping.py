@@ -203,13 +203,13 @@ class Stepping:
         if task.steps.backing >= 0:
             return self._brought_back(task, info)
         if info.op == ptrace.SYSCALL_INFO_EXIT:
-            return self._handle_return(task)
+            return self._handle_return(task, info)
         return self._handle_entry(task, info, status)
 
-    def _handle_return(self, task: Task) -> Outcome:
+    def _handle_return(self, task: Task, info: ptrace.SyscallInfo) -> Outcome:
         name = self._context.names.get(task.steps.passed, "")
         task.steps.passed, task.steps.registers = -1, None
-        self._calls.handle_call(task).finish()
+        self._calls.handle_call(task, info).finish()
         if task.steps.moving or task.deferred is not None or task.interrupted is not None:
             # Of the latter two what becomes is known at the signal's delivery, before the thread
             # runs any code.
@@ -249,10 +249,12 @@ class Stepping:
         )
 
     def _let_in(self, task: Task, status: int) -> Outcome:
-        calls = self._calls
+        calls, info = self._calls, ptrace.syscall_info(task.tid)
         # A thread that sleeps in its call does not tell them any more.
         task.steps.registers = ptrace.get_registers(task.tid, self._context.arch)
-        return calls.handle_mark(task) if status == AT_MARK else calls.handle_call(task)
+        if status == AT_MARK:
+            return calls.handle_mark(task, info)
+        return calls.handle_call(task, info)
 
     def _handle_trap(self, task: Task, status: int) -> Outcome:
         """PTRACE_EVENT_STOP: a new thread's first stop, one that was asked for, or the end of a

@@ -1,0 +1,65 @@
+"""Rules about what was done, rather than about who waits: each is told events, one by one.
+
+A hang is seen in a state (`ipcviz.diagnose.rules.pipes`, `.locks`). Other faults are seen only when
+they happen: a write that was cut off, a signal that merged with another one. A rule of this kind
+remembers what it needs of earlier events, and yields a finding at the event that proves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from ipcviz.diagnose.findings import Finding
+from ipcviz.diagnose.moment import CaseMoment
+from ipcviz.events import Call, Event
+
+
+class EventRule:
+    """What certain events prove.
+
+    Attributes:
+        calls: It is told the returns of these calls.
+        errors: It is told the returns of all calls that failed so.
+        kinds: It is told all events of these types, but no calls.
+    """
+
+    calls: ClassVar[frozenset[str]] = frozenset()
+    errors: ClassVar[frozenset[str]] = frozenset()
+    kinds: ClassVar[tuple[type[Event], ...]] = ()
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """Take in one event, of which `moment.state` knows already; what it proves."""
+        raise NotImplementedError
+
+
+class EventRules:
+    """Several rules, and which of them is told what.
+
+    Args:
+        rules: The rules, each for this one session.
+    """
+
+    def __init__(self, rules: tuple[EventRule, ...]) -> None:
+        self._by_call: dict[str, list[EventRule]] = {}
+        self._by_error: dict[str, list[EventRule]] = {}
+        self._by_kind: dict[type[Event], list[EventRule]] = {}
+        for rule in rules:
+            for call in rule.calls:
+                self._by_call.setdefault(call, []).append(rule)
+            for error in rule.errors:
+                self._by_error.setdefault(error, []).append(rule)
+            for kind in rule.kinds:
+                self._by_kind.setdefault(kind, []).append(rule)
+
+    def list_rules(self, event: Event) -> list[EventRule]:
+        """The rules that are told an event."""
+        if not isinstance(event, Call):
+            return self._by_kind.get(type(event), _NONE)
+        rules = self._by_call.get(event.name, _NONE)
+        if event.error in self._by_error:
+            return rules + [rule for rule in self._by_error[event.error] if rule not in rules]
+        return rules
+
+
+_NONE: list[EventRule] = []

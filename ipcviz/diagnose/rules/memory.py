@@ -1,0 +1,159 @@
+"""Faults with mapped memory and with locks on files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ipcviz.diagnose.deeds import EventRule
+from ipcviz.diagnose.findings import Evidence, Finding
+from ipcviz.diagnose.moment import CaseMoment
+from ipcviz.events import Call, Mapped, SignalDelivered
+from ipcviz.narrate.words import label_of
+
+SIGBUS: Final = 7
+"""signal(7), of Linux."""
+
+
+class BeyondTheFile(EventRule):
+    """A process that SIGBUS has ended: it used a page of a mapping that its file does not have."""
+
+    kinds = (SignalDelivered,)
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        fault = event.fault
+        if event.signo != SIGBUS or event.code != "BUS_ADRERR" or fault is None:
+            return
+        if event.action not in ("core", "terminate") or fault.mapping is None:
+            return
+        if fault.size < 0:
+            return
+        offset = event.address - fault.mapping.start + fault.mapping.offset
+        name = moment.name_parties(event.pid).name_at(event.pid, event.tid)
+        label = label_of(moment.state, fault.mapping.object.key)
+        yield moment.make_finding(
+            "beyond-the-file",
+            [event.pid],
+            f"{name} was ended by SIGBUS: it used byte {offset:,} of {label} through a mapping, and"
+            f" the file has {fault.size:,} bytes.",
+            "Size the file (ftruncate) before it is mapped, and do not cut it while it is.",
+            evidence=[
+                Evidence(
+                    f"SIGBUS, BUS_ADRERR, at address {event.address:#x}; the mapping begins at"
+                    f" {fault.mapping.start:#x}",
+                    event.n,
+                )
+            ],
+            objects=[fault.mapping.object.key],
+        )
+
+
+class Mappings(EventRule):
+    """Mappings of a file that is empty yet, and private ones of what others share."""
+
+    calls = frozenset({"mmap"})
+
+    def __init__(self) -> None:
+        self._private: dict[str, dict[int, Call]] = {}
+        self._writers: dict[str, set[int]] = {}
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        for effect in event.effects:
+            if isinstance(effect, Mapped) and effect.object.path:
+                if effect.shared and not effect.size:
+                    yield from self._tell_empty(moment, event, effect)
+                if "w" in effect.prot and _is_open_for_both(moment, event):
+                    yield from self._follow_writable(moment, event, effect)
+
+    def _tell_empty(self, moment: CaseMoment, event: Call, effect: Mapped) -> Iterator[Finding]:
+        makers = {
+            made.pid
+            for made in moment.history.made.values()
+            if made.object == effect.object.key and made.pid != event.pid
+        }
+        names = moment.name_parties(event.pid, *makers)
+        label = label_of(moment.state, effect.object.key)
+        yield moment.make_finding(
+            "mapped-empty",
+            [event.pid, *sorted(makers)],
+            f"{names.name_at(event.pid, event.tid)} maps {label} while it is empty: until it has"
+            " its size, each use of the mapping ends in SIGBUS, and then it is full of zeros.",
+            "Size and fill it before others can find it: under another name, and rename it; or let"
+            " who opens it wait for a mark in it.",
+            evidence=[Evidence(f"mmap of {effect.length:,} bytes; the file had 0", event.n)],
+            objects=[effect.object.key],
+            probable="" if makers else "it may size it before it uses the mapping",
+        )
+
+    def _follow_writable(
+        self, moment: CaseMoment, event: Call, effect: Mapped
+    ) -> Iterator[Finding]:
+        key = effect.object.key
+        private = self._private.setdefault(key, {})
+        if not effect.shared:
+            private[event.pid] = event
+        writers = self._writers.setdefault(key, set())
+        writers.add(event.pid)
+        for pid, call in list(private.items()):
+            others = sorted(writers - {pid})
+            if not others:
+                continue
+            del private[pid]
+            names = moment.name_parties(pid, *others)
+            label = label_of(moment.state, key)
+            yield moment.make_finding(
+                "private-mapping",
+                [pid, *others],
+                f"{names.name_at(pid)} has mapped {label} with MAP_PRIVATE:"
+                f" {names.join(others)}, which {'maps' if len(others) == 1 else 'map'} it as well,"
+                f" will never see what {names.name_process(pid)} stores there.",
+                "Use MAP_SHARED.",
+                evidence=[Evidence("mmap with MAP_PRIVATE and PROT_WRITE", call.n)],
+                objects=[key],
+                probable="a private copy may be what is wanted",
+            )
+
+
+class DroppedLocks(EventRule):
+    """A lock by fcntl that a process has lost by closing another descriptor of the same file."""
+
+    calls = frozenset({"close"})
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        key, pid = event.object, event.pid
+        if not _has_record_lock(moment.before.locks.get(key, ()), pid):
+            return
+        if _has_record_lock(moment.state.locks.get(key, ()), pid):
+            return
+        fd = event.get_number("fd")
+        rows = [row.fd for row, file in moment.state.descriptions_of(pid) if file.object == key]
+        if not rows:
+            return
+        name = moment.name_parties(pid).name_at(pid, event.tid)
+        label = label_of(moment.state, key)
+        yield moment.make_finding(
+            "dropped-lock",
+            [pid],
+            f"{name} closed descriptor {fd} of {label}, and with it lost its fcntl lock on that"
+            f" file, which it still has open as descriptor {rows[0]}.",
+            "Open the file once in a process that locks it, or use F_OFD_SETLK or flock.",
+            evidence=[Evidence(f"close({fd}) released the lock", event.n)],
+            objects=[key],
+            ends=[(pid, rows[0])],
+        )
+
+
+def _has_record_lock(locks: tuple[Any, ...], pid: int) -> bool:
+    return any(one.kind == "posix" and one.pid == pid and not one.waits for one in locks)
+
+
+def _is_open_for_both(moment: CaseMoment, call: Call) -> bool:
+    """Whether the descriptor that is mapped is open for reading and writing: then it is data, and
+    no program or library.
+    """
+    fd = call.get_number("fd")
+    file = moment.state.find_description(call.pid, fd) if fd is not None else None
+    return file is not None and file.mode == "rw"

@@ -1,0 +1,228 @@
+"""Faults with names that outlive who made them: addresses that are taken, objects left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from ipcviz.diagnose.deeds import EventRule
+from ipcviz.diagnose.findings import Evidence, Finding
+from ipcviz.diagnose.moment import CaseMoment
+from ipcviz.events import (
+    Call,
+    EndForced,
+    Exited,
+    Filed,
+    Finished,
+    NameRemoved,
+    Opened,
+)
+
+_SHARED_MEMORY: Final = "/dev/shm/"
+_OPENS: Final = frozenset({"open", "openat", "openat2", "creat", "mq_open"})
+_LINKS: Final = frozenset({"link", "linkat", "rename", "renameat", "renameat2"})
+_UNLINKS: Final = frozenset({"unlink", "unlinkat", "mq_unlink"})
+_SYSTEM_V: Final = {"shm": "shared memory", "sem": "semaphores", "msg": "message queue"}
+_MOST: Final = 3
+"""So many names are told."""
+
+
+class AddressesInUse(EventRule):
+    """A bind that failed, since the name or port was taken, and after which the program gave up."""
+
+    calls = frozenset({"bind"})
+    kinds = (Exited,)
+
+    def __init__(self) -> None:
+        self._failed: dict[int, tuple[Call, tuple[int, ...], bool]] = {}
+        self._bound: set[str] = set()
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        if isinstance(event, Exited):
+            failed = self._failed.pop(event.pid, None)
+            if failed is not None and event.code:
+                yield self._tell(moment, *failed)
+            return
+        address = event.get_text("address")
+        if not event.error:
+            thing = moment.state.objects.get(event.object)
+            path = thing.info.path if thing is not None else ""
+            self._bound.add(path or address)
+            self._failed.pop(event.pid, None)
+        elif event.error == "EADDRINUSE":
+            holders = _list_bound(moment, address, event.object)
+            self._failed[event.pid] = (event, holders, address in self._bound)
+
+    def _tell(
+        self, moment: CaseMoment, call: Call, holders: tuple[int, ...], stale: bool
+    ) -> Finding:
+        address = call.get_text("address")
+        proof = [Evidence(f"bind to {address} failed: EADDRINUSE", call.n)]
+        names = moment.name_parties(call.pid, *holders)
+        name = names.name_process(call.pid)
+        if holders:
+            others = names.join(holders)
+            has = "has" if len(holders) == 1 else "have"
+            return moment.make_finding(
+                "address-in-use",
+                [call.pid, *holders],
+                f"{name} can't bind to {address}: {others} {has} a socket there.",
+                "End who has it first; close listening sockets in children that do not accept"
+                " (SOCK_CLOEXEC).",
+                evidence=proof,
+                about=address,
+            )
+        if _is_path(moment, call):
+            return moment.make_finding(
+                "address-in-use",
+                [call.pid],
+                f"{name} can't bind to {address}: the name is there, though who made it has closed"
+                " its socket.",
+                "Unlink the name before bind, or when the server ends.",
+                evidence=proof,
+                probable="" if stale else "who is not watched may have a socket there",
+                about=address,
+            )
+        return moment.make_finding(
+            "address-in-use",
+            [call.pid],
+            f"{name} can't bind to {address}, and no watched process has a socket there.",
+            "Set SO_REUSEADDR before bind, if an earlier connection is in TIME_WAIT;"
+            " 'ss -tlnp' says who has it.",
+            evidence=proof,
+            probable="who is not watched may have a socket there",
+            about=address,
+        )
+
+
+class Made(NamedTuple):
+    """An object that was made in this run.
+
+    Attributes:
+        pid: Who made it.
+        n: Number of the event.
+        names: The names that it has.
+        sure: Whether it was not there before.
+    """
+
+    pid: int
+    n: int
+    names: frozenset[str]
+    sure: bool
+
+
+class LeftBehind(EventRule):
+    """Shared memory, semaphores and queues that are still there when all have ended."""
+
+    calls = (
+        _OPENS
+        | _LINKS
+        | _UNLINKS
+        | {f"{kind}{what}" for kind in _SYSTEM_V for what in ("get", "ctl")}
+    )
+    kinds = (EndForced, Finished)
+
+    def __init__(self) -> None:
+        self._made: dict[str, Made] = {}
+        self._forced = False
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        if isinstance(event, EndForced):
+            self._forced = True
+        elif isinstance(event, Finished):
+            if not (self._forced or event.left or event.detached):
+                yield from self._tell(moment)
+        elif not event.error:
+            if event.name[:3] in _SYSTEM_V and event.name[3:] in ("get", "ctl"):
+                self._follow_system_v(event)
+            else:
+                self._follow_names(event)
+
+    def _follow_names(self, event: Call) -> None:
+        for effect in event.effects:
+            if isinstance(effect, Opened) and event.has_flag("O_CREAT"):
+                info = effect.object
+                if info.kind == "message queue" or info.path.startswith(_SHARED_MEMORY):
+                    self._add(info.key, event, info.path, sure=event.has_flag("O_EXCL"))
+            elif isinstance(effect, Filed) and effect.folder + "/" == _SHARED_MEMORY:
+                if effect.action in ("linked", "moved") and effect.object in self._made:
+                    made = self._made[effect.object]
+                    names = made.names
+                    if effect.action == "moved":
+                        names -= {f"{effect.source}/{effect.source_name}"}
+                    self._made[effect.object] = made._replace(
+                        names=names | {f"{effect.folder}/{effect.name}"}, sure=True
+                    )
+            elif isinstance(effect, NameRemoved):
+                self._remove(effect.path)
+
+    def _follow_system_v(self, event: Call) -> None:
+        kind = event.name[:3]
+        if event.name.endswith("get"):
+            private = event.get_text("key") in ("IPC_PRIVATE", "0", "0x0")
+            if event.has_flag("IPC_CREAT") or private:
+                name = f"{_SYSTEM_V[kind]} {event.ret} of System V"
+                self._add(name, event, name, sure=private or event.has_flag("IPC_EXCL"))
+        elif event.get_text("cmd").startswith("IPC_RMID"):
+            self._made.pop(f"{_SYSTEM_V[kind]} {event.get_text('id')} of System V", None)
+
+    def _add(self, key: str, event: Call, name: str, *, sure: bool) -> None:
+        if key not in self._made:
+            self._made[key] = Made(event.pid, event.n, frozenset({name}), sure)
+
+    def _remove(self, name: str) -> None:
+        for key, made in list(self._made.items()):
+            if name in made.names:
+                left = made.names - {name}
+                if left:
+                    self._made[key] = made._replace(names=left)
+                else:
+                    del self._made[key]
+
+    def _tell(self, moment: CaseMoment) -> Iterator[Finding]:
+        for sure in (True, False):
+            left = [made for made in self._made.values() if made.sure is sure]
+            if not left:
+                continue
+            names = sorted(name for made in left for name in made.names)
+            more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+            pids = tuple(dict.fromkeys(made.pid for made in left))
+            makers = moment.name_parties(*pids)
+            them, rest = ("it", "it stays") if len(names) == 1 else ("them", "they stay")
+            yield moment.make_finding(
+                "left-behind",
+                pids,
+                f"{makers.join(pids[:_MOST])} made {', '.join(names[:_MOST])}{more}, and nobody has"
+                f" removed {them}: {rest} until that is done, or until the machine starts anew.",
+                "Call shm_unlink, sem_unlink, mq_unlink or IPC_RMID when the last user is done;"
+                " 'ipcrm' and 'rm' remove what is left.",
+                evidence=[
+                    Evidence(f"{', '.join(sorted(made.names))} was made", made.n)
+                    for made in left[:_MOST]
+                ],
+                probable="" if sure else "it may have been there before",
+                about=names[0],
+            )
+
+
+def _list_bound(moment: CaseMoment, address: str, but: str) -> tuple[int, ...]:
+    """Who has a socket that is bound to an address."""
+    port = address.rpartition(":")[2]
+    found: list[int] = []
+    for key, thing in moment.state.objects.items():
+        info = thing.info
+        if key == but or not info.kind.endswith("socket"):
+            continue
+        same = info.path.rpartition("/")[2] == address.rpartition("/")[2] and info.path
+        if not same and not (info.local and info.local.rpartition(":")[2] == port):
+            continue
+        found += [row.pid for row in moment.holders(key) if row.pid not in found]
+    return tuple(found)
+
+
+def _is_path(moment: CaseMoment, call: Call) -> bool:
+    """Whether an address is one of a UNIX socket."""
+    thing = moment.state.objects.get(call.object)
+    return thing is not None and thing.info.kind == "unix socket"

@@ -1,0 +1,220 @@
+"""Faults with signals, with calls that they cut short, and with children that nobody waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ipcviz.diagnose.deeds import EventRule
+from ipcviz.diagnose.findings import Evidence, Finding
+from ipcviz.diagnose.moment import CaseMoment
+from ipcviz.events import Call, Exited, Sent, StatusFlags
+from ipcviz.events.signals import signal_name
+from ipcviz.model.state import Process, State
+
+SIGTERM: Final = 15
+SIGCHLD: Final = 17
+"""signal(7), of Linux."""
+REAL_TIME: Final = 32
+"""The first signal that queues (signal(7))."""
+SENDERS: Final = frozenset(
+    {"kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"}
+)
+LASTS_SECONDS: Final = 2.0
+"""How long a process goes on after SIGTERM before it is said that it does not end."""
+UNWAITED_SECONDS: Final = 5.0
+MANY: Final = 3
+"""So many children that ended so long ago, and were not waited for, are too many."""
+_WAITS: Final = frozenset({"wait4", "waitid"})
+
+
+class MergedSignals(EventRule):
+    """A signal that was sent while the one before was still pending."""
+
+    calls = SENDERS
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        for effect in event.effects:
+            if not isinstance(effect, Sent) or effect.signo >= REAL_TIME:
+                continue
+            sent = moment.state.sent[-1] if moment.state.sent else None
+            target = moment.state.processes.get(effect.target)
+            if sent is None or not sent.coalesced or sent.target != effect.target:
+                continue
+            handling = target.handling.get(effect.signo) if target is not None else None
+            if handling is None or handling.action != "catch":
+                continue
+            names = moment.name_parties(effect.target, event.pid)
+            one, other = names.name_process(effect.target), names.name_process(event.pid)
+            who = "itself" if event.pid == effect.target else one
+            signal = signal_name(effect.signo)
+            yield moment.make_finding(
+                "merged-signals",
+                [effect.target, event.pid],
+                f"{other} sent {signal} to {who} while the one before was still pending: its"
+                " handler runs once for both.",
+                "Count in a pipe, an eventfd or a semaphore, or send a real-time signal, which"
+                " queues.",
+                evidence=[Evidence(f"{event.name} of {signal}, which was pending", event.n)],
+                probable="it matters only if the handler counts",
+                about=signal,
+            )
+
+
+class Interrupted(EventRule):
+    """A program that gave up because a signal had cut a call short, or because a descriptor that it
+    shares does not block: it says so itself.
+    """
+
+    errors = frozenset({"EINTR", "EAGAIN"})
+    calls = frozenset({"write", "writev", "fcntl", "ioctl"})
+    kinds = (Exited,)
+
+    def __init__(self) -> None:
+        self._failed: dict[int, Call] = {}
+        self._setters: dict[int, int] = {}
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        if isinstance(event, Exited):
+            self._failed.pop(event.pid, None)
+            return
+        if event.error in self.errors:
+            self._failed[event.pid] = event
+            return
+        for effect in event.effects:
+            if isinstance(effect, StatusFlags) and "nonblock" in effect.flags:
+                row = moment.state.find_descriptor(event.pid, effect.fd)
+                if row is not None:
+                    self._setters[row.ofd] = event.pid
+        if event.data:
+            failed = self._failed.get(event.pid)
+            if failed is not None:
+                yield from self._tell(moment, failed, event)
+
+    def _tell(self, moment: CaseMoment, failed: Call, said: Call) -> Iterator[Finding]:
+        name = moment.name_parties(failed.pid).name_process(failed.pid)
+        proof = [
+            Evidence(f"{failed.name} failed: {failed.error}", failed.n),
+            Evidence(f"it wrote: {said.data!r}", said.n),
+        ]
+        if failed.error == "EINTR" and b"nterrupted system call" in said.data:
+            del self._failed[failed.pid]
+            signal = _find_signal(moment, failed.pid)
+            yield moment.make_finding(
+                "interrupted-call",
+                [failed.pid],
+                f"{name} took a {failed.name} that {signal} had cut short for an error.",
+                "Call it again when it fails with EINTR, or set SA_RESTART with sigaction.",
+                evidence=proof,
+                objects=[failed.object],
+                about=failed.name,
+            )
+        if failed.error == "EAGAIN" and b"temporarily unavailable" in said.data:
+            del self._failed[failed.pid]
+            fd = failed.get_number("fd")
+            row = moment.state.find_descriptor(failed.pid, fd) if fd is not None else None
+            setter = self._setters.get(row.ofd) if row is not None else None
+            if row is None or fd is None or setter in (None, failed.pid):
+                return
+            names = moment.name_parties(failed.pid, setter or 0)
+            yield moment.make_finding(
+                "shared-nonblocking",
+                [failed.pid, setter or 0],
+                f"{names.name_process(failed.pid)} failed, since its descriptor {fd} does not"
+                f" block: {names.name_process(setter or 0)}, which shares the open file"
+                " description, has set O_NONBLOCK.",
+                "Set O_NONBLOCK on what nobody shares: open it anew (/dev/tty, /proc/self/fd/0), or"
+                " take it back before the end.",
+                evidence=proof,
+                objects=[failed.object],
+                ends=[(failed.pid, fd)],
+            )
+
+
+def find_ignored_term(moment: CaseMoment) -> Iterator[Finding]:
+    """Who was sent SIGTERM, and does not let it in."""
+    for sent in moment.state.sent:
+        if sent.signo != SIGTERM or moment.now - sent.t < LASTS_SECONDS:
+            continue
+        process = moment.state.processes.get(sent.target)
+        if process is None or process.fate != "alive":
+            continue
+        how = _find_refusal(moment.state, process)
+        if how and not _was_killed_later(moment.state, sent.target, sent.t):
+            names = moment.name_parties(sent.target, sent.sender)
+            name = names.name_at(sent.target)
+            yield moment.make_finding(
+                "ignored-term",
+                [sent.target],
+                f"{name} was sent SIGTERM, and goes on: it {how} that signal.",
+                "Let SIGTERM end it (a shell as PID 1 needs 'exec' or a trap), or use SIGKILL.",
+                evidence=[
+                    Evidence(
+                        f"SIGTERM from {names.name_process(sent.sender)} at {sent.t:.1f} s"
+                        if sent.sender
+                        else f"SIGTERM at {sent.t:.1f} s"
+                    )
+                ],
+                about="SIGTERM",
+            )
+
+
+def find_zombies(moment: CaseMoment) -> Iterator[Finding]:
+    """Who has many children that have ended, and does not wait for them."""
+    unwaited: dict[int, list[Process]] = {}
+    for process in moment.state.processes.values():
+        long_ago = process.died is not None and moment.now - process.died > UNWAITED_SECONDS
+        if process.fate == "zombie" and long_ago:
+            unwaited.setdefault(process.parent, []).append(process)
+    for pid, children in unwaited.items():
+        parent = moment.state.processes.get(pid)
+        if len(children) < MANY or parent is None or parent.fate != "alive":
+            continue
+        threads = [moment.state.threads[tid] for tid in parent.threads]
+        if any(one.waiting is not None and one.waiting.name in _WAITS for one in threads):
+            continue
+        catches = parent.handling.get(SIGCHLD)
+        got = sum(one.pid == pid and one.signo == SIGCHLD for one in moment.state.delivered)
+        caught = catches is not None and catches.action == "catch"
+        name = moment.name_parties(pid).name_at(pid)
+        yield moment.make_finding(
+            "zombies",
+            [pid, *(child.pid for child in children[:MANY])],
+            f"{len(children)} children of {name} have ended, and it has not waited for them: they"
+            " stay as zombies.",
+            "Call waitpid(-1, ..., WNOHANG) in a loop at each SIGCHLD: several become one."
+            if caught
+            else "Wait for each child, or set SIGCHLD to SIG_IGN.",
+            evidence=[
+                Evidence(
+                    f"{len(children)} zombies, the first for more than {UNWAITED_SECONDS:.0f} s"
+                ),
+                *([Evidence(f"{got} deliveries of SIGCHLD were seen")] if caught else []),
+            ],
+            probable="" if caught and got < len(children) else "it may wait for them later",
+            about=str(pid),
+        )
+
+
+def _find_refusal(state: State, process: Process) -> str:
+    """How a process keeps SIGTERM out: `ignores`, `blocks`; empty if it does not."""
+    handling = process.handling.get(SIGTERM)
+    if handling is not None and handling.action == "ignore":
+        return "ignores"
+    threads = [state.threads[tid] for tid in process.threads if tid in state.threads]
+    bit = 1 << SIGTERM - 1
+    if threads and all(thread.blocked & bit for thread in threads):
+        return "blocks"
+    return ""
+
+
+def _was_killed_later(state: State, pid: int, t: float) -> bool:
+    return any(one.target == pid and one.signo == 9 and one.t >= t for one in state.sent)
+
+
+def _find_signal(moment: CaseMoment, pid: int) -> str:
+    """The name of the signal that a process was delivered last; `a signal` if none is known."""
+    last = [one for one in moment.state.delivered if one.pid == pid]
+    return signal_name(last[-1].signo) if last else "a signal"

@@ -1,0 +1,370 @@
+"""Faults in how bytes are moved: cut off, mixed, twice, to nobody, or from nowhere for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ipcviz.diagnose.deeds import EventRule
+from ipcviz.diagnose.findings import Evidence, Finding
+from ipcviz.diagnose.moment import CaseMoment
+from ipcviz.events import Call, Executed, Exited, Forked
+from ipcviz.events.calls import READS, WRITES
+from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.model.ledger.provenance import list_interleavings
+from ipcviz.narrate.words import label_of
+
+SIGPIPE: Final = 13
+"""signal(7), of Linux."""
+ENDS: Final = 50
+"""Reads in a row that said that the end is reached, after which it is a loop."""
+BROKEN: Final = 10
+"""Writes in a row that failed with EPIPE, after which it is a loop."""
+ALIKE: Final = 4
+"""Bytes that two processes must have written alike to be taken for one buffer's."""
+_STREAMS: Final = PIPES | SOCKETS
+_SIMPLE_WRITES: Final = frozenset({"write", "sendto"})
+_SIMPLE_READS: Final = frozenset({"read", "recvfrom"})
+
+
+class ShortWrites(EventRule):
+    """A write that moved a part, whose rest was never written."""
+
+    calls = _SIMPLE_WRITES | {"close"}
+    kinds = (Exited,)
+
+    def __init__(self) -> None:
+        self._cut: dict[tuple[int, int], Call] = {}
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        if isinstance(event, Exited):
+            cut = [key for key in self._cut if key[0] == event.pid]
+            for key in cut:
+                call = self._cut.pop(key)
+                if not event.signo:
+                    yield self._tell(moment, call, "ended")
+            return
+        key = (event.pid, event.get_number("fd") or 0)
+        if event.name == "close":
+            if key in self._cut:
+                call = self._cut.pop(key)
+                yield self._tell(moment, call, f"closed descriptor {key[1]}")
+        elif event.ret > 0:
+            thing = moment.state.objects.get(event.object)
+            count = _count_asked(event)
+            if event.ret < count and thing is not None and thing.info.kind in _STREAMS:
+                self._cut[key] = event
+            else:
+                self._cut.pop(key, None)
+
+    def _tell(self, moment: CaseMoment, call: Call, then: str) -> Finding:
+        fd, count = call.get_number("fd"), _count_asked(call)
+        name = moment.name_parties(call.pid).name_process(call.pid)
+        return moment.make_finding(
+            "short-write",
+            [call.pid],
+            f"{name} wrote {call.ret} of {count} bytes to {label_of(moment.state, call.object)},"
+            f" and {then} without writing the other {count - call.ret}.",
+            "Write in a loop until all is written; write(2) may take a part.",
+            evidence=[
+                Evidence(f"{call.name}({fd}) of {count} bytes returned {call.ret}", call.n),
+            ],
+            objects=[call.object],
+        )
+
+
+class EndlessEnds(EventRule):
+    """A loop that reads at the end of what it reads."""
+
+    calls = _SIMPLE_READS
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[int, int], int] = {}
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        key = (event.pid, event.get_number("fd") or 0)
+        if event.ret or event.asked_for_nothing:
+            self._ends.pop(key, None)
+            return
+        thing = moment.state.objects.get(event.object)
+        if thing is None or thing.info.kind not in _STREAMS:
+            return
+        self._ends[key] = count = self._ends.get(key, 0) + 1
+        if count == ENDS:
+            name = moment.name_parties(event.pid).name_at(event.pid, event.tid)
+            reopen = thing.info.kind == "fifo"
+            yield moment.make_finding(
+                "end-of-file-loop",
+                [event.pid],
+                f"{name} reads {thing.label} again and again, though each read says that the end is"
+                " reached: nobody has it open for writing.",
+                "Close the descriptor when read returns 0"
+                + (", and open the FIFO again to wait for the next writer." if reopen else "."),
+                evidence=[
+                    Evidence(f"{count} calls {event.name}({key[1]}) in a row returned 0", event.n)
+                ],
+                objects=[event.object],
+                ends=[key],
+            )
+
+
+class BrokenPipes(EventRule):
+    """Writes to what nobody reads any more: a loop that goes on, or a death by SIGPIPE at another
+    descriptor than the standard output.
+    """
+
+    calls = frozenset(WRITES)
+    kinds = (Exited,)
+
+    def __init__(self) -> None:
+        self._failed: dict[tuple[int, int], int] = {}
+        self._last: dict[int, Call] = {}
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        if isinstance(event, Exited):
+            call = self._last.pop(event.pid, None)
+            if event.signo == SIGPIPE and call is not None:
+                yield from self._tell_death(moment, call)
+            return
+        key = (event.pid, event.get_number("fd") or 0)
+        if event.error != "EPIPE":
+            self._failed.pop(key, None)
+            self._last.pop(event.pid, None)
+            return
+        self._last[event.pid] = event
+        self._failed[key] = count = self._failed.get(key, 0) + 1
+        if count == BROKEN:
+            yield self._tell_loop(moment, event, key, count)
+
+    def _tell_loop(
+        self, moment: CaseMoment, event: Call, key: tuple[int, int], count: int
+    ) -> Finding:
+        process = moment.state.processes.get(event.pid)
+        handling = process.handling.get(SIGPIPE) if process is not None else None
+        ignored = handling is not None and handling.action == "ignore"
+        name = moment.name_parties(event.pid).name_at(event.pid, event.tid)
+        why = ", and SIGPIPE, which would have ended it, is ignored" if ignored else ""
+        return moment.make_finding(
+            "broken-pipe-loop",
+            [event.pid],
+            f"{name} writes to {label_of(moment.state, event.object)} again and again, though"
+            f" nobody can read it{why}.",
+            "Stop when a write fails with EPIPE. A program that is started with SIGPIPE ignored"
+            " inherits that; Python's subprocess has restore_signals.",
+            evidence=[
+                Evidence(f"{count} calls {event.name}({key[1]}) in a row failed: EPIPE", event.n)
+            ],
+            objects=[event.object],
+            ends=[key],
+        )
+
+    def _tell_death(self, moment: CaseMoment, call: Call) -> Iterator[Finding]:
+        fd = call.get_number("fd") or 0
+        if fd == 1:
+            return  # The last stage of a pipeline has left: `yes | head -1` is meant to end so.
+        name = moment.name_parties(call.pid).name_process(call.pid)
+        yield moment.make_finding(
+            "sigpipe-death",
+            [call.pid],
+            f"{name} was ended by SIGPIPE (status 141 in a shell): it wrote to"
+            f" {label_of(moment.state, call.object)}, its descriptor {fd}, which nobody can read"
+            " any more.",
+            "Ignore SIGPIPE (or send with MSG_NOSIGNAL), and take EPIPE for the other side's end.",
+            evidence=[Evidence(f"{call.name}({fd}) failed: EPIPE", call.n)],
+            objects=[call.object],
+        )
+
+
+class MixedWrites(EventRule):
+    """A write whose bytes others came in between of."""
+
+    calls = frozenset(READS | WRITES)
+
+    def __init__(self) -> None:
+        self._told: dict[str, int] = {}
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        found = list_interleavings(moment.state, event.object)
+        if not found or event.object in self._told:
+            return
+        last = found[-1]
+        if last.pid == last.other_pid:
+            return
+        self._told[event.object] = last.n
+        names = moment.name_parties(last.pid, last.other_pid)
+        one, other = names.name_process(last.pid), names.name_process(last.other_pid)
+        label = label_of(moment.state, event.object)
+        yield moment.make_finding(
+            "mixed-writes",
+            [last.pid, last.other_pid],
+            f"Bytes of {other} lie in {label} between those of one write of {one}: it was larger"
+            " than PIPE_BUF, 4,096 bytes, and so may be split.",
+            "Write at most PIPE_BUF bytes at once, or take a lock around each write.",
+            evidence=[
+                Evidence(f"the write of {one} that was split", last.n),
+                Evidence(f"the write of {other} that came in between", last.other),
+            ],
+            objects=[event.object],
+            about=event.object,
+        )
+
+
+class SharedInput(EventRule):
+    """A process that reads records, and another one, which it started, that takes from the same
+    open file description.
+    """
+
+    calls = frozenset({"read"})
+
+    def __init__(self) -> None:
+        self._takers: dict[int, list[Call]] = {}
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        fd = event.get_number("fd")
+        row = moment.state.find_descriptor(event.pid, fd) if fd is not None else None
+        if row is None or event.error or event.asked_for_nothing:
+            return
+        if event.ret > 0:
+            takers = self._takers.setdefault(row.ofd, [])
+            if not takers or takers[-1].pid != event.pid:
+                takers.append(event)
+                del takers[:-8]
+            return
+        takers = self._takers.get(row.ofd, [])
+        if len(takers) < 2 or takers[-1].pid == event.pid:
+            return
+        del self._takers[row.ofd]
+        last = takers[-1]
+        mine = any(call.pid == event.pid for call in takers[:-1])
+        if not mine or not _has_started(moment, event.pid, last.pid):
+            return
+        names = moment.name_parties(event.pid, last.pid)
+        one, other = names.name_at(event.pid), names.name_process(last.pid)
+        yield moment.make_finding(
+            "shared-input",
+            [event.pid, last.pid],
+            f"{other}, which {one} started, has read from the input that {one} reads its records"
+            f" from: what it took, {one} never gets.",
+            f"Give {other} another input: '{other} ... </dev/null', ssh -n, ffmpeg -nostdin.",
+            evidence=[
+                Evidence(f"{other} read {last.ret} bytes", last.n),
+                Evidence(f"{one} then got the end of file", event.n),
+            ],
+            objects=[event.object],
+            ends=[(event.pid, fd or 0)],
+        )
+
+
+class OutputTwice(EventRule):
+    """Two processes that end with the same bytes written, one the fork of the other: the buffer of
+    stdio was copied.
+    """
+
+    calls = _SIMPLE_WRITES
+    kinds = (Forked, Executed, Exited)
+
+    def __init__(self) -> None:
+        self._parents: dict[int, tuple[int, int]] = {}
+        self._writes: dict[int, tuple[int, Call]] = {}
+        self._ended: dict[int, tuple[int, Call]] = {}
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        if isinstance(event, Forked):
+            if event.how == "fork":
+                self._parents[event.pid] = (event.parent, event.n)
+        elif isinstance(event, Executed):
+            self._parents.pop(event.pid, None)
+        elif isinstance(event, Exited):
+            last = self._writes.pop(event.pid, None)
+            if last is not None and not event.signo:
+                self._ended[event.pid] = last
+                yield from self._compare(moment, event.pid)
+        else:
+            row = moment.state.find_descriptor(event.pid, event.get_number("fd") or 0)
+            if row is not None:
+                self._writes[event.pid] = (row.ofd, event)
+
+    def _compare(self, moment: CaseMoment, pid: int) -> Iterator[Finding]:
+        for child, (parent, born) in list(self._parents.items()):
+            if pid not in (child, parent) or child not in self._ended or parent not in self._ended:
+                continue
+            del self._parents[child]
+            (ofd, one), (other_ofd, other) = self._ended[parent], self._ended[child]
+            alike = _count_alike(one.data, other.data)
+            if ofd != other_ofd or alike < ALIKE or min(one.n, other.n) < born:
+                continue
+            names = moment.name_parties(parent, child)
+            first, second = names.name_process(parent), names.name_process(child)
+            yield moment.make_finding(
+                "output-twice",
+                [parent, child],
+                f"{first} and its child {second} ended by writing the same {alike} bytes to"
+                f" {label_of(moment.state, one.object)}: they lay in a stdio buffer that fork has"
+                " copied.",
+                "Call fflush before fork, and end the child with _exit.",
+                evidence=[
+                    Evidence(f"the write of {second}", other.n),
+                    Evidence(f"the write of {first}", one.n),
+                ],
+                objects=[one.object],
+                probable="both may have been meant to write the same",
+            )
+
+
+class CutDatagrams(EventRule):
+    """A datagram that its receiver had no room for."""
+
+    calls = frozenset({"recvfrom", "recvmsg", "read"})
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        waiting = moment.before.datagrams.get(event.object)
+        if not waiting or event.ret < 0 or "MSG_PEEK" in event.get_text("flags"):
+            return
+        size = waiting[0].length
+        if not 0 < event.ret < size:
+            return
+        name = moment.name_parties(event.pid).name_at(event.pid, event.tid)
+        yield moment.make_finding(
+            "datagram-cut",
+            [event.pid],
+            f"{name} read {event.ret} bytes of a datagram of {size} from"
+            f" {label_of(moment.state, event.object)}: the other {size - event.ret} are gone.",
+            "Receive into a buffer as large as the largest datagram; recvmsg says MSG_TRUNC.",
+            evidence=[
+                Evidence(f"{event.name}({event.get_number('fd')}) returned {event.ret}", event.n)
+            ],
+            objects=[event.object],
+        )
+
+
+def _count_asked(call: Call) -> int:
+    """How many bytes a write was to move; 0 if that is not known."""
+    return call.get_number("count") or 0
+
+
+def _count_alike(one: bytes, other: bytes) -> int:
+    """How many bytes two texts have in common at their beginnings."""
+    count = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count
+
+
+def _has_started(moment: CaseMoment, above: int, pid: int) -> bool:
+    """Whether a process has started another one, or one above that."""
+    seen: set[int] = set()
+    while pid in moment.history.born and pid not in seen:
+        seen.add(pid)
+        pid = moment.history.born[pid].parent
+        if pid == above:
+            return True
+    return False
