@@ -10,11 +10,11 @@ import pytest
 
 from ipcviz.model.waits.handlers import find_handler
 from ipcviz.model.waits.values import Why
-from tests.integration.lessons import assert_on_screen, run_lesson
+from tests.integration.lessons import ORDERS, assert_on_screen, run_lesson
 
 pytestmark = pytest.mark.kernel
 
-ALRM = 14
+ALRM, STOP = 14, 19
 
 
 def read_status(pid, name):
@@ -32,6 +32,24 @@ def is_stuck(seen):
     assert blocked >> (ALRM - 1) & 1, "it is in the handler of SIGALRM"
 
 
+def ends(seen):
+    """How the writer has the pipe or the FIFO open, by descriptor."""
+    name = next(name for name in ("the FIFO", "the pipe") if name in seen.keys)
+    return seen.modes("writer", name)
+
+
+def is_kept_by_a_stopped_one(seen):
+    """The writer is in the state T, and the pipe that the reader reads is among its descriptors."""
+    writer, reader = seen.pids["writer"], seen.pids["reader"]
+    assert read_status(writer, "State") in "Tt"
+    wanted = Path(f"/proc/{reader}/fd/0")
+    if not wanted.is_fifo():
+        wanted = Path(f"/proc/{reader}/fd/3")
+    inode = wanted.stat().st_ino
+    found = [path.stat().st_ino for path in Path(f"/proc/{writer}/fd").iterdir() if path.exists()]
+    assert inode in found
+
+
 CLAIMS = {
     "unsafe-handler": {
         "interrupted": lambda m: m.thread("program").handlers == (ALRM,),
@@ -41,9 +59,19 @@ CLAIMS = {
         "byte": lambda m: m.event.ret == 1 and m.thread("program").handlers,
         "taken": lambda m: not m.thread("program").handlers and m.event.ret in (1, 128),
     },
+    "sigcont": {
+        "stopped": lambda m: m.process("writer").stopped_by == STOP,
+        "reader-waits": lambda m: m.waits("reader", Why.EMPTY) and "w" in ends(m).values(),
+        "told": lambda m: m.process("writer").stopped_by == STOP,
+        "continued": lambda m: not m.process("writer").stopped_by,
+        "eof": lambda m: not ends(m),
+    },
 }
 """What must be so at the event that reaches a step."""
-READERS = {"unsafe-handler": {"stuck": is_stuck}}
+READERS = {
+    "unsafe-handler": {"stuck": is_stuck},
+    "sigcont": {"reader-waits": is_kept_by_a_stopped_one},
+}
 """What reads the kernel while all are held behind a step."""
 
 
@@ -73,6 +101,8 @@ RUNS = [
         {"pipe", "handler", "interrupted", "stuck", "byte"},
         "tick 1\ntick 2\n",
     ),
+    ("sigcont", "py", "stopped", set(), "stopped by SIGSTOP\nline 2\nline 3\n"),
+    ("sigcont", "sh", "job", set(), "Stopped"),
 ]
 
 
@@ -94,3 +124,11 @@ async def test_a_handler_gets_stuck_in_malloc():
     assert told(lesson)[-1] == "stuck"
     own = ("nobody but itself", "handler for SIGALRM")
     await assert_on_screen(lesson, {"stuck": {"t": own}}, (120, 36))
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+@pytest.mark.parametrize(("name", "variant"), [("sigcont", "py"), ("sigcont", "sh")])
+def test_what_is_told_is_so_in_any_order(name, variant, seed):
+    lesson = step(name, variant, seed=seed)
+    lesson.assert_sound()
+    assert lesson.told

@@ -44,6 +44,7 @@ QUICK = {
     "mmap-queue": {"messages": "8", "put-delay": "0", "get-delay": "0.03"},
     "sleep-race": {"seconds": "1"},
     "sem-counter": {"times": "20"},
+    "sigcont": {"seconds": "0.1"},
     "unsafe-handler": {"ticks": "2"},
 }
 HANG = {
