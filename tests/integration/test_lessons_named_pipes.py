@@ -60,7 +60,6 @@ CLAIMS = {
         ),
         "reader-open": lambda m: list(m.modes("reader", "the FIFO").values()) == ["r"],
         "writer-open": lambda m: list(m.modes("writer", "the FIFO").values()) == ["w"],
-        "eof": lambda m: not m.modes("writer", "the FIFO"),
     },
     "fifo-timeout": {
         "waits": lambda m: m.waits("reader", Why.NO_WRITER),

@@ -64,7 +64,6 @@ CLAIMS = {
         "reader-waits": lambda m: m.waits("reader", Why.EMPTY) and "w" in ends(m).values(),
         "told": lambda m: m.process("writer").stopped_by == STOP,
         "continued": lambda m: not m.process("writer").stopped_by,
-        "eof": lambda m: not ends(m),
     },
 }
 """What must be so at the event that reaches a step."""
