@@ -44,6 +44,27 @@ def has_met(seen):
     assert len(list_fifos(seen.pids["writer"])) <= 1
 
 
+def has_a_writer(seen):
+    """Somebody has the FIFO open for writing, by the flags in /proc."""
+    flags = [
+        next(line.split()[1] for line in info.read_text().splitlines() if "flags" in line)
+        for pid in seen.pids.values()
+        if seen.state.processes[pid].fate == "alive"
+        for info in (Path(f"/proc/{pid}/fdinfo/{number}") for number in list_fifos(pid))
+    ]
+    assert any(int(word, 8) & os.O_ACCMODE == os.O_WRONLY for word in flags)
+
+
+def is_one_descriptor(seen):
+    """The reader has read from one descriptor of the FIFO all the time, and has it open."""
+    fds = {
+        call.args["fd"]
+        for call in seen.calls("reader", "read")
+        if call.object == seen.keys["the FIFO"]
+    }
+    return fds == set(seen.modes("reader", "the FIFO"))
+
+
 def is_armed(seen):
     return any(timer.armed for timer in seen.state.timers.values())
 
@@ -72,6 +93,14 @@ CLAIMS = {
         "read-eintr": lambda m: m.modes("reader", "the FIFO"),
         "got": lambda m: m.event.ret == 7,
     },
+    "fifo-tail": {
+        "kept": lambda m: "w" in m.modes("shell", "the FIFO").values(),
+        "no-eof": lambda m: m.waits("reader", Why.EMPTY),
+        "reads-on": lambda m: not m.waits("reader", Why.EMPTY) and is_one_descriptor(m),
+        "nobody": lambda m: m.waits("writer", Why.NO_READER) and not m.modes("writer", "the FIFO"),
+        "same": is_one_descriptor,
+        "other": lambda m: m.event.ret == 4 and "reader" in m.pids,
+    },
 }
 """What must be so at the event that reaches a step."""
 READERS = {
@@ -84,6 +113,7 @@ READERS = {
         "waits": sleeps_in_open("reader"),
         "restarted": sleeps_in_open("reader"),
     },
+    "fifo-tail": {"no-eof": has_a_writer, "nobody": sleeps_in_open("writer")},
 }
 """What reads the kernel while all are held behind a step."""
 
@@ -130,6 +160,9 @@ RUNS = [
     ),
     ("fifo-timeout", "py", "restarted", {"early", "out-of-time", "read-waits", "read-eintr"}, READ),
     ("fifo-timeout", "c", "in-time", UNTOLD_AT_ONCE, READ),
+    ("fifo-tail", "sh", "ends", {"kept", "no-eof", "reads-on", "same"}, "one\ntwo\n"),
+    ("fifo-tail", "sh-tail", "reads-on", {"kept", "no-eof", "nobody", "other"}, "one\ntwo\n"),
+    ("fifo-tail", "sh-keep", "kept", {"reads-on", "nobody", "same", "other"}, "one\ntwo\n"),
 ]
 
 
@@ -150,6 +183,9 @@ def test_what_a_lesson_must_show(name, variant, plan, untold, says):
         ("fifo-rendezvous", "c-nonblock"),
         ("fifo-timeout", "c"),
         ("fifo-timeout", "c-sigaction"),
+        ("fifo-tail", "sh"),
+        ("fifo-tail", "sh-tail"),
+        ("fifo-tail", "sh-keep"),
     ],
 )
 def test_what_is_told_is_so_in_any_order(name, variant, seed):

@@ -41,6 +41,7 @@ QUICK = {
     "fifo-gzip": {"size": "2", "delay": "0.2"},
     "fifo-rendezvous": {"seconds": "0.3"},
     "fifo-timeout": {"late": "1.3"},
+    "fifo-tail": {"seconds": "0.2"},
     "mmap-queue": {"messages": "8", "put-delay": "0", "get-delay": "0.03"},
     "sleep-race": {"seconds": "1"},
     "sem-counter": {"times": "20"},
