@@ -461,11 +461,11 @@ def _draw_bytes(
         read_at = t if sure and alone and part.read_at < 0 else part.read_at
         guessed = part.guessed or bool(rivals)
         taken = replace(part, taken=part.taken + count, read_at=read_at, guessed=guessed)
-        parts = tuple(
-            taken if p is part else replace(p, guessed=True) if p in rivals else p
-            for p in knot.parts
-        )
-        channel = _with_knot(channel, channel.first, Knot(parts, knot.last))
+        parts = []
+        for one in knot.parts:
+            other = replace(one, guessed=True) if one in rivals else one
+            parts.append(taken if one is part else other)
+        channel = _with_knot(channel, channel.first, Knot(tuple(parts), knot.last))
         position += count
     return channel, tuple(sources)
 
