@@ -34,7 +34,7 @@ from ipcviz.events import (
 from ipcviz.events.calls import MOVES, OPENS, READS, WRITES
 from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
 from ipcviz.model.ledger.directions import takes_out
-from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, reads_about_queue
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.families import SPECIAL as FAMILY_CALLS
@@ -222,6 +222,10 @@ def _describe_data(event: Call, before: State, after: State) -> Clause:
             DETAIL,
             "data",
             keys,
+        )
+    if reads and event.ret > 0 and thing is not None and reads_about_queue(thing.info, event.name):
+        return Clause(
+            f"read about {label}{_format_fd(event)}, and took no message", STEP, "data", keys
         )
     end = (
         explain_end(event, thing, after) if reads and event.ret == 0 and thing is not None else None
