@@ -60,6 +60,7 @@ from ipcviz.model.mechanisms.queues import (
     count_message_bytes,
     forget_queue,
     note_use,
+    reads_about_queue,
 )
 from ipcviz.model.mechanisms.signals import (
     apply_sent,
@@ -134,6 +135,9 @@ def _has_moved(event: Call) -> bool:
 
 
 def _count_read(draft: Draft, event: Call) -> None:
+    thing = draft.objects.get(event.object)
+    if thing is not None and reads_about_queue(thing.info, event.name):
+        return
     if event.object in draft.posted:
         apply_message(draft, event)
     if _has_moved(event):
@@ -273,17 +277,22 @@ def _apply_opened(draft: Draft, event: Call, effect: Opened) -> None:
                 outside=received,
             )
         )
-    how = "opened"
+    how, sender = "opened", 0
     if received:
         through = draft.objects.get(event.object)
         how = f"received over {through.label}" if through is not None else "received"
         flight = sockets.find_sender(draft, event, effect.ofd)
-        sender = draft.processes.get(flight.pid) if flight is not None else None
-        if sender is not None:
-            how += f" from {sender.name}[{sender.pid}]"
+        sender = flight.pid if flight is not None else 0
     draft.place_descriptor(
         draft.ensure_process(event.pid).table,
-        Descriptor(fd=effect.fd, ofd=effect.ofd, cloexec=effect.cloexec, how=how, since=event.t),
+        Descriptor(
+            fd=effect.fd,
+            ofd=effect.ofd,
+            cloexec=effect.cloexec,
+            how=how,
+            sender=sender,
+            since=event.t,
+        ),
     )
     knowledge.apply_opened(draft, event, effect)
     apply_opening(draft, event, effect)

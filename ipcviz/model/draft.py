@@ -261,7 +261,7 @@ class Draft(StateFields, eq=False, kw_only=True):
         with rows.mutate() as copy:
             for fd, descriptor in rows.items():
                 copy[fd] = replace(
-                    descriptor, how=how, since=self.t, used=False, took=False, put=False
+                    descriptor, how=how, sender=0, since=self.t, used=False, took=False, put=False
                 )
                 self.count_reference(descriptor.ofd, +1)
             self.tables = self.tables.set(target, copy.finish())

@@ -226,6 +226,7 @@ class Descriptor(Value, frozen=True):
         cloexec: FD_CLOEXEC.
         how: Where it came from: `opened`, `dup of 3`, `inherited from 12`, `received over S2`,
             `found`.
+        sender: Process that passed it, if it was received; 0 if that is not known.
         since: When it came to be, in session seconds.
         used: Whether a traced call has moved data through it since it came to be, in the program
             that runs now.
@@ -237,6 +238,7 @@ class Descriptor(Value, frozen=True):
     ofd: int
     cloexec: bool = False
     how: str = "opened"
+    sender: int = 0
     since: float = 0.0
     used: bool = False
     took: bool = False

@@ -34,7 +34,7 @@ from ipcviz.events import (
 from ipcviz.events.calls import MOVES, OPENS, READS, WRITES
 from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
 from ipcviz.model.ledger.directions import takes_out
-from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, reads_about_queue
 from ipcviz.model.noise import is_noise
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.families import SPECIAL as FAMILY_CALLS
@@ -61,7 +61,7 @@ from ipcviz.narrate.memory import (
     describe_truncate,
     describe_unmapped,
 )
-from ipcviz.narrate.notifiers import SPECIAL, describe_notifier_io
+from ipcviz.narrate.notifiers import SPECIAL, describe_found, describe_notifier_io
 from ipcviz.narrate.pipes import (
     describe_failed_resize,
     describe_failed_seek,
@@ -226,6 +226,10 @@ def _describe_data(event: Call, before: State, after: State) -> Clause:
             "data",
             keys,
         )
+    if reads and event.ret > 0 and thing is not None and reads_about_queue(thing.info, event.name):
+        return Clause(
+            f"read about {label}{_format_fd(event)}, and took no message", STEP, "data", keys
+        )
     end = (
         explain_end(event, thing, after) if reads and event.ret == 0 and thing is not None else None
     )
@@ -334,7 +338,8 @@ def _describe_ready(event: Call, before: State, after: State) -> Clause | None:
     if event.ret == 0:
         return Clause(f"found no descriptor ready in {event.name}", NOISE, "wait")
     return Clause(
-        f"found {event.ret} descriptor{'s' if event.ret != 1 else ''} ready in {event.name}",
+        f"found {event.ret} descriptor{'s' if event.ret != 1 else ''} ready in {event.name}"
+        f"{describe_found(event, after)}",
         DETAIL,
         "wait",
         (),

@@ -356,8 +356,8 @@ def describe_route(event: Call, after: State) -> tuple[str, int]:
     got = tuple(e for e in event.effects if isinstance(e, Opened))
     if got:
         rows = after.descriptors_of(event.pid)
-        how = rows[got[0].fd].how if got[0].fd in rows else ""
-        sender = f" from {how.partition(' from ')[2]}" if " from " in how else ""
+        pid = rows[got[0].fd].sender if got[0].fd in rows else 0
+        sender = f" from {name_process(after, pid)}" if pid else ""
         words += (
             ", and received"
             f" {_describe_descriptors(tuple(e.fd for e in got), event.pid, after)}{sender}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.events import Call, ObjectInfo
+from ipcviz.app.picture.graph import build_scene
+from ipcviz.events import Call, Level, ObjectInfo, Sample
+from ipcviz.model.mechanisms.datagrams import list_waiting
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
@@ -123,3 +125,53 @@ def test_of_udp_it_is_probable_unless_the_call_says_it():
     assert receive(m, 5, b"hello", "recvmsg", cut=1).endswith(
         "; the rest of the datagram is lost, for want of room (MSG_TRUNC)"
     )
+
+
+def list_lengths(m: systems.Maker, queued: int) -> list[int]:
+    """The lengths of the datagrams that are known to wait, where the kernel says `queued`."""
+    m.add(Sample, levels=(Level(object="socket:[6]", queued=queued),))
+    state = m.state
+    return [one.length for one in list_waiting(state, state.objects["socket:[6]"])]
+
+
+@pytest.mark.parametrize(("detail", "queued"), [(DATAGRAM, 27), (PACKET, 30)])
+def test_those_that_wait_are_listed_if_the_kernel_agrees(detail, queued):
+    m = pair(detail)
+    send(m, b"x" * 27)
+    send(m, b"yes")
+    assert list_lengths(m, queued) == [27, 3]
+    assert list_lengths(m, 26) == [], "an outsider's is before them"
+    assert list_lengths(m, 0) == [], "somebody has taken them unseen"
+    receive(m, 10, b"x" * 10, count=10)
+    assert list_lengths(m, 3) == [3]
+
+
+def test_of_udp_none_is_listed_since_it_may_be_lost():
+    m = pair(kind="udp socket", detail="")
+    send(m, b"x" * 27)
+    assert list_lengths(m, 27) == []
+
+
+def test_a_mailbox_in_the_picture_shows_its_letters():
+    m = systems.Maker()
+    m.launch(10, "read")
+    box = ObjectInfo(key="socket:[6]", kind="unix socket", path="/tmp/box", ino=6, detail=DATAGRAM)
+    m.open(10, 4, box, "rw")
+    m.fork(10, 11, "write")
+    out = ObjectInfo(key="socket:[5]", kind="unix socket", ino=5, peer=box.key, detail=DATAGRAM)
+    m.open(11, 3, out, "rw")
+    for text in (b"Dear reader", b"no"):
+        args = {"fd": 3, "count": len(text)}
+        m.add(
+            Call,
+            pid=11,
+            tid=11,
+            name="sendto",
+            args=args,
+            object=out.key,
+            ret=len(text),
+            data=text,
+        )
+    m.add(Sample, levels=(Level(object=box.key, queued=11),))
+    nodes = {node.id: node for node in build_scene(m.state).nodes}
+    assert [line.text for line in nodes[f"o:{box.key}"].messages] == ["11 B Dear reader", "2 B no"]

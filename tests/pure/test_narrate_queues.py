@@ -26,6 +26,10 @@ def system():
 
 MESSAGES = [
     Row(
+        did("read", **POSIX, ret=60, count=100, data=b"QSIZE:13"),
+        "lpd[12] read about jobs (fd 3), and took no message",
+    ),
+    Row(
         did("mq_timedsend", **POSIX, count=3, priority=5, data=b"job"),
         'lpd[12] put a message of 3 bytes, priority 5 into jobs: "job"',
     ),

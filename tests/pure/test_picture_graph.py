@@ -10,17 +10,21 @@ from ipcviz.app.picture.graph import KEPT, build_scene
 from ipcviz.app.picture.layout import arrange_scene
 from ipcviz.events import (
     Accessed,
+    Call,
     EpollEntry,
     Exited,
     Forked,
+    Level,
     MapEntry,
     Maps,
     MemorySample,
+    Message,
     Notifier,
     ObjectInfo,
     Poised,
     Reaped,
     Sample,
+    Uses,
     VariableFound,
     VariableInfo,
 )
@@ -428,3 +432,29 @@ def test_a_watched_variable_is_drawn_where_it_lies():
     ]
     assert found["p:10"].lines[0].text == "stored counter: 1"
     assert [line.text for line in found["v:var:vm:10:64"].lines] == ["turn = 0"]
+
+
+def system_v_queue() -> systems.Maker:
+    """A sender that has put a message into a System V queue, and a child that knows it."""
+    m = systems.Maker()
+    m.launch(10, "sender")
+    queue = ObjectInfo(key="msg:3", kind="message queue", path="msg 3", ino=3, detail="System V")
+    m.add(Call, pid=10, tid=10, name="msgget", args={}, ret=3, effects=(Uses(object=queue),))
+    args = {"id": 3, "count": 4, "msg": "type 1"}
+    m.add(Call, pid=10, tid=10, name="msgsnd", args=args, object=queue.key, data=b"bill")
+    m.fork(10, 11)
+    waiting = (Message(type=1, size=4, head=b"bill"),)
+    level = Level(object=queue.key, queued=4, capacity=16384, messages=1, waiting=waiting)
+    m.add(Sample, levels=(level,))
+    return m
+
+
+def test_a_queue_without_descriptors_is_in_the_picture():
+    m = system_v_queue()
+    assert [line.text for line in nodes(m.state)["o:msg:3"].messages] == ["type 1 4 B bill"]
+    assert ("p:10", "o:msg:3") in flows(m.state)
+    m.wait(11, "msgrcv", thing="msg:3", id=3, type=2)
+    assert flows(m.state) == {("p:10", "o:msg:3"), ("o:msg:3", "p:11")}
+    edges = build_scene(m.state).edges
+    kinds = {edge.kind for edge in edges if "o:msg:3" in (edge.source, edge.target)}
+    assert kinds == {"flow"}, "that each could do the other, too, is not said"

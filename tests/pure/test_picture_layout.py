@@ -315,6 +315,13 @@ def test_a_message_queue_shows_its_messages_the_next_to_be_taken_first():
     assert "prio 0 3 B mow" in text
 
 
+def test_to_read_about_a_queue_takes_no_message():
+    m, queue = send_messages()
+    m.add(Call, pid=6, tid=6, name="read", args={"fd": 3}, object=queue.key, ret=60)
+    assert len(m.state.posted[queue.key]) == 4
+    assert m.state.objects[queue.key].bytes_out == 0
+
+
 @pytest.mark.parametrize(
     ("ret", "taken", "data"), [(99, 5, b""), (4, 9, b""), (4, 5, b"door"), (4, 0, b"roof")]
 )

@@ -23,9 +23,9 @@ from ipcviz.events import (
 )
 from ipcviz.kernel import sockets as kernel_sockets
 from ipcviz.model import query
-from ipcviz.model.mechanisms.sockets import CLOSED, others_of, under_way
+from ipcviz.model.mechanisms.sockets import CLOSED, describe_closing, others_of, under_way
 from ipcviz.model.reduce import reduce
-from ipcviz.model.state import State
+from ipcviz.model.state import Object, State
 from ipcviz.model.waits.circles import find_circle
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import TURN, narrate
@@ -411,7 +411,8 @@ def test_a_received_descriptor_says_whom_it_is_from():
     assert story.said[-1].endswith(
         "with credentials: pid 12, uid 0, gid 0, and received descriptor 5 (P1) from client[12]"
     )
-    assert story.state.descriptors_of(SERVER)[5].how == "received over S1 from client[12]"
+    row = story.state.descriptors_of(SERVER)[5]
+    assert (row.how, row.sender) == ("received over S1", 12)
     assert not story.state.flights
     assert story.state.open_files[71].references == 1
 
@@ -610,3 +611,19 @@ def test_a_descriptor_under_way_is_drawn():
         ("1 descriptor on its way: P1", "+1 fd")
     ]
     assert nodes[f"o:{PIPE.key}"].lines[0].text == "on its way in S1, from client"
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "told"),
+    [
+        ("tcp socket", "fin-wait-2", "fin-wait-2"),
+        ("tcp socket", "close-wait", "close-wait"),
+        ("tcp socket", "established", ""),
+        ("tcp socket", "closed", ""),
+        ("unix socket", "shut down", ""),
+    ],
+)
+def test_how_far_a_connection_is_closed(kind, state, told):
+    info = ObjectInfo(key="socket:[1]", kind=kind)
+    level = Level(object=info.key, queued=0, capacity=100, state=state)
+    assert describe_closing(Object(info, "S1", level=level)) == told

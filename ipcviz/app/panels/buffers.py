@@ -4,7 +4,7 @@ selected one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
@@ -18,10 +18,12 @@ from ipcviz.app.view import View
 from ipcviz.events import Level
 from ipcviz.events.kinds import NOTIFIERS, SOCKETS, where
 from ipcviz.model.addresses import is_listening
+from ipcviz.model.mechanisms.datagrams import list_waiting
+from ipcviz.model.mechanisms.sockets import describe_closing
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
-from ipcviz.model.state import Object
+from ipcviz.model.state import Datagram, Object
 from ipcviz.model.waits.outsiders import Side, nobody_else_has, outsiders_of
 from ipcviz.narrate import describe_interleaving, describe_waiting_bytes, name_process
 
@@ -134,6 +136,8 @@ def _make_rows(view: View, thing: Object, width: int) -> list[Row]:
     ends = _describe_ends(view, thing, holders)
     if level is not None and level.unsent > 0 and holders:
         ends = f"{bytes_text(level.unsent)} unacknowledged  {ends}"
+    closing = describe_closing(thing) if holders else ""
+    ends = f"{closing}  {ends}" if closing else ends
     chosen = key == view.object
     name_style, words_style = "chosen" if chosen else "object", ""
     if not holders:
@@ -239,7 +243,8 @@ def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> li
         words += f"; at most {level.capacity:,} of up to {level.largest:,} bytes each"
     if level.notify:
         words += f"; {name_process(view.state, level.notify)} is told when one comes into it empty"
-    rows = [make_row(""), make_row((fit_value(words, width), "head"))]
+    heads = (make_row((fit_value(line, width), "head")) for line in wrap_text(words, width))
+    rows = [make_row(""), *heads]
     warning = warning_of(thing.info.path) if thing.info.key.startswith("msg:") else ""
     rows.extend(
         make_row((fit_value(line, width), "bad"))
@@ -251,6 +256,22 @@ def _waiting_messages(view: View, thing: Object, level: Level, width: int) -> li
             make_row(
                 (fit_value(f"  type {one.type}, {one.size:,} B  ", 24), "dim"),
                 (fit_value(shown, width - 24), "object"),
+            )
+        )
+    return rows
+
+
+def _waiting_datagrams(thing: Object, datagrams: Sequence[Datagram], width: int) -> list[Row]:
+    """Each datagram that was seen being sent to a socket and waits in it, the next one first."""
+    count = len(datagrams)
+    words = f"{count:,} datagram{'' if count == 1 else 's'} in {thing.label}, the next one first"
+    rows = [make_row(""), make_row((fit_value(words, width), "head"))]
+    for one in datagrams:
+        cut = "..." if one.length > len(one.head) else ""
+        rows.append(
+            make_row(
+                (fit_value(f"  {one.length:,} B  ", 12), "dim"),
+                (fit_value(Shown(make_visible(one.head) + cut), width - 12), "object"),
             )
         )
     return rows
@@ -271,6 +292,9 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
             make_row(""),
             make_row((fit_value(f"Nothing waits in {thing.label}.", width), "dim")),
         ]
+    datagrams = list_waiting(view.state, thing)
+    if datagrams:
+        return _waiting_datagrams(thing, datagrams, width)
     if not level.head:
         words = f"{level.queued:,} bytes wait in {thing.label}"
         if level.unit != "bytes":

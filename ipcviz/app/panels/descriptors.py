@@ -234,16 +234,17 @@ def _choose_mark(view: View, descriptor: Descriptor) -> str:
     return "<" if descriptor.how.startswith("inherited") else "+"
 
 
-def _describe_origin(how: str) -> str:
+def _describe_origin(descriptor: Descriptor) -> str:
     """Where a descriptor came from in the fewest words: `from 12`, `by S2 from 12` for one that was
     received.
     """
+    how = descriptor.how
     if how.startswith("inherited from"):
         return how.removeprefix("inherited ")
     if not how.startswith("received over "):
         return how
-    through, _, sender = how.removeprefix("received over ").partition(" from ")
-    return f"by {through}" + (f" from {sender.rpartition('[')[2].rstrip(']')}" if sender else "")
+    sender = f" from {descriptor.sender}" if descriptor.sender else ""
+    return f"by {how.removeprefix('received over ')}{sender}"
 
 
 def _make_spans(
@@ -284,7 +285,7 @@ def _describe_row(
     mode: str = "",
 ) -> tuple[str, str, str, str]:
     """A row's words, column by column, before any of them has to be cut."""
-    how = _describe_origin(descriptor.how) + (" cx" if descriptor.cloexec else "")
+    how = _describe_origin(descriptor) + (" cx" if descriptor.cloexec else "")
     origin = f"{descriptor.fd:>3} {how}"
     if description is not None:
         flags = ",".join(description.flags)

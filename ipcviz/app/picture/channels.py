@@ -18,6 +18,7 @@ from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 from ipcviz.model.waits.values import Why
+from ipcviz.narrate import name_process
 
 CHANNELS: Final[Mapping[str, NodeKind]] = {
     kind.name: kind.drawn for kind in KINDS.values() if kind.drawn and kind.shape == "tube"
@@ -62,7 +63,8 @@ def add_channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
             (link.writes, writes, f"p:{link.pid}", node),
             (link.reads, reads, node, f"p:{link.pid}"),
         ):
-            if flag:
+            # Whoever uses a queue without a descriptor could do both: what it does is enough.
+            if flag and (use or link.fds or not strong):
                 d.join_nodes(source, target, "flow" if use and strong else "hold", thing, link.pid)
 
 
@@ -123,17 +125,14 @@ def _describe_passed_fds(
         )
     for link in links:
         rows = d.state.descriptors_of(link.pid)
-        how = next(
-            (
-                rows[fd].how
-                for fd in link.fds
-                if fd in rows and rows[fd].how.startswith("received ")
-            ),
-            "",
+        row = next(
+            (rows[fd] for fd in link.fds if fd in rows and rows[fd].how.startswith("received ")),
+            None,
         )
-        if how:
-            words = make_visible(how.removeprefix("received "))
-            found.append(NodeLine(words, "dim", short=words.partition(" from ")[0]))
+        if row is not None:
+            words = make_visible(row.how.removeprefix("received "))
+            whom = f" from {name_process(d.state, row.sender)}" if row.sender else ""
+            found.append(NodeLine(words + make_visible(whom), "dim", short=words))
     return tuple(found[:2])
 
 
@@ -185,7 +184,10 @@ LOOKS: Final = 4
 def list_shares(d: SceneDraft, key: str) -> tuple[Share, ...]:
     """Whose bytes wait in a channel, first those that are taken next; empty if it is not known."""
     runs: list[list[int]] = []
-    for one in waiting_ranges(d.state, key):
+    ranges = waiting_ranges(d.state, key)
+    if any(one.guessed for one in ranges):
+        return ()
+    for one in ranges:
         if one.length <= 0:
             continue
         if runs and runs[-1][0] == one.write.pid:

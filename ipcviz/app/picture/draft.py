@@ -13,10 +13,15 @@ from ipcviz.app.picture import words
 from ipcviz.app.picture.scene import Edge, Node
 from ipcviz.events.calls import READS, WRITES
 from ipcviz.model import query
+from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.mechanisms.sockets import list_backlogs
 from ipcviz.model.parts import ObjectPart, Part, ProcessPart, ThreadPart
 from ipcviz.model.state import Object, Process, State, Thread
 from ipcviz.model.waits.values import Why
+
+_TAKES: Final = READS | RECEIVES
+_PUTS: Final = WRITES | SENDS
+"""Calls that take something out of what they are on, or put it in."""
 
 KEPT: Final = 3.0
 """Seconds of the session for which an ended process stays in the picture, faded; shorter if it
@@ -108,14 +113,17 @@ class Joins:
         return known
 
     def is_outside(self, state: State, link: query.Link) -> bool:
-        """Whether all descriptors of a link were open before the session."""
+        """Whether all descriptors of a link were open before the session; what has none, as a
+        System V queue, was come by in it.
+        """
         found = self._outside.get((link.object, link.pid))
         if found is None and not self._living:
             thing = state.objects.get(link.object)
             found = thing is not None and thing.info.kind == "terminal"
         if found is None:
             files = (state.find_description(link.pid, fd) for fd in link.fds)
-            found = not link.mapped and not any(one is not None and one.opened_by for one in files)
+            opened = any(one is not None and one.opened_by for one in files)
+            found = bool(link.fds) and not link.mapped and not opened
             self._outside[link.object, link.pid] = found
         return found
 
@@ -283,8 +291,8 @@ class SceneDraft:
         what it has done.
         """
         for wait in self.waits[link.pid]:
-            if wait.object == thing.info.key and (wait.call in READS or wait.call in WRITES):
-                return wait.call in READS, wait.call in WRITES
+            if wait.object == thing.info.key and wait.call in _TAKES | _PUTS:
+                return wait.call in _TAKES, wait.call in _PUTS
         took, put = self.has_read(link), self.has_written(link)
         return (
             (took, put)

@@ -616,7 +616,7 @@ def _draw_messages(canvas: Canvas, node: Node, rect: Rect, room: int, wall: str)
         if place == len(node.messages) - 1:
             more = max(more, count - len(node.messages))
         rest = f" +{more}" if more > 0 else ""
-        text = clip_text(line.short if brief else line.text, rect.w - 2 - len(rest)) + rest
+        text = clip_text((brief and line.short) or line.text, rect.w - 2 - len(rest)) + rest
         canvas.write(rect.x + 1, rect.y + 1 + place, text, "lit" if line.lit else "text")
 
 
@@ -656,10 +656,12 @@ def _draw_tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
 
 
 def _lists_messages(node: Node) -> bool:
-    """Whether it is a queue of which it is known which messages wait in it, or that none do."""
+    """Whether it is known which messages wait in it; or of a queue that none do."""
+    if node.messages:
+        return not node.faded
     if node.kind != "queue" or not node.gauges or node.faded:
         return False
-    return bool(node.messages) or (node.gauges[0].known and not node.gauges[0].queued)
+    return node.gauges[0].known and not node.gauges[0].queued
 
 
 def _tube_title_style(node: Node) -> str:

@@ -106,7 +106,7 @@ class Node(msgspec.Struct, frozen=True):
             high where there is room. 0 for as many as others of its kind have.
         cells: So many cells of words are wanted, likewise.
         gauges: How full it is, one for each direction.
-        messages: Those that wait in a queue, the next to be taken first.
+        messages: Those that wait in a queue or a socket, the next to be taken first.
         order: Older nodes come first.
         parent: Id of the node of the parent process; empty if it is not drawn.
         tree: It takes part in no flow: its place is in the tree of processes.

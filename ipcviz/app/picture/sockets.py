@@ -9,10 +9,17 @@ from collections.abc import Mapping
 from ipcviz.app.picture.channels import tube_gauge
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Gauge, Node, NodeLine
-from ipcviz.app.text import make_visible
+from ipcviz.app.text import bytes_text, make_visible
 from ipcviz.model import query
 from ipcviz.model.addresses import is_listening, takes_datagrams
-from ipcviz.model.mechanisms.sockets import awaited_by, describe_under_way, leads_to, listener_at
+from ipcviz.model.mechanisms.datagrams import list_waiting
+from ipcviz.model.mechanisms.sockets import (
+    awaited_by,
+    describe_closing,
+    describe_under_way,
+    leads_to,
+    listener_at,
+)
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 
@@ -148,9 +155,24 @@ def _build_fact_lines(d: SceneDraft, *things: Object) -> tuple[NodeLine, ...]:
         shut = {"r": "reads no more", "w": "writes no more", "rw": "is shut down"}.get(
             thing.shut, ""
         )
-        if shut:
-            lines.append(NodeLine(f"{make_visible(thing.label)} {shut}", "dim"))
+        closing = describe_closing(thing)
+        if shut or closing:
+            label = make_visible(thing.label)
+            told = ", ".join(word for word in (shut, closing) if word)
+            style = "strong" if closing else "dim"
+            lines.append(NodeLine(f"{label} {told}", style, short=f"{label} {closing or shut}"))
     return tuple(lines)
+
+
+def _list_datagrams(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
+    """The datagrams that wait in a socket, the next to be received first, as far as they are
+    known.
+    """
+    lit = ObjectPart(thing.info.key) in d.lit
+    return tuple(
+        NodeLine(f"{bytes_text(one.length)} {make_visible(one.head)}", lit=lit and place == 0)
+        for place, one in enumerate(list_waiting(d.state, thing))
+    )
 
 
 def _add_lone_socket(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
@@ -178,6 +200,7 @@ def _add_lone_socket(d: SceneDraft, thing: Object, links: list[query.Link]) -> N
             corner="listening" if listening else info.kind,
             lines=(*_build_fact_lines(d, thing), *words),
             gauges=() if listening else (tube_gauge(d, thing),),
+            messages=_list_datagrams(d, thing),
             order=(thing.opened_at, info.ino),
             lit=ObjectPart(info.key) in d.lit,
             select=("object", info.key),

@@ -15,7 +15,7 @@ from ipcviz.events.calls import READS, where
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import CHANNEL_READS
-from ipcviz.model.state import Datagram, State
+from ipcviz.model.state import Datagram, Object, State
 
 KEPT: Final = 64
 """Datagrams remembered of one socket, the latest."""
@@ -57,6 +57,20 @@ def apply_received(draft: Draft, event: Call) -> None:
             if left
             else draft.datagrams.delete(event.object)
         )
+
+
+def list_waiting(state: State, thing: Object) -> tuple[Datagram, ...]:
+    """The datagrams that wait in a UNIX socket, the next to be received first, as far as they were
+    seen being sent; empty if that does not agree with what the kernel says of the next one.
+
+    Those without a byte are not among them.
+    """
+    kept = state.datagrams.get(thing.info.key, ())
+    if not kept or thing.level is None or is_lossy(thing.info):
+        return ()
+    # FIONREAD tells of the next datagram, of packets (SOCK_SEQPACKET) the sum: unix(7).
+    told = kept[:1] if takes_datagrams(thing.info) else kept
+    return kept if sum(one.length for one in told) == thing.level.queued else ()
 
 
 def find_received(before: State, event: Call) -> Datagram | None:

@@ -20,6 +20,13 @@ POSTED_KEPT: Final = 64
 """Messages remembered of one queue, those that are taken next."""
 
 
+def reads_about_queue(info: ObjectInfo, call: str) -> bool:
+    """Whether a call reads a POSIX queue's file, which tells of the queue in a line and takes no
+    message (mq_overview(7)), though its descriptor is the queue's.
+    """
+    return info.kind == "message queue" and call not in RECEIVES
+
+
 def note_use(draft: Draft, pid: int, key: str) -> None:
     """A process uses a System V queue."""
     if not key.startswith(PREFIX) or key in draft.uses.get(pid, ()):

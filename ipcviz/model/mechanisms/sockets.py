@@ -177,6 +177,15 @@ def leads_to(state: State, thing: Object, waiting: dict[str, str]) -> Object | N
     return None
 
 
+def describe_closing(thing: Object) -> str:
+    """How far a TCP connection is closed at one end: `fin-wait-2`, `close-wait`, ...; empty for one
+    that is whole or gone, and for other sockets.
+    """
+    state = thing.level.state if thing.level is not None else ""
+    whole = thing.info.kind != "tcp socket" or state in ("established", "closed", "listening")
+    return "" if whole else state
+
+
 def describe_under_way(state: State, thing: Object) -> str:
     """The descriptors that wait in a socket: `3 descriptors on their way: P1, passwd, P2`; empty if
     none do.

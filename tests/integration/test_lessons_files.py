@@ -1,0 +1,99 @@
+"""The scenarios of files, stepped from first to last. Lock files are among those of memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.lessons import ORDERS, assert_on_screen, run_lesson
+
+pytestmark = pytest.mark.kernel
+
+
+# spool
+
+
+def read_spool(seen):
+    """What is in the spool folder now, read here: the text of each file by its name."""
+    folder = Path(f"/proc/{seen.pids['main']}/cwd/spool")
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+WHOLE = "user anna\nprint df1\n"
+LETTER = "Dear Anna, ...\n"
+
+
+def is_half(seen):
+    assert read_spool(seen) == {"cf1": "user anna\n", "df1": LETTER}
+
+
+def is_renamed(seen):
+    assert read_spool(seen) == {"cf1": WHOLE, "df1": LETTER}
+
+
+def is_not_in_sight(seen):
+    assert set(read_spool(seen)) <= {"tf1", "df1"}
+
+
+def has_survived(seen):
+    assert read_spool(seen) == {"cf1": WHOLE, "df1": LETTER}
+
+
+SPOOL_CLAIMS = {
+    "seen-half": lambda s: s.event.data == b"user anna\n",
+    "whole": lambda s: s.event.data == WHOLE.encode(),
+    "printed": lambda s: s.event.data == LETTER.encode(),
+    "killed": lambda s: s.process("daemon").fate != "alive",
+    "again": lambda s: s.modes("daemon 2", "control file"),
+}
+FOLDERS = {"hour", "day"}
+NOT_KILLED = {"killed", "again"}
+JOB = {"data", "half", "seen-half", "complete", "renamed", "whole", "printed", "done"}
+
+
+@pytest.mark.parametrize(
+    ("variant", "plan", "readers", "untold"),
+    [
+        ("py", "half", {"seen-half": is_half}, {"renamed", "whole", "printed"} | NOT_KILLED),
+        (
+            "py-rename",
+            "killed",
+            {"half": is_not_in_sight, "renamed": is_renamed, "killed": has_survived},
+            {"seen-half"},
+        ),
+        ("py-cron", "hours", {}, JOB | NOT_KILLED),
+    ],
+)
+def test_spool(variant, plan, readers, untold):
+    lesson = run_lesson("spool", variant, plan, claims=SPOOL_CLAIMS, readers=readers)
+    lesson.assert_whole(*untold, *(FOLDERS if variant != "py-cron" else ()))
+    told = lesson.output.count(LETTER)
+    assert told == {"py": 0, "py-rename": 2, "py-cron": 0}[variant], "at least once"
+    if variant == "py-cron":
+        assert lesson.output.count("hourly: rotate the logs\n") == 2
+        assert lesson.output.count("daily: make a backup\n") == 1
+
+
+@pytest.mark.parametrize("variant", ["sh", "sh-rename"])
+def test_a_spool_of_the_shell(variant):
+    lesson = run_lesson("spool", variant, settings={"pause": 0.05})
+    assert not lesson.departed
+    lesson.assert_sound()
+    assert {"data", "half", "complete", "done"} <= lesson.told.keys()
+    assert ("renamed" in lesson.told) == (variant == "sh-rename")
+    if variant == "sh-rename":
+        assert {"whole", "printed"} <= lesson.told.keys()
+
+
+async def test_half_a_job_is_on_the_screen():
+    lesson = run_lesson("spool", "py", "half")
+    shows = {"seen-half": {"t": ["daemon read 10 bytes from control file"]}}
+    await assert_on_screen(lesson, shows)
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+def test_a_renamed_job_is_whole_in_any_order(seed):
+    settings = {"pause": 0.01}
+    lesson = run_lesson("spool", "py-rename", seed=seed, settings=settings, claims=SPOOL_CLAIMS)
+    lesson.assert_whole("seen-half", *NOT_KILLED, *FOLDERS)
