@@ -64,6 +64,7 @@ from ipcviz.narrate.memory import (
 from ipcviz.narrate.notifiers import SPECIAL, describe_found, describe_notifier_io
 from ipcviz.narrate.pipes import (
     describe_failed_resize,
+    describe_failed_seek,
     describe_lost_ends,
     describe_no_reader,
     explain_broken_pipe,
@@ -162,6 +163,8 @@ def _describe_call(event: Call, before: State, after: State) -> Clause | None:
         return _describe_transfer(event, before, after)
     if event.error == "ENXIO" and event.object and event.name in OPENS:
         return describe_no_reader(event, after)
+    if event.error == "ESPIPE" and event.object and event.name == "lseek":
+        return describe_failed_seek(event, after)
     if event.error and event.args.get("cmd") == "F_SETPIPE_SZ":
         return describe_failed_resize(event, after)
     if event.name == "flock" or "lock" in event.args:

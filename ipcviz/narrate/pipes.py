@@ -17,7 +17,7 @@ from ipcviz.model.state import Object, State
 from ipcviz.model.waits.future import find_ends, find_newcomers
 from ipcviz.model.waits.values import Wait
 from ipcviz.narrate.future import explain_lasting, unless_reopened
-from ipcviz.narrate.sentence import STEP, Clause
+from ipcviz.narrate.sentence import DETAIL, STEP, Clause
 from ipcviz.narrate.words import count_bytes, label_of, name_process, name_with_kind
 
 _READ: Final = frozenset({"r", "rw"})
@@ -185,6 +185,20 @@ def describe_no_reader(event: Call, state: State) -> Clause:
     why = "ENXIO, no reader has it open, and with O_NONBLOCK it does not wait for one"
     text = f"could not open {name} for writing: {why}"
     return Clause(text, STEP, "name", (event.object,) if event.object else ())
+
+
+def describe_failed_seek(event: Call, state: State) -> Clause:
+    """An lseek on what has no position: a pipe, a FIFO, a socket, a terminal (lseek(2)).
+
+    Some programs ask for their position only to learn whether there is one; that is a detail.
+    """
+    fd, offset = event.args.get("fd"), event.get_number("offset")
+    asks = event.args.get("whence") == "SEEK_CUR" and not offset
+    text = (
+        f"could not seek in {label_of(state, event.object)} (fd {fd}): ESPIPE, it has no position"
+    )
+    moves = is_pipe(state.objects.get(event.object)) and not asks
+    return Clause(text, STEP if moves else DETAIL, "data", (event.object,))
 
 
 def describe_failed_resize(event: Call, state: State) -> Clause:

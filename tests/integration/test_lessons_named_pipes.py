@@ -44,6 +44,14 @@ def has_met(seen):
     assert len(list_fifos(seen.pids["writer"])) <= 1
 
 
+def has_no_position(seen):
+    """The seeker's file is a FIFO, of 0 bytes, and its position is 0 by /proc."""
+    pid = seen.pids["seeker"]
+    (fd,) = list_fifos(pid)
+    assert Path(f"/proc/{pid}/fd/{fd}").stat().st_size == 0
+    assert "pos:\t0\n" in Path(f"/proc/{pid}/fdinfo/{fd}").read_text()
+
+
 def has_a_writer(seen):
     """Somebody has the FIFO open for writing, by the flags in /proc."""
     flags = [
@@ -101,6 +109,13 @@ CLAIMS = {
         "same": is_one_descriptor,
         "other": lambda m: m.event.ret == 4 and "reader" in m.pids,
     },
+    "fifo-adapter": {
+        "espipe": lambda m: list(m.modes("seeker", "the FIFO").values()) == ["r"],
+        "gives-up": lambda m: (
+            not any(call.object == m.keys["the FIFO"] for call in m.calls("seeker", "read"))
+        ),
+        "seeks": lambda m: m.event.ret == 10_000 - 6,
+    },
 }
 """What must be so at the event that reaches a step."""
 READERS = {
@@ -114,6 +129,7 @@ READERS = {
         "restarted": sleeps_in_open("reader"),
     },
     "fifo-tail": {"no-eof": has_a_writer, "nobody": sleeps_in_open("writer")},
+    "fifo-adapter": {"espipe": has_no_position},
 }
 """What reads the kernel while all are held behind a step."""
 
@@ -134,6 +150,7 @@ UNTOLD_AT_ONCE = {
     "read-waits",
     "read-eintr",
 }
+NO_FIFO_TO_SEEK = {"seeker-open", "espipe", "gives-up", "sigpipe"}
 READ = "read: at last\n"
 MET = "reader: so we have met\nreader: end of file\n"
 QUICK = {"fifo-timeout": {"limit": 1}}
@@ -162,6 +179,9 @@ RUNS = [
     ("fifo-timeout", "c", "in-time", UNTOLD_AT_ONCE, READ),
     ("fifo-tail", "sh", "ends", {"kept", "no-eof", "reads-on", "same"}, "one\ntwo\n"),
     ("fifo-tail", "sh-tail", "reads-on", {"kept", "no-eof", "nobody", "other"}, "one\ntwo\n"),
+    ("fifo-adapter", "sh", "seeks", {"seeks"}, "Illegal seek\nstatus of gzip: 141\n"),
+    ("fifo-adapter", "py", "seeks", {"seeks"}, "Illegal seek\nstatus of gzip: -13\n"),
+    ("fifo-adapter", "sh-file", "seeks", NO_FIFO_TO_SEEK, "the last line is 2000\n"),
     ("fifo-tail", "sh-keep", "kept", {"reads-on", "nobody", "same", "other"}, "one\ntwo\n"),
 ]
 
@@ -186,6 +206,7 @@ def test_what_a_lesson_must_show(name, variant, plan, untold, says):
         ("fifo-tail", "sh"),
         ("fifo-tail", "sh-tail"),
         ("fifo-tail", "sh-keep"),
+        ("fifo-adapter", "sh"),
     ],
 )
 def test_what_is_told_is_so_in_any_order(name, variant, seed):

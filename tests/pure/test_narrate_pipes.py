@@ -8,6 +8,7 @@ from ipcviz.events import Call, Closed, CloseOnExec, Duplicated, Exited, ObjectI
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
+from ipcviz.narrate.sentence import DETAIL, STEP
 from tests import picture_states as systems
 
 P = systems.pipe(1)
@@ -172,6 +173,22 @@ def test_a_fifo_without_a_reader_and_one_without_a_writer():
     m.open(10, 3, fifo, "r")
     m.move(10, "read", 3, fifo, 0)
     assert last(m).endswith("from f (fd 3): it is empty and nobody has it open for writing")
+
+
+@pytest.mark.parametrize(
+    ("offset", "whence", "weight"),
+    [(-6, "SEEK_END", STEP), (0, "SEEK_SET", STEP), (9, "SEEK_CUR", STEP), (0, "SEEK_CUR", DETAIL)],
+)
+def test_a_seek_in_a_pipe(offset, whence, weight):
+    m = piped()
+    args = {"fd": 3, "offset": offset, "whence": whence}
+    m.add(Call, pid=10, tid=10, name="lseek", args=args, object=P.key, ret=-1, error="ESPIPE")
+    state = State()
+    for event in m.events:
+        before, state = state, reduce(state, event)
+    found = narrate(m.events[-1], before, state)
+    assert found.text == "sh[10] could not seek in P1 (fd 3): ESPIPE, it has no position"
+    assert found.weight == weight
 
 
 def test_tee_copies_and_takes_nothing():
