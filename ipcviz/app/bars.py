@@ -117,7 +117,8 @@ class PanelBar(Bar):
         panels = {
             name: panel
             for name, panel in PANELS.items()
-            if name != "story" or view.story is not None
+            if (name != "story" or view.story is not None)
+            and (not panel.rare or name == self.shown or panel.kind.has_content(view))
         }
         titles = self._choose_titles(view, panels, width)
         found: list[Item] = []

@@ -160,7 +160,8 @@ class Feed:
         if took and self.recorder is not None:
             self.recorder.add_keyframe(self.state)
         stepped = not backlog and self.steps.tick()
-        return self._expire_marks() or took or stepped
+        found = not backlog and not self.late and self.past.diagnosis.examine(self.now)
+        return self._expire_marks() or took or stepped or found
 
     @property
     def late(self) -> bool:
@@ -211,6 +212,7 @@ class Feed:
             trails=Lazy.make_known(MappingProxyType(self.trails)),
             meters=Lazy.make_known(MappingProxyType(self.meters)),
             read_lanes=partial(self.past.read_lanes, self.state.n),
+            find_findings=partial(self.past.diagnosis.find_until, self.state.n),
         )
         return View(moment, self._holders)
 

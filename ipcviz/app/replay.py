@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from ipcviz.app.diagnosis import BETWEEN
 from ipcviz.app.past import EventTape, Past
 from ipcviz.app.past.moments import Moments
 from ipcviz.app.steps import Steps
@@ -26,6 +27,11 @@ _DECIDING: Final = tuple(str(kind.__struct_config__.tag) for kind in TOLD)
 _TAIL: Final = 200_000
 _MOST_DECIDING: Final = 2_000
 """So many of the last events are looked through for them, and so many of those are read."""
+
+_SEARCHED: Final = 5_000
+"""Events of a trace that are gone through for faults though nothing else needs that: a tenth of a
+second's worth; of a longer one `ipcviz doctor` says what is wrong.
+"""
 
 
 class Replay:
@@ -54,6 +60,7 @@ class Replay:
         self._story = Story(scenario) if scenario is not None else None
         self.steps = Steps(session.send)
         self._scan: Iterator[None] | None = None
+        self._search: Iterator[None] | None = None
         self._last = session.reader.last
         self._read = 0
         self._begun = False
@@ -76,6 +83,9 @@ class Replay:
             # As far as it can be read, it is shown.
             self.past.moments, self._bounded = Moments(), True
         count = len(self.past.moments)
+        if count and self._last <= _SEARCHED:
+            self._search = self._search_faults()
+        self.past.diagnosis.skipped = bool(count) and self._search is None
         self._scan = self._scan_events(self.past.moments[count - 1] if count else 0)
 
     def _find_forced_end(self) -> ForcedEnd | None:
@@ -99,6 +109,8 @@ class Replay:
                     past.set_progress(n, story.progress)
                 if is_moment(event, before, state):
                     past.moments.add(n)
+                if not after:
+                    past.diagnosis.follow_event(event, before, state)
                 complete = isinstance(event, Finished) and not event.left
                 self._read = n
                 if self._bounded:
@@ -113,19 +125,35 @@ class Replay:
         if message:
             self.troubles.append(Trouble(t=self.state.t, n=self.state.n, message=message))
 
+    def _search_faults(self) -> Iterator[None]:
+        """Go through all events for what is wrong, where that was not done while they were read."""
+        pages, diagnosis = self.past.pages, self.past.diagnosis
+        try:
+            state = pages.state_at(0)
+            for event in self._reader.read_events(1):
+                before, state = state, pages.next_state(state, event)
+                diagnosis.follow_event(event, before, state)
+                yield
+            diagnosis.examine(state.t + BETWEEN)
+        except TraceError:
+            # What can't be read was said when it was read for what it shows.
+            return
+
     def pump(self, budget: float = 0.1) -> bool:
         """Read on for at most about `budget` seconds.
 
         Returns whether anything that can be seen changed.
         """
-        if self._scan is None:
-            return False
         until = time.perf_counter() + budget
-        for count, _ in enumerate(self._scan):
-            if count % 64 == 0 and time.perf_counter() > until:
-                return True
-        self._scan = None
-        return True
+        if self._scan is not None:
+            if _run_until(self._scan, until):
+                self._scan = None
+            return True
+        if self._search is not None:
+            if _run_until(self._search, until):
+                self._search = None
+            return True
+        return False
 
     @property
     def forced(self) -> ForcedEnd | None:
@@ -187,3 +215,11 @@ class Replay:
     def make_view(self) -> View:
         """The end of the trace, as far as it was read."""
         return self.past.make_view(self.state.n)
+
+
+def _run_until(work: Iterator[None], until: float) -> bool:
+    """Do some of what is to be done, until a time (perf_counter). Returns whether all is done."""
+    for count, _ in enumerate(work):
+        if count % 64 == 0 and time.perf_counter() > until:
+            return False
+    return True

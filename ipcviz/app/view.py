@@ -11,6 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.picture.words import choose_chip
 from ipcviz.app.terminal import Terminal
+from ipcviz.diagnose import Finding
 from ipcviz.events import Outsider
 from ipcviz.model import query
 from ipcviz.model.lanes import NO_ROWS, LaneRows
@@ -143,6 +144,8 @@ class Moment:
         follows: In step mode, of the past: the thread that went next; 0 for the present, or if none
             did.
         read_lanes: Gives the rows of the lanes around it: so many up to it, so many after it.
+        find_findings: Gives what was found wrong up to it.
+        searched: Whether anybody has looked for that.
     """
 
     state: State
@@ -159,6 +162,8 @@ class Moment:
     meters: Lazy[Mapping[int, Meter]]
     follows: Lazy[int] = NOBODY
     read_lanes: ReadLanes = _read_no_lanes
+    find_findings: Callable[[], tuple[Finding, ...]] = tuple
+    searched: bool = True
     lag: float = 0.0
     past: bool = False
 
@@ -279,6 +284,11 @@ class View:
     def terminal_version(self) -> int:
         """Which state of it is meant."""
         return self.moment.terminal.get().version
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found wrong up to this moment, in the order in which it was."""
+        return self.moment.find_findings()
 
     @property
     def follows(self) -> int:

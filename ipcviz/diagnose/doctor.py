@@ -98,17 +98,21 @@ class Doctor:
         """Take events in; what they alone prove is found."""
         for event in events:
             before = self.state
-            self.state = reduce(before, event)
-            self.history.add_event(event)
-            rules = self._deeds.list_rules(event)
-            if rules:
-                moment = CaseMoment(self.state, self.history, before=before)
-                for rule in rules:
-                    self._keep(rule.follow_event(moment, event))
-        self._left -= len(events)
+            self.follow_event(event, before, reduce(before, event))
+
+    def follow_event(self, event: Event, before: State, after: State) -> None:
+        """Take one event in, whose effect on the state is known; what it proves is found."""
+        self.state = after
+        self.history.add_event(event)
+        rules = self._deeds.list_rules(event)
+        if rules:
+            moment = CaseMoment(after, self.history, before=before)
+            for rule in rules:
+                self._keep(rule.follow_event(moment, event))
+        self._left -= 1
         if self._left < 0:
             self._left = _FORGET
-            self.history.forget(self.state)
+            self.history.forget(after)
 
     def examine(self, now: float | None = None) -> tuple[Finding, ...]:
         """What is wrong at this moment; what is new of it is kept among the findings.

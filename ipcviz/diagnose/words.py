@@ -60,7 +60,8 @@ class PartyNames:
 
 
 def _title(process: Process | None) -> str:
-    return process.name or "process" if process is not None else "process"
+    """Its role in a scenario, else the name of its program."""
+    return process.label or process.name or "process" if process is not None else "process"
 
 
 def _base(path: str) -> str:

@@ -15,11 +15,13 @@ class EpollEntry(Struct, frozen=True):
         events: `EPOLLIN`, `EPOLLOUT`, `EPOLLET`, ...; EPOLLERR and EPOLLHUP are always meant.
         object: Key of the object behind it; empty if the process has it behind no descriptor any
             more.
+        data: What the program gave with it, and epoll_wait gives back; -1 if unknown.
     """
 
     fd: int
     events: tuple[str, ...] = ()
     object: str = ""
+    data: int = -1
 
 
 class InotifyWatch(Struct, frozen=True):

@@ -174,7 +174,8 @@ def _parse_entries(lines: tuple[str, ...], place: Place) -> tuple[EpollEntry, ..
         thing = place(
             fd, decode_device(int(facts.get("sdev", "0"), 16)), int(facts.get("ino", "0"), 16)
         )
-        found.append(EpollEntry(fd=fd, events=epoll_events(mask), object=thing))
+        data = int(facts["data"], 16)
+        found.append(EpollEntry(fd=fd, events=epoll_events(mask), object=thing, data=data))
     return tuple(sorted(found, key=lambda entry: entry.fd))
 
 

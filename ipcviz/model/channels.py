@@ -50,12 +50,15 @@ class Part(msgspec.Struct, frozen=True, gc=False):
         read_at: When a read first took some of it for certain; -1 if none did.
         cut: Its thread ended inside it: it will never return, and how much it put there is to be
             found out.
+        guessed: `taken` is a guess: bytes were read that it or another write of its knot had put
+            there, and nothing spoke for either.
     """
 
     write: Write
     taken: int = 0
     read_at: float = -1.0
     cut: bool = False
+    guessed: bool = False
 
     @property
     def left(self) -> int:
@@ -95,6 +98,8 @@ class Source(msgspec.Struct, frozen=True, gc=False):
         sure: Whether that is certain. If not, other calls were under way at the same moment; then
             it is the likeliest by the bytes themselves, as far as they were kept.
         step: See `Write.step`.
+        rivals: Processes that may have written them as well as `pid`, by writes that were under way
+            at the same moment, and nothing speaks for either.
     """
 
     n: int
@@ -106,6 +111,7 @@ class Source(msgspec.Struct, frozen=True, gc=False):
     length: int
     sure: bool = True
     step: int = 0
+    rivals: tuple[int, ...] = ()
 
 
 class Read(msgspec.Struct, frozen=True, gc=False):

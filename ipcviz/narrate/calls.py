@@ -61,7 +61,7 @@ from ipcviz.narrate.memory import (
     describe_truncate,
     describe_unmapped,
 )
-from ipcviz.narrate.notifiers import SPECIAL, describe_notifier_io
+from ipcviz.narrate.notifiers import SPECIAL, describe_found, describe_notifier_io
 from ipcviz.narrate.pipes import (
     describe_failed_resize,
     describe_lost_ends,
@@ -335,7 +335,8 @@ def _describe_ready(event: Call, before: State, after: State) -> Clause | None:
     if event.ret == 0:
         return Clause(f"found no descriptor ready in {event.name}", NOISE, "wait")
     return Clause(
-        f"found {event.ret} descriptor{'s' if event.ret != 1 else ''} ready in {event.name}",
+        f"found {event.ret} descriptor{'s' if event.ret != 1 else ''} ready in {event.name}"
+        f"{describe_found(event, after)}",
         DETAIL,
         "wait",
         (),

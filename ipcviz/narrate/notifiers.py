@@ -10,7 +10,7 @@ from ipcviz.events import Call
 from ipcviz.events.calls import WRITES
 from ipcviz.events.kinds import NOTIFIERS
 from ipcviz.events.signals import signal_name
-from ipcviz.model.mechanisms.notifiers import describe_signals
+from ipcviz.model.mechanisms.notifiers import describe_signals, list_found
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.sentence import DETAIL, STEP, Clause
 from ipcviz.narrate.signals import describe_taken
@@ -20,6 +20,17 @@ _INOTIFY_HEAD: Final = 16
 """Bytes of struct inotify_event before the name (inotify(7))."""
 _LOST: Final = 0x4000
 _ALL: Final = (1 << 64) - 1
+
+_MOST_FOUND: Final = 4
+"""Ready descriptors that are named in one sentence."""
+_CONDITIONS: Final = (
+    ("r", "readable"),
+    ("w", "writable"),
+    ("x", "in an exceptional condition"),
+    ("e", "with an error"),
+    ("h", "hung up"),
+    ("n", "not open"),
+)
 
 # linux/inotify.h, as things that happened.
 _HAPPENED: Final = (
@@ -54,6 +65,27 @@ def describe_notifier_io(event: Call, before: State, after: State) -> Clause | N
     words = words or _describe_data(event, thing, after)
     number = event.args.get("fd")
     return Clause(f"{words} (fd {number})", STEP, "data", (event.object,)) if words else None
+
+
+def describe_found(event: Call, state: State) -> str:
+    """Behind `found 2 descriptors ready in poll`: `: P1 (fd 3, readable) and S2 (fd 5, writable)`;
+    empty if it is not known which.
+    """
+    told = [
+        f"{thing.label} (fd {fd}, {_join_conditions(letters)})"
+        if thing is not None
+        else f"fd {fd} ({_join_conditions(letters)})"
+        for thing, fd, letters in list_found(state, event)[:_MOST_FOUND]
+    ]
+    if event.ret > len(told) > 0:
+        told.append(f"{event.ret - len(told)} more")
+    if not told:
+        return ""
+    return f": {', '.join(told[:-1])} and {told[-1]}" if told[1:] else f": {told[0]}"
+
+
+def _join_conditions(letters: str) -> str:
+    return " and ".join(word for letter, word in _CONDITIONS if letter in letters) or "ready"
 
 
 def _describe_data(event: Call, thing: Object, after: State) -> str:

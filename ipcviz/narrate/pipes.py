@@ -18,7 +18,7 @@ from ipcviz.model.waits.future import find_ends, find_newcomers
 from ipcviz.model.waits.values import Wait
 from ipcviz.narrate.future import explain_lasting, unless_reopened
 from ipcviz.narrate.sentence import STEP, Clause
-from ipcviz.narrate.words import count_bytes, label_of, name_process
+from ipcviz.narrate.words import count_bytes, label_of, name_process, name_with_kind
 
 _READ: Final = frozenset({"r", "rw"})
 _WRITE: Final = frozenset({"w", "rw"})
@@ -180,13 +180,10 @@ def still_open(wait: Wait, state: State) -> str:
 
 def describe_no_reader(event: Call, state: State) -> Clause:
     """An open of a FIFO for writing that does not wait, and found no reader (fifo(7))."""
-    label = (
-        state.objects[event.object].label
-        if event.object in state.objects
-        else str(event.args.get("path", "?"))
-    )
+    thing = state.objects.get(event.object)
+    name = name_with_kind(thing) if thing else f"the FIFO {event.args.get('path', '?')}"
     why = "ENXIO, no reader has it open, and with O_NONBLOCK it does not wait for one"
-    text = f"could not open the FIFO {label} for writing: {why}"
+    text = f"could not open {name} for writing: {why}"
     return Clause(text, STEP, "name", (event.object,) if event.object else ())
 
 

@@ -4,12 +4,14 @@ knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from ipcviz.events import Call
+from ipcviz.model.channels import Read
 from ipcviz.model.ledger.directions import find_directions
 from ipcviz.model.ledger.provenance import (
+    QueuedBytes,
     latest_read,
     list_interleavings,
     sources_of,
@@ -25,29 +27,43 @@ class Stretch(NamedTuple):
     """Bytes one behind the other that one process wrote: how many, and whether their place is
     certain.
 
-    `length` is -1 for what a write that goes on has put there.
+    `length` is -1 for what a write that goes on has put there. `rivals` may have written them as
+    well.
     """
 
     pid: int
     length: int
     sure: bool
     step: int = 0
+    rivals: tuple[int, ...] = ()
 
 
-def _join_runs(parts: Iterable[tuple[int, int, bool, int]]) -> list[Stretch]:
+def _join_runs(parts: Iterable[Stretch]) -> list[Stretch]:
     """Neighbours of the same process and step, as certain as each other, made one."""
     runs: list[Stretch] = []
-    for pid, length, sure, step in parts:
+    for part in parts:
         last = runs[-1] if runs else None
         if (
             last is not None
-            and (last.pid, last.sure, last.step) == (pid, sure, step)
-            and min(last.length, length) >= 0
+            and last._replace(length=part.length) == part
+            and min(last.length, part.length) >= 0
         ):
-            runs[-1] = Stretch(pid, last.length + length, sure, step)
+            runs[-1] = last._replace(length=last.length + part.length)
         else:
-            runs.append(Stretch(pid, length, sure, step))
+            runs.append(part)
     return runs
+
+
+def _list_runs(read: Read) -> list[Stretch]:
+    """From whom a read's bytes came, in order."""
+    runs: list[Stretch] = []
+    for source in read.sources:
+        if source.rivals:
+            first, *others = sorted({source.pid, *source.rivals})
+            runs.append(Stretch(first, source.length, source.sure, 0, tuple(others)))
+        else:
+            runs.append(Stretch(source.pid, source.length, source.sure, source.step))
+    return _join_runs(runs)
 
 
 def describe_sources(event: Call, after: State) -> str:
@@ -60,8 +76,8 @@ def describe_sources(event: Call, after: State) -> str:
     read = sources_of(after, event.n)
     if read is None or not read.sources:
         return ""
-    runs = _join_runs((s.pid, s.length, s.sure, s.step) for s in read.sources)
-    probably = "" if all(run.sure for run in runs) else "probably "
+    runs = _list_runs(read)
+    probably = "" if all(run.sure or run.rivals for run in runs) else "probably "
     if read.dropped:
         are = "is" if read.dropped == 1 else "are"
         gone = f"; {count_bytes(read.dropped)} more of that packet had no room and {are} gone"
@@ -77,16 +93,19 @@ def describe_sources(event: Call, after: State) -> str:
 
 
 def _describe_writer(state: State, run: Stretch, reader: int) -> str:
-    subject = "it" if run.pid == reader else name_process(state, run.pid)
-    wrote = "wrote itself" if run.pid == reader else "wrote"
+    subject = " or ".join(
+        "it" if pid == reader else name_process(state, pid)
+        for pid in dict.fromkeys((run.pid, *run.rivals))
+    )
+    wrote = "wrote itself" if run.pid == reader and not run.rivals else "wrote"
     return f"{subject} {wrote}" + (f" in step {run.step}" if run.step else "")
 
 
 def sources_group(event: Call, after: State) -> str:
     """What a read's sentence must have in common with another's to be one row with it."""
     read = sources_of(after, event.n)
-    runs = _join_runs((s.pid, 0, s.sure, s.step) for s in read.sources) if read is not None else ()
-    return " ".join(f"{run.pid} {run.sure} {run.step}" for run in runs)
+    runs = _list_runs(read) if read is not None else ()
+    return " ".join(f"{run.pid} {run.sure} {run.step} {run.rivals}" for run in runs)
 
 
 def describe_waiting_bytes(state: State, key: str) -> str:
@@ -103,8 +122,13 @@ def describe_waiting_bytes(state: State, key: str) -> str:
         return f"not known since {channel.since:.1f} s: {channel.reason}"
     words: list[str] = []
     doubt: list[str] = []
+    ranges = waiting_ranges(state, key)
+    guessed = [one for one in ranges if one.guessed]
+    if guessed:
+        # What was read was laid to one of them for no reason, so only their sum is known.
+        words.append(_describe_guessed(state, guessed))
     for run in [
-        *_join_runs((w.write.pid, w.length, w.sure, 0) for w in waiting_ranges(state, key)),
+        *_join_runs(Stretch(w.write.pid, w.length, w.sure) for w in ranges if not w.guessed),
         Stretch(0, 0, True),
     ]:
         if run.sure and doubt:
@@ -126,6 +150,15 @@ def describe_waiting_bytes(state: State, key: str) -> str:
         else:
             into.append(f"{name} a part of {_GOING_ON}")
     return ", ".join(words)
+
+
+def _describe_guessed(state: State, ranges: Sequence[QueuedBytes]) -> str:
+    names = list(dict.fromkeys(name_process(state, one.write.pid) for one in ranges))
+    if any(one.length < 0 for one in ranges):
+        return f"{' and '.join(names)}, nobody can tell how many of each"
+    total = sum(one.length for one in ranges)
+    of = " and ".join(names)
+    return f"{total:,} B of {of}" + (", nobody can tell how many of each" if names[1:] else "")
 
 
 def describe_interleaving(state: State, key: str) -> str:
@@ -172,6 +205,7 @@ def describe_parted_write(event: Call, after: State) -> str:
         if (
             last is not None
             and source.offset
+            and not source.rivals
             and (last.tid, last.began) != (source.tid, source.began)
         ):
             inner, outer = (

@@ -25,6 +25,7 @@ from ipcviz.model.mechanisms.notifiers import (
 from ipcviz.model.mechanisms.signals import MASKED, can_reach
 from ipcviz.model.mechanisms.sockets import leads_to, list_backlogs, target_of, under_way
 from ipcviz.model.state import Object, State
+from ipcviz.model.waits.handlers import find_handler
 from ipcviz.model.waits.outsiders import MOST, is_watched, outsiders_of
 from ipcviz.model.waits.rules import is_own
 from ipcviz.model.waits.values import (
@@ -429,6 +430,13 @@ def _explain_futex(state: State, wait: Wait, now: float) -> WaitWords:
                 Form.NOTE, f"a mutex whose owner, {_describe_ended_owner(state, futex)}"
             )
         owner = _describe_owner(state, futex)
+        signo = 0 if owner else find_handler(state, wait)
+        if signo:
+            return WaitWords(
+                Form.NOTE,
+                "a lock that nobody but itself can have",
+                f"it is in its handler for {signal_name(signo)}",
+            )
         if not owner:
             return WaitWords(Form.NOTE, "probably a lock, whose owner is not known")
         return WaitWords(Form.NOTE, f"a mutex held by {owner}")

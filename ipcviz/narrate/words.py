@@ -107,7 +107,11 @@ def label_of(state: State, key: str) -> str:
 
 
 def name_with_kind(thing: Object) -> str:
-    """An object with its kind: `the FIFO fifo`, `the pipe P1`; a file by its name alone."""
+    """An object with its kind: `the FIFO fifo`, `the pipe P1`; a file by its name alone, and so is
+    what a scenario calls `the FIFO` or `the queue`.
+    """
+    if thing.label.startswith("the "):
+        return thing.label
     word = KINDS[thing.info.kind].noun
     if thing.info.kind == ANONYMOUS:
         word = f"the {name_kind(thing.info)}"

@@ -10,9 +10,13 @@ from msgspec.structs import replace
 from ipcviz.events import Poised
 from ipcviz.events.calls import BIRTHS, FOR_CHILD, where
 from ipcviz.events.signals import signal_name
+from ipcviz.model.query import list_holders
 from ipcviz.model.state import State
 from ipcviz.model.steps.stepping import find_value
+from ipcviz.model.waits.outsiders import nobody_else_has
+from ipcviz.model.waits.values import Why
 from ipcviz.scenario.format import Question, Scenario, Texts, When
+from ipcviz.scenario.reasons import is_because
 from ipcviz.scenario.recognise import Recognised, named_by_path
 
 _EXECUTES: Final = where(lambda call: call.family == "program")
@@ -58,6 +62,8 @@ def may_meet(
     if when.role and cast.roles.get(poised.pid) not in _list_texts(when.role):
         return False
     kind, entry = when.kind, poised.at == "entry"
+    if kind == "waiting" and _surely_reads(when, poised, state):
+        return False
     if kind in ("call", "waiting"):
         return _meets_call(when, scenario, cast, poised)
     if kind == "semaphore-op":
@@ -74,8 +80,7 @@ def may_meet(
     if kind == "accessed":
         return _may_access(when, cast, poised, state)
     if kind == "exited":
-        ends = poised.at == "signal" and poised.action in ("terminate", "core")
-        return ends or (entry and poised.call == "exit_group")
+        return _may_exit(when, poised)
     calls = {
         "forked": BIRTHS,
         "executed": _EXECUTES,
@@ -109,6 +114,40 @@ def _meets_call(when: When, scenario: Scenario, cast: Recognised, poised: Poised
     return True
 
 
+def _may_exit(when: When, poised: Poised) -> bool:
+    if poised.at == "signal":
+        return (
+            poised.action in ("terminate", "core")
+            and when.code is None
+            and (not when.signal or signal_name(poised.signo) in _list_texts(when.signal))
+        )
+    status = poised.args.get("code")
+    return (
+        poised.at == "entry"
+        and poised.call == "exit_group"
+        and not when.signal
+        and (when.code is None or not isinstance(status, int) or when.code == status & 0xFF)
+    )
+
+
+def _surely_reads(when: When, poised: Poised, state: State) -> bool:
+    """Whether a condition is about a wait for bytes, and this call will not wait for any: some are
+    there, or it is a pipe that nobody can write to any more.
+    """
+    thing = state.objects.get(poised.object)
+    if thing is None or not when.because or _list_reasons(when.because) != [Why.EMPTY]:
+        return False
+    level = thing.level
+    if level is not None and level.unit == "bytes" and level.queued > 0:
+        return True
+    holders = list_holders(state).get(poised.object, ())
+    return (
+        thing.info.kind == "pipe"
+        and not any(one.writes for one in holders)
+        and nobody_else_has(state, poised.object)
+    )
+
+
 def _may_access(when: When, cast: Recognised, poised: Poised, state: State) -> bool:
     """Whether a thread's own code may bring an access to a variable.
 
@@ -136,6 +175,10 @@ def _may_access(when: When, cast: Recognised, poised: Poised, state: State) -> b
 def _find_label(cast: Recognised, poised: Poised) -> str:
     key = poised.semaphore.key if poised.semaphore is not None else poised.object
     return cast.labels.get(key, "")
+
+
+def _list_reasons(because: Texts) -> list[Why]:
+    return [why for why in Why if is_because(_list_texts(because), why)]
 
 
 def _is_like(wanted: Texts, *found: str) -> bool:

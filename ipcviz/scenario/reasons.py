@@ -64,6 +64,7 @@ _PHRASES: Final[dict[Why, tuple[str, ...]]] = {
         "probably a copy, made by fork, of a lock that another thread of a[1] held;"
         " no other thread is here to release it",
         "probably a lock, whose owner is not known",
+        "a lock that nobody but itself can have: it is in its handler for SIGALRM",
     ),
     Why.RWLOCK: ("probably a read-write lock that a[1] has for writing",),
     Why.BARRIER: ("probably a barrier: 1 of 2 have come",),

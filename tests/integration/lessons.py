@@ -299,16 +299,20 @@ class _Run:
         raise AssertionError(f"no end after {most} operations")
 
     def _await_signal(self) -> None:
-        """Wait until the signal of an armed timer is pending."""
+        """Wait until the signal of an armed timer is pending, or about to act on a thread that it
+        has woken.
+        """
         wanted = {timer.signo for timer in self.state.timers.values() if timer.armed}
 
-        def is_pending() -> bool:
-            masks = [
-                stepping.find_pending_signals(self.state, t) for t in self.state.threads.values()
-            ]
-            return any(mask >> (signo - 1) & 1 for mask in masks for signo in wanted)
+        def is_there() -> bool:
+            threads = self.state.threads.values()
+            acting = {t.poised.signo for t in threads if t.poised and t.poised.at == "signal"}
+            masks = [stepping.find_pending_signals(self.state, t) for t in threads]
+            return not acting.isdisjoint(wanted) or any(
+                mask >> (signo - 1) & 1 for mask in masks for signo in wanted
+            )
 
-        while wanted and not is_pending() and not self.over:
+        while wanted and not is_there() and not self.over:
             if not self.drain():
                 self.session.wait(0.05)
 

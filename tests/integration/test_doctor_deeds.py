@@ -179,7 +179,7 @@ RIGHT: tuple[str, ...] = (
     " os.read(r, 65536); os.write(w, bytes(100000 - n)); os.close(w)",
     # An end of file that is taken for one, and a FIFO that is opened anew.
     "sh:seq 10 | cat",
-    "bash:mkfifo f; (echo a > f; sleep 0.4; echo b > f) & read -r x < f; read -r x < f; wait",
+    "sh:mkfifo f; (echo a > f; sleep 0.9; echo b > f) & read x < f; sleep 0.4; read x < f; wait",
     # A first stage that is ended by SIGPIPE; who takes EPIPE for the end.
     "sh:yes | head -1",
     "c:broken_once",

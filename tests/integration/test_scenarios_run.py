@@ -38,17 +38,28 @@ from ipcviz.tracer.config import LaunchConfig
 
 QUICK = {
     "shell-pipeline": {"size": "3"},
+    "browser": {"rest": "0.05"},
+    "pipe-blocking": {"rest": "0.01"},
+    "select-poll": {"rest": "0.05"},
+    "pipe-atomicity": {"rest": "0.05"},
     "fifo-gzip": {"size": "2", "delay": "0.2"},
+    "fifo-rendezvous": {"seconds": "0.3"},
+    "fifo-timeout": {"late": "1.3"},
+    "fifo-tail": {"seconds": "0.2"},
     "mmap-queue": {"messages": "8", "put-delay": "0", "get-delay": "0.03"},
     "sleep-race": {"seconds": "1"},
     "sem-counter": {"times": "20"},
+    "sigcont": {"seconds": "0.1"},
+    "unsafe-handler": {"ticks": "2"},
 }
 HANG = {
+    "connect2": ("py-forgets", "c-forgets"),
     "deadlock": ("py", "c"),
     "pipe-eof": ("py", "c"),
     "sem-named": ("py", "c", "c-mode"),
     "sigchld": ("py", "c"),
     "sysv-sem": ("py", "c"),
+    "unsafe-handler": ("c",),
 }
 """Variants whose lesson is that they may not end: it depends on the order in which they run."""
 ENDS = {

@@ -6,6 +6,8 @@ import pytest
 
 from ipcviz.events import (
     Accessed,
+    Level,
+    Opened,
     Poised,
     Sample,
     SemaphoreLevel,
@@ -66,6 +68,11 @@ def signal(signo, action="handler"):
         (When(event="signal-delivered", signal="SIGALRM"), signal(2), False),
         (When(event="exited"), entry("exit_group"), True),
         (When(event="exited", signal="SIGTERM"), signal(15, "terminate"), True),
+        (When(event="exited", signal="SIGTERM"), signal(13, "terminate"), False),
+        (When(event="exited", signal="SIGTERM"), entry("exit_group", code=1), False),
+        (When(event="exited", code=1), signal(15, "terminate"), False),
+        (When(event="exited", code=1), entry("exit_group", code=257), True),
+        (When(event="exited", code=1), entry("exit_group", code=0), False),
         (When(event="forked"), entry("clone"), True),
         (When(marker="half *"), entry("marker", text="half way"), True),
         (When(marker="half *"), entry("marker", text="done"), False),
@@ -126,3 +133,29 @@ def test_a_store_is_foreseen_once_the_thread_has_loaded(accesses, op, lost, expe
     poised = Poised(t=1, pid=5, tid=5, at="access", op="load", object="v")
     when = When(op=op, object="counter", lost=lost)
     assert may_meet(when, scenario, cast, poised, state) is expected
+
+
+READ_END = Opened(fd=3, ofd=10, object=fakes.PIPE, mode="r")
+WRITE_END = Opened(fd=4, ofd=11, object=fakes.PIPE, mode="w")
+
+
+@pytest.mark.parametrize(
+    ("ends", "queued", "because", "expected"),
+    [
+        ((READ_END, WRITE_END), 0, "empty", True),
+        ((READ_END, WRITE_END), 9, "empty", False),
+        ((READ_END, WRITE_END), 9, ("empty", "full"), True),
+        ((READ_END, WRITE_END), 9, "", True),
+        ((READ_END,), 0, "empty", False),
+    ],
+)
+def test_a_read_waits_for_bytes_only_if_none_are_there_and_some_may_come(
+    ends, queued, because, expected
+):
+    state = reduce(State(), fakes.call(0, 6, "pipe2", *ends))
+    level = Level(object=fakes.PIPE.key, queued=queued, unit="bytes", capacity=65536)
+    state = reduce(state, Sample(t=1, levels=(level,)))
+    cast = Recognised(roles=Map({6: "reader"}), labels=Map({fakes.PIPE.key: "the pipe"}))
+    when = When(role="reader", call="read", because=because, blocked=True, object="the pipe")
+    poised = entry("read", pid=6, obj=fakes.PIPE.key, fd=3)
+    assert may_meet(when, find_scenario("pipe-eof"), cast, poised, state) is expected

@@ -399,3 +399,20 @@ def test_from_a_write_under_way_may_come_what_it_has_not_put_in_yet():
     assert _count_room(Part(write=msgspec.structs.replace(write, most=-1), taken=4)) > 1 << 60
     done = msgspec.structs.replace(write, n=5, length=9)
     assert _count_room(Part(write=done, taken=4)) == 5
+
+
+def test_what_is_laid_to_one_of_several_for_no_reason_is_marked():
+    story = Story(11, 12)
+    story.write(10, 4, b"aaaa", began=10.0, t=13.0)
+    story.write(11, 4, b"bbbb", began=11.0, t=14.0)
+    n = story.read(12, 2)
+    read = sources_of(story.state, n)
+    assert read is not None
+    assert [(s.pid, s.rivals) for s in read.sources] == [(10, (11,))]
+    assert [(w.length, w.guessed) for w in waiting_ranges(story.state, KEY)] == [
+        (2, True),
+        (4, True),
+    ]
+    story.read(12, 6)
+    story.write(11, 4)
+    assert [w.guessed for w in waiting_ranges(story.state, KEY)] == [False]

@@ -237,6 +237,22 @@ SETS = [
         DETAIL,
     ),
     Row(did("poll", ret=2), "lpd[12] found 2 descriptors ready in poll", DETAIL),
+    Row(
+        did("poll", ret=2, ready="4r 99hn"),
+        "lpd[12] found 2 descriptors ready in poll: T1 (fd 4, readable) and fd 99 (hung up and not"
+        " open)",
+        DETAIL,
+    ),
+    Row(
+        did("select", ret=5, ready="4rw"),
+        "lpd[12] found 5 descriptors ready in select: T1 (fd 4, readable and writable) and 4 more",
+        DETAIL,
+    ),
+    Row(
+        did("epoll_wait", **at("epoll"), ret=1, ready="140737488355332r"),
+        "lpd[12] found 1 descriptor ready in epoll_wait",
+        DETAIL,
+    ),
     Row(did("select", error="EBADF"), ""),
 ]
 

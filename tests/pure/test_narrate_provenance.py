@@ -142,3 +142,22 @@ def test_of_many_who_wrote_three_are_named():
         told.write(pid, 2)
     told.read(12, 8)
     assert told.text.endswith("then 2 bytes that p13[13] wrote and 1 more")
+
+
+def test_of_writes_that_went_in_in_parts_nobody_can_tell_how_much_was_read():
+    """Two writers sleep in a full pipe, each with a part of its bytes in it."""
+    told = Told(11, 12)
+    told.write(10, 5000, b"a" * 64)
+    args = {"fd": 4, "count": 5000}
+    for pid in (11, 10):
+        told.say(Waiting, pid=pid, tid=pid, call="write", began=told.t, args=args, object=KEY)
+    asleep = told.t
+    told.read(12, 6808, b"a" * 64)
+    words = ": 5,000 bytes that sh[10] wrote, then 1,808 bytes that sh[10] or p11[11] wrote"
+    assert told.text.endswith(words)
+    for pid in (11, 10):
+        told.write(pid, 5000, began=asleep - 3, slept=asleep)
+    assert told.whose == "8,192 B of p11[11] and sh[10], nobody can tell how many of each"
+    told.read(12, 8192, b"b" * 64)
+    assert told.text.endswith(", of what sh[10] or p11[11] wrote")
+    assert told.whose == ""

@@ -97,6 +97,11 @@ def test_an_object_with_its_kind(kind, words):
     assert name_with_kind(Object(info=ObjectInfo(key="k", kind=kind), label="P1")) == words
 
 
+def test_a_name_that_says_the_kind_stands_alone():
+    fifo = Object(info=ObjectInfo(key="k", kind="fifo"), label="the FIFO")
+    assert name_with_kind(fifo) == "the FIFO"
+
+
 def test_ends_and_labels():
     assert [end_of(mode, "pipe") for mode in ("r", "w", "rw", "path")] == [
         "read end",

@@ -27,7 +27,7 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.kernel.notifiers import parse_notifier
-from ipcviz.model.mechanisms.notifiers import describe_content, describe_due, is_ready
+from ipcviz.model.mechanisms.notifiers import describe_content, describe_due, is_ready, list_found
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.model.waits.rules import wait_of
@@ -71,7 +71,7 @@ def test_lines_of_fdinfo() -> None:
         "anon:5", watches=(InotifyWatch(1, f"{device}:255", "", ("IN_MOVED_TO", "IN_CREATE")),)
     )
     line = "6 events: 80000005 data:     7ff900000006  pos:0 ino:ff sdev:fe00003"
-    listed = (EpollEntry(6, ("EPOLLIN", "EPOLLOUT", "EPOLLET"), f"6@{device}:255"),)
+    listed = (EpollEntry(6, ("EPOLLIN", "EPOLLOUT", "EPOLLET"), f"6@{device}:255", 0x7FF900000006),)
     assert parsed("epoll", tfd=line) == Notifier("anon:6", listed=listed)
 
 
@@ -145,6 +145,21 @@ def test_an_epoll_set_means_the_files_and_not_the_numbers() -> None:
     state = system(*HELD, Notifier("anon:6", listed=listed))
     words = reason(state, "epoll_wait", fd=15, watched="11r 13w")
     assert words == "epoll_wait(15) on EP1, for S1 (readable) or descriptor 13, not known any more"
+
+
+def test_what_epoll_gives_back_names_an_entry_if_it_is_one_only() -> None:
+    listed = (
+        EpollEntry(fd=10, object="anon:1", data=1 << 47),
+        EpollEntry(fd=20, object=SOCKET.key, data=7),
+        EpollEntry(fd=11, object="anon:2", data=7),
+    )
+    state = system(*HELD, Notifier("anon:6", listed=listed))
+    args = {"fd": 15, "ready": f"{1 << 47}rh 7r 8r"}
+    event = Call(
+        t=2.0, pid=10, tid=10, name="epoll_wait", began=1.0, args=args, ret=3, object="anon:6"
+    )
+    found = [(thing and thing.label, fd, told) for thing, fd, told in list_found(state, event)]
+    assert found == [("E1", 10, "rh")]
 
 
 def test_timers_count_down_by_the_viewers_clock() -> None:

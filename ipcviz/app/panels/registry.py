@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from ipcviz.app.panels.buffers import Buffers
 from ipcviz.app.panels.descriptors import Descriptors
+from ipcviz.app.panels.findings import FindingsPanel
 from ipcviz.app.panels.log import LogPanel
 from ipcviz.app.panels.memory import MemoryPanel
 from ipcviz.app.panels.output import OutputPanel
@@ -29,6 +30,7 @@ class PanelEntry(NamedTuple):
             from top to bottom in the order of `PANELS`.
         usual: Whether it stands there if the story points at nothing else, as long as it has
             anything to say.
+        rare: Whether the bar names it only while it has anything to say.
     """
 
     key: str
@@ -37,6 +39,7 @@ class PanelEntry(NamedTuple):
     kind: type[Panel] | type[OutputPanel]
     beside: bool = False
     usual: bool = False
+    rare: bool = False
 
 
 PANELS: Final[dict[str, PanelEntry]] = {
@@ -50,5 +53,6 @@ PANELS: Final[dict[str, PanelEntry]] = {
     "proc": PanelEntry("r", "/proc", "/proc", Proc, beside=True, usual=True),
     "source": PanelEntry("x", "Source", "Src", SourcePanel, beside=True, usual=True),
     "output": PanelEntry("o", "Output", "Out", OutputPanel),
+    "findings": PanelEntry("F", "Findings", "Find", FindingsPanel, rare=True),
 }
 """By name, in the order of the bar below the picture."""

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ipcviz.app.changes import RecentChanges
+from ipcviz.app.diagnosis import Diagnosis
 from ipcviz.app.history import BUCKET, MINUTE, Log, Meter, Trail
 from ipcviz.app.past.lanes import LaneTape
 from ipcviz.app.past.moments import Moments, Turns
@@ -190,6 +191,7 @@ class Past:
         moments: Which events are moments.
         turns: The story; None if there is none.
         pages: The events around the moments that were looked at.
+        diagnosis: What was found wrong, as far as the events were gone through.
     """
 
     def __init__(self, tape: EventTape, scenario: Scenario | None = None) -> None:
@@ -205,6 +207,7 @@ class Past:
         self._pieces: dict[int, Output] = {}
         self._pieces_size = 0
         self._kept: tuple[tuple[int, float | None, int | None], PastMoment] | None = None
+        self.diagnosis = Diagnosis()
 
     def set_progress(self, n: int, progress: Progress) -> Mapping[str, str]:
         """From event `n` on the story is so far.
@@ -231,6 +234,7 @@ class Past:
             self._keep_piece(after.n, event)
         self.pages.last = after.n
         self.tape.add_event(event, before, after)
+        self.diagnosis.follow_event(event, before, after)
         return found
 
     def add_output(self, n: int, size: int) -> None:
@@ -293,6 +297,8 @@ class Past:
             meters=Lazy(partial(_read_meters, tape, state, n, now)),
             follows=Lazy(partial(_read_follower, self, state, n)),
             read_lanes=partial(self.read_lanes, n),
+            find_findings=partial(self.diagnosis.find_until, n),
+            searched=not self.diagnosis.skipped,
             sentences=(),
             next_page=page,
             known_page=known_page,

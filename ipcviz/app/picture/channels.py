@@ -184,7 +184,10 @@ LOOKS: Final = 4
 def list_shares(d: SceneDraft, key: str) -> tuple[Share, ...]:
     """Whose bytes wait in a channel, first those that are taken next; empty if it is not known."""
     runs: list[list[int]] = []
-    for one in waiting_ranges(d.state, key):
+    ranges = waiting_ranges(d.state, key)
+    if any(one.guessed for one in ranges):
+        return ()
+    for one in ranges:
         if one.length <= 0:
             continue
         if runs and runs[-1][0] == one.write.pid:

@@ -8,6 +8,7 @@ from ipcviz.events.signals import signal_name, signals_in
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE
 from ipcviz.model.state import State
 from ipcviz.model.waits.circles import list_circles
+from ipcviz.model.waits.handlers import find_handler
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.values import (
     Asleep,
@@ -64,18 +65,10 @@ def find_handler_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A signal handler waits for a lock that the code has which it interrupted."""
     state = moment.state
     for wait in hang.waits:
-        thread = state.threads[wait.tid]
-        futex = wait.facts.futex if isinstance(wait.facts, Asleep) else None
-        if not thread.handlers or futex is None or wait.why is Why.JOIN:
-            continue
-        owner = futex.owner
-        if owner not in (0, wait.tid) or (futex.object and not futex.private):
-            continue
-        alone = len(state.processes[wait.pid].threads) == 1
-        if not owner and not alone:
+        signo = find_handler(state, wait)
+        if not signo or not isinstance(wait.facts, Asleep):
             continue
         names = moment.name_parties(wait.pid)
-        signo = thread.handlers[-1]
         sentence = (
             f"{names.name_thread(wait.pid, wait.tid)} waits in its handler of {signal_name(signo)}"
             " for a lock that nobody but itself can have: the handler interrupted the code that"
@@ -87,7 +80,7 @@ def find_handler_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
             " and act on it later.",
             waits=hang.waits,
             evidence=(Evidence(f"thread {wait.tid} is in its handler of {signal_name(signo)}"),),
-            about=futex.key,
+            about=wait.facts.futex.key,
         )  # fmt: skip
     return None
 

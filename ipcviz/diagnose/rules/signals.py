@@ -25,6 +25,11 @@ LASTS_SECONDS: Final = 2.0
 UNWAITED_SECONDS: Final = 5.0
 MANY: Final = 3
 """So many children that ended so long ago, and were not waited for, are too many."""
+_WORDS: Final = {
+    "EINTR": b"nterrupted system call",
+    "EAGAIN": b"temporarily unavailable",
+}
+"""What programs write of an error that they don't expect (strerror(3))."""
 _WAITS: Final = frozenset({"wait4", "waitid"})
 
 
@@ -73,64 +78,65 @@ class Interrupted(EventRule):
 
     def __init__(self) -> None:
         self._failed: dict[int, Call] = {}
+        self._said: dict[int, Call] = {}
         self._setters: dict[int, int] = {}
+        self._shares: dict[int, int] = {}
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
         if isinstance(event, Exited):
-            self._failed.pop(event.pid, None)
+            failed, said = self._failed.pop(event.pid, None), self._said.pop(event.pid, None)
+            setter = self._shares.pop(event.pid, 0)
+            if failed is not None and said is not None and event.code:
+                yield from self._tell(moment, failed, said, setter)
             return
         if event.error in self.errors:
             self._failed[event.pid] = event
+            row = moment.state.find_descriptor(event.pid, event.get_number("fd") or 0)
+            self._shares[event.pid] = self._setters.get(row.ofd, 0) if row is not None else 0
+            self._said.pop(event.pid, None)
             return
         for effect in event.effects:
             if isinstance(effect, StatusFlags) and "nonblock" in effect.flags:
                 row = moment.state.find_descriptor(event.pid, effect.fd)
                 if row is not None:
                     self._setters[row.ofd] = event.pid
-        if event.data:
-            failed = self._failed.get(event.pid)
-            if failed is not None:
-                yield from self._tell(moment, failed, event)
+        failed = self._failed.get(event.pid)
+        if failed is not None and _WORDS[failed.error] in event.data:
+            self._said[event.pid] = event
 
-    def _tell(self, moment: CaseMoment, failed: Call, said: Call) -> Iterator[Finding]:
+    def _tell(self, moment: CaseMoment, failed: Call, said: Call, setter: int) -> Iterator[Finding]:
         name = moment.name_parties(failed.pid).name_process(failed.pid)
         proof = [
             Evidence(f"{failed.name} failed: {failed.error}", failed.n),
             Evidence(f"it wrote: {said.data!r}", said.n),
         ]
-        if failed.error == "EINTR" and b"nterrupted system call" in said.data:
-            del self._failed[failed.pid]
+        if failed.error == "EINTR":
             signal = _find_signal(moment, failed.pid)
             yield moment.make_finding(
                 "interrupted-call",
                 [failed.pid],
-                f"{name} took a {failed.name} that {signal} had cut short for an error.",
+                f"{name} took a {failed.name} that {signal} had cut short for an error, and ended.",
                 "Call it again when it fails with EINTR, or set SA_RESTART with sigaction.",
                 evidence=proof,
                 objects=[failed.object],
                 about=failed.name,
             )
-        if failed.error == "EAGAIN" and b"temporarily unavailable" in said.data:
-            del self._failed[failed.pid]
-            fd = failed.get_number("fd")
-            row = moment.state.find_descriptor(failed.pid, fd) if fd is not None else None
-            setter = self._setters.get(row.ofd) if row is not None else None
-            if row is None or fd is None or setter in (None, failed.pid):
-                return
-            names = moment.name_parties(failed.pid, setter or 0)
-            yield moment.make_finding(
-                "shared-nonblocking",
-                [failed.pid, setter or 0],
-                f"{names.name_process(failed.pid)} failed, since its descriptor {fd} does not"
-                f" block: {names.name_process(setter or 0)}, which shares the open file"
-                " description, has set O_NONBLOCK.",
-                "Set O_NONBLOCK on what nobody shares: open it anew (/dev/tty, /proc/self/fd/0), or"
-                " take it back before the end.",
-                evidence=proof,
-                objects=[failed.object],
-                ends=[(failed.pid, fd)],
-            )
+            return
+        if setter in (0, failed.pid):
+            return
+        names, fd = moment.name_parties(failed.pid, setter), failed.get_number("fd")
+        yield moment.make_finding(
+            "shared-nonblocking",
+            [failed.pid, setter],
+            f"{names.name_process(failed.pid)} failed, since its descriptor {fd} does not block:"
+            f" {names.name_process(setter)}, which shares the open file description, has set"
+            " O_NONBLOCK.",
+            "Set O_NONBLOCK on what nobody shares: open it anew (/dev/tty, /proc/self/fd/0), or"
+            " take it back before the end.",
+            evidence=proof,
+            objects=[failed.object],
+        )
 
 
 def find_ignored_term(moment: CaseMoment) -> Iterator[Finding]:

@@ -428,7 +428,13 @@ def _draw_bytes(
         knot = channel.knots[channel.first]
         wanted = length - position
         alone = len(knot.parts) == 1
-        part = knot.parts[0] if alone else _find_likeliest_write(knot, data[position:])
+        rivals: tuple[Part, ...] = ()
+        part: Part | None = knot.parts[0]
+        if not alone:
+            part, rivals = _find_likeliest_write(knot, data[position:])
+        if part is not None and part.guessed:
+            # How much of each was read before is a guess, so this is one as well.
+            rivals = tuple(one for one in knot.parts if one is not part)
         if part is None:
             return _TOO_MANY
         if part.cut and part.open and (channel.first != channel.next - 1 or not alone):
@@ -449,11 +455,16 @@ def _draw_bytes(
                     length=count,
                     sure=sure and alone,
                     step=write.step,
+                    rivals=tuple(dict.fromkeys(one.write.pid for one in rivals)),
                 )
             )
         read_at = t if sure and alone and part.read_at < 0 else part.read_at
-        taken = replace(part, taken=part.taken + count, read_at=read_at)
-        parts = tuple(taken if p is part else p for p in knot.parts)
+        guessed = part.guessed or bool(rivals)
+        taken = replace(part, taken=part.taken + count, read_at=read_at, guessed=guessed)
+        parts = tuple(
+            taken if p is part else replace(p, guessed=True) if p in rivals else p
+            for p in knot.parts
+        )
         channel = _with_knot(channel, channel.first, Knot(parts, knot.last))
         position += count
     return channel, tuple(sources)
@@ -499,8 +510,9 @@ def _count_room(part: Part) -> int:
     return part.write.most - part.taken if part.write.most >= 0 else 1 << 62
 
 
-def _find_likeliest_write(knot: Knot, data: bytes) -> Part | None:
-    """Which of several writes the next bytes came from, by the bytes; None if none has any left.
+def _find_likeliest_write(knot: Knot, data: bytes) -> tuple[Part | None, tuple[Part, ...]]:
+    """Which of several writes the next bytes came from, by the bytes, and from which others they
+    may have come if these speak for none; None if none has any left.
 
     One that has been read in part goes on before another begins, as far as the bytes don't speak
     against it.
@@ -516,10 +528,11 @@ def _find_likeliest_write(knot: Knot, data: bytes) -> Part | None:
             and head[:common] == data[:common]
             and (unknown is None or len(set(data[:common])) >= _TELLING)
         ):
-            return part
+            return part, ()
         if not common and unknown is None:
             unknown = part
-    return unknown or (waiting[0] if waiting else None)
+    found = unknown or (waiting[0] if waiting else None)
+    return found, tuple(part for part in waiting if part is not found)
 
 
 # Levels.

@@ -19,12 +19,15 @@ class QueuedBytes(msgspec.Struct, frozen=True):
         offset: Where they begin in what it writes.
         length: How many they are; -1 if that is not known: its write is under way.
         sure: Whether their place among the others is certain.
+        guessed: `length` is a guess: what was read of its write, and what of others that were under
+            way at the same moment, nobody can tell.
     """
 
     write: Write
     offset: int
     length: int
     sure: bool = True
+    guessed: bool = False
 
 
 def waiting_ranges(state: State, key: str) -> tuple[QueuedBytes, ...]:
@@ -41,9 +44,8 @@ def waiting_ranges(state: State, key: str) -> tuple[QueuedBytes, ...]:
         for part in parts:
             if part.open or part.left:
                 length = -1 if part.open else part.left
-                found.append(
-                    QueuedBytes(part.write, part.taken, length, sure=alone and len(parts) == 1)
-                )
+                sure = alone and len(parts) == 1 and not part.guessed
+                found.append(QueuedBytes(part.write, part.taken, length, sure, part.guessed))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from ipcviz.events import Notifier
+from ipcviz.events import Call, Notifier
 from ipcviz.events.kinds import having
 from ipcviz.events.signals import names_of
 from ipcviz.model.draft import Draft
@@ -191,6 +191,25 @@ def watched_descriptors(
     for word in call.get_text("watched").split():
         number = int(word.rstrip("rwx"))
         found.append((state.object_at(pid, number), number, word.lstrip("0123456789")))
+    return found
+
+
+def list_found(state: State, event: Call) -> list[tuple[Object | None, int, str]]:
+    """(object, number, `r`, `w`, `x`, `e`, `h`, `n` or several of them) of each descriptor that a
+    poll, select or epoll_wait has found ready, as far as that was read.
+    """
+    asked = state.objects.get(event.object)
+    listed = asked.notifier.listed if asked is not None and asked.notifier is not None else ()
+    found = []
+    for word in event.get_text("ready").split():
+        number, letters = int(word.rstrip("rwxehn")), word.lstrip("0123456789")
+        if asked is None:
+            found.append((state.object_at(event.pid, number), number, letters))
+            continue
+        # What epoll gives back is the program's own number of the entry, and need not be one only.
+        entries = [entry for entry in listed if entry.data == number]
+        if len(entries) == 1:
+            found.append((state.objects.get(entries[0].object), entries[0].fd, letters))
     return found
 
 

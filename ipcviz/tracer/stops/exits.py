@@ -19,6 +19,7 @@ from ipcviz.tracer.calls.messages import WITH_HEADERS, MessageHeader, facts_of, 
 from ipcviz.tracer.calls.names import with_names
 from ipcviz.tracer.calls.plans import NAMES, errno_name
 from ipcviz.tracer.calls.table import NO_RETURN
+from ipcviz.tracer.calls.watched import READY, read_ready
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.exchanges import EXCHANGES
 from ipcviz.tracer.sampling.sampler import Sampler
@@ -235,6 +236,8 @@ class Exits:
                     process.pid, decode_results(task.tid, entered.name, entered.raw)
                 )
             )
+            if entered.name in READY:
+                entered.args.update(read_ready(task.tid, entered.name, entered.raw, result))
             if (
                 entered.object.startswith("msg:")
                 and entered.object not in self._context.state.objects
