@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events import Call, Event
+from ipcviz.events import Call, Effect, Event
 
 
 class EventRule:
@@ -20,11 +20,13 @@ class EventRule:
 
     Attributes:
         calls: It is told the returns of these calls.
+        effects: It is told the returns of all calls that had effects of these types.
         errors: It is told the returns of all calls that failed so.
         kinds: It is told all events of these types, but no calls.
     """
 
     calls: ClassVar[frozenset[str]] = frozenset()
+    effects: ClassVar[tuple[type[Effect], ...]] = ()
     errors: ClassVar[frozenset[str]] = frozenset()
     kinds: ClassVar[tuple[type[Event], ...]] = ()
 
@@ -42,11 +44,14 @@ class EventRules:
 
     def __init__(self, rules: tuple[EventRule, ...]) -> None:
         self._by_call: dict[str, list[EventRule]] = {}
+        self._by_effect: dict[type[Effect], list[EventRule]] = {}
         self._by_error: dict[str, list[EventRule]] = {}
         self._by_kind: dict[type[Event], list[EventRule]] = {}
         for rule in rules:
             for call in rule.calls:
                 self._by_call.setdefault(call, []).append(rule)
+            for effect in rule.effects:
+                self._by_effect.setdefault(effect, []).append(rule)
             for error in rule.errors:
                 self._by_error.setdefault(error, []).append(rule)
             for kind in rule.kinds:
@@ -56,10 +61,17 @@ class EventRules:
         """The rules that are told an event."""
         if not isinstance(event, Call):
             return self._by_kind.get(type(event), _NONE)
-        rules = self._by_call.get(event.name, _NONE)
+        found = self._by_call.get(event.name, _NONE)
         if event.error in self._by_error:
-            return rules + [rule for rule in self._by_error[event.error] if rule not in rules]
-        return rules
+            found = _add(found, self._by_error[event.error])
+        for effect in event.effects:
+            if type(effect) in self._by_effect:
+                found = _add(found, self._by_effect[type(effect)])
+        return found
 
 
 _NONE: list[EventRule] = []
+
+
+def _add(found: list[EventRule], more: list[EventRule]) -> list[EventRule]:
+    return found + [rule for rule in more if rule not in found]

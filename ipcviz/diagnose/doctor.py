@@ -61,7 +61,7 @@ DEEDS: Final[tuple[type[EventRule], ...]] = (
     names.AddressesInUse,
     names.LeftBehind,
     memory.BeyondTheFile,
-    memory.Mappings,
+    memory.MappingFaults,
     memory.DroppedLocks,
 )
 """What events prove, each by itself or with those before it."""

@@ -305,7 +305,7 @@ PAGES: Final = (
     ),
     RulePage(
         name="short-write",
-        title="a write moved a part, and the rest was never written",
+        title="a write moved a part, and nothing wrote the rest",
         certainty="sure",
         looks="Data is cut off in the middle.",
         why=(

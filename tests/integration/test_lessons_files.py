@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,83 @@ def test_a_renamed_job_is_whole_in_any_order(seed):
     settings = {"pause": 0.01}
     lesson = run_lesson("spool", "py-rename", seed=seed, settings=settings, claims=SPOOL_CLAIMS)
     lesson.assert_whole("seen-half", *NOT_KILLED, *FOLDERS)
+
+
+# proc-files
+
+
+def read_state(seen):
+    """The letter of the worker's state, read here; empty if there is no such process."""
+    try:
+        text = Path(f"/proc/{seen.pids['worker']}/stat").read_text()
+    except FileNotFoundError:
+        return ""
+    return text.rpartition(")")[2].split()[0]
+
+
+def has_no_blocks(seen):
+    file = os.stat("/proc/loadavg")
+    assert (file.st_size, file.st_blocks) == (0, 0)
+
+
+def sleeps(seen):
+    assert read_state(seen) == "S"
+    assert b"State:\tS" in seen.calls("reader", "pread64")[-1].data
+
+
+def is_zombie(seen):
+    assert read_state(seen) == "Z"
+    assert seen.process("worker").fate == "zombie"
+
+
+def is_gone(seen):
+    assert read_state(seen) == ""
+
+
+def differs(seen):
+    """The newest process of the second read is another one than that of the first."""
+    lines = [e.data for e in seen.events if getattr(e, "object", "") == seen.keys["loadavg"]]
+    first, *_, last = [line.split()[-1] for line in lines if line]
+    return first != last
+
+
+PROC_CLAIMS = {
+    "first": lambda s: s.event.data.count(b".") == 3,
+    "again": differs,
+    "killed": lambda s: s.event.signo,
+    "gone": lambda s: s.event.error == "ESRCH" and s.modes("reader", "status"),
+}
+PROC_READERS = {"open": has_no_blocks, "zombie": is_zombie, "gone": is_gone, "no-folder": is_gone}
+
+
+@pytest.mark.parametrize(
+    ("variant", "plan", "untold"),
+    [("py", "states", {"no-folder"}), ("sh", "", {"zombie", "gone"})],
+)
+def test_proc_files(variant, plan, untold):
+    readers = {**PROC_READERS, **({"state": sleeps} if plan else {})}
+    lesson = run_lesson(
+        "proc-files",
+        variant,
+        plan,
+        then="" if plan else "turns",
+        claims=PROC_CLAIMS,
+        readers=readers,
+    )
+    lesson.assert_whole(*untold)
+    assert ("Z (zombie)" in lesson.output) == (variant == "py")
+
+
+async def test_a_published_state_is_on_the_screen():
+    lesson = run_lesson("proc-files", "py", "states")
+    shows = {
+        "first": {"t": ["from loadavg"]},
+        "gone": {"t": ["ESRCH"], "d": ["status"]},
+    }
+    await assert_on_screen(lesson, shows)
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+def test_proc_in_any_order(seed):
+    lesson = run_lesson("proc-files", "py", seed=seed, claims=PROC_CLAIMS)
+    lesson.assert_whole("no-folder")

@@ -302,16 +302,12 @@ def test_what_a_schedule_must_show(name, variant, plan, untold, says):
 @pytest.mark.parametrize(
     ("name", "variant"),
     [
-        ("pipe-blocking", "c"),
         ("pipe-blocking", "c-half"),
         ("browser", "py"),
         ("select-poll", "c"),
-        ("select-poll", "c-poll"),
         ("select-poll", "c-epoll"),
         ("sigpipe", "sh"),
-        ("sigpipe", "sh-ignored"),
         ("sigpipe", "py-ignored"),
-        ("connect2", "c"),
         ("connect2", "c-forgets"),
         ("pipe-atomicity", "c"),
         ("pipe-atomicity", "c-whole"),

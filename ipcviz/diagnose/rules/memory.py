@@ -8,7 +8,7 @@ from typing import Any, Final
 from ipcviz.diagnose.deeds import EventRule
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events import Call, Mapped, SignalDelivered
+from ipcviz.events import Call, Closed, Mapped, SignalDelivered
 from ipcviz.narrate.words import label_of
 
 SIGBUS: Final = 7
@@ -49,10 +49,10 @@ class BeyondTheFile(EventRule):
         )
 
 
-class Mappings(EventRule):
+class MappingFaults(EventRule):
     """Mappings of a file that is empty yet, and private ones of what others share."""
 
-    calls = frozenset({"mmap"})
+    effects = (Mapped,)
 
     def __init__(self) -> None:
         self._private: dict[str, dict[int, Call]] = {}
@@ -108,7 +108,7 @@ class Mappings(EventRule):
                 [pid, *others],
                 f"{names.name_at(pid)} has mapped {label} with MAP_PRIVATE:"
                 f" {names.join(others)}, which {'maps' if len(others) == 1 else 'map'} it as well,"
-                f" will never see what {names.name_process(pid)} stores there.",
+                f" does not see what {names.name_process(pid)} stores there.",
                 "Use MAP_SHARED.",
                 evidence=[Evidence("mmap with MAP_PRIVATE and PROT_WRITE", call.n)],
                 objects=[key],
@@ -119,7 +119,7 @@ class Mappings(EventRule):
 class DroppedLocks(EventRule):
     """A lock by fcntl that a process has lost by closing another descriptor of the same file."""
 
-    calls = frozenset({"close"})
+    effects = (Closed,)
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""

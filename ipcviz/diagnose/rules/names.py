@@ -17,12 +17,15 @@ from ipcviz.events import (
     NameRemoved,
     Opened,
 )
+from ipcviz.events.calls import where
 
 _SHARED_MEMORY: Final = "/dev/shm/"
-_OPENS: Final = frozenset({"open", "openat", "openat2", "creat", "mq_open"})
-_LINKS: Final = frozenset({"link", "linkat", "rename", "renameat", "renameat2"})
-_UNLINKS: Final = frozenset({"unlink", "unlinkat", "mq_unlink"})
 _SYSTEM_V: Final = {"shm": "shared memory", "sem": "semaphores", "msg": "message queue"}
+_OF_SYSTEM_V: Final = where(
+    lambda call: (
+        call.name[:3] in _SYSTEM_V and (call.returns == "identifier" or call.has_argument("cmd"))
+    )
+)
 _MOST: Final = 3
 """So many names are told."""
 
@@ -96,7 +99,7 @@ class AddressesInUse(EventRule):
         )
 
 
-class Made(NamedTuple):
+class MadeHere(NamedTuple):
     """An object that was made in this run.
 
     Attributes:
@@ -115,16 +118,12 @@ class Made(NamedTuple):
 class LeftBehind(EventRule):
     """Shared memory, semaphores and queues that are still there when all have ended."""
 
-    calls = (
-        _OPENS
-        | _LINKS
-        | _UNLINKS
-        | {f"{kind}{what}" for kind in _SYSTEM_V for what in ("get", "ctl")}
-    )
+    calls = _OF_SYSTEM_V
+    effects = (Opened, Filed, NameRemoved)
     kinds = (EndForced, Finished)
 
     def __init__(self) -> None:
-        self._made: dict[str, Made] = {}
+        self._made: dict[str, MadeHere] = {}
         self._forced = False
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
@@ -135,7 +134,7 @@ class LeftBehind(EventRule):
             if not (self._forced or event.left or event.detached):
                 yield from self._tell(moment)
         elif not event.error:
-            if event.name[:3] in _SYSTEM_V and event.name[3:] in ("get", "ctl"):
+            if event.name in _OF_SYSTEM_V:
                 self._follow_system_v(event)
             else:
                 self._follow_names(event)
@@ -170,7 +169,7 @@ class LeftBehind(EventRule):
 
     def _add(self, key: str, event: Call, name: str, *, sure: bool) -> None:
         if key not in self._made:
-            self._made[key] = Made(event.pid, event.n, frozenset({name}), sure)
+            self._made[key] = MadeHere(event.pid, event.n, frozenset({name}), sure)
 
     def _remove(self, name: str) -> None:
         for key, made in list(self._made.items()):

@@ -9,6 +9,7 @@ from ipcviz.diagnose.deeds import EventRule
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import Call, Exited, Sent, StatusFlags
+from ipcviz.events.calls import FOR_CHILD, WRITES
 from ipcviz.events.signals import signal_name
 from ipcviz.model.state import Process, State
 
@@ -17,9 +18,6 @@ SIGCHLD: Final = 17
 """signal(7), of Linux."""
 REAL_TIME: Final = 32
 """The first signal that queues (signal(7))."""
-SENDERS: Final = frozenset(
-    {"kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"}
-)
 LASTS_SECONDS: Final = 2.0
 """How long a process goes on after SIGTERM before it is said that it does not end."""
 UNWAITED_SECONDS: Final = 5.0
@@ -30,13 +28,12 @@ _WORDS: Final = {
     "EAGAIN": b"temporarily unavailable",
 }
 """What programs write of an error that they don't expect (strerror(3))."""
-_WAITS: Final = frozenset({"wait4", "waitid"})
 
 
 class MergedSignals(EventRule):
     """A signal that was sent while the one before was still pending."""
 
-    calls = SENDERS
+    effects = (Sent,)
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
@@ -73,7 +70,8 @@ class Interrupted(EventRule):
     """
 
     errors = frozenset({"EINTR", "EAGAIN"})
-    calls = frozenset({"write", "writev", "fcntl", "ioctl"})
+    calls = WRITES
+    effects = (StatusFlags,)
     kinds = (Exited,)
 
     def __init__(self) -> None:
@@ -179,7 +177,7 @@ def find_zombies(moment: CaseMoment) -> Iterator[Finding]:
         if len(children) < MANY or parent is None or parent.fate != "alive":
             continue
         threads = [moment.state.threads[tid] for tid in parent.threads]
-        if any(one.waiting is not None and one.waiting.name in _WAITS for one in threads):
+        if any(one.waiting is not None and one.waiting.name in FOR_CHILD for one in threads):
             continue
         catches = parent.handling.get(SIGCHLD)
         got = sum(one.pid == pid and one.signo == SIGCHLD for one in moment.state.delivered)

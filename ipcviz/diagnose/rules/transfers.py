@@ -8,8 +8,8 @@ from typing import Any, Final
 from ipcviz.diagnose.deeds import EventRule
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events import Call, Executed, Exited, Forked
-from ipcviz.events.calls import READS, WRITES
+from ipcviz.events import Call, Closed, Executed, Exited, Forked
+from ipcviz.events.calls import READS, READS_ANY, WRITES, SystemCall, where
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.ledger.provenance import list_interleavings
 from ipcviz.narrate.words import label_of
@@ -23,14 +23,22 @@ BROKEN: Final = 10
 ALIKE: Final = 4
 """Bytes that two processes must have written alike to be taken for one buffer's."""
 _STREAMS: Final = PIPES | SOCKETS
-_SIMPLE_WRITES: Final = frozenset({"write", "sendto"})
-_SIMPLE_READS: Final = frozenset({"read", "recvfrom"})
+
+
+def _is_simple(call: SystemCall) -> bool:
+    return call.find_argument("buf") >= 0 and not call.positioned and call.on != "queue"
+
+
+_SIMPLE_WRITES: Final = where(lambda call: call.name in WRITES and _is_simple(call))
+_SIMPLE_READS: Final = where(lambda call: call.name in READS and _is_simple(call))
+"""Those of one buffer, which begin where the one before has ended."""
 
 
 class ShortWrites(EventRule):
     """A write that moved a part, whose rest was never written."""
 
-    calls = _SIMPLE_WRITES | {"close"}
+    calls = _SIMPLE_WRITES
+    effects = (Closed,)
     kinds = (Exited,)
 
     def __init__(self) -> None:
@@ -46,10 +54,12 @@ class ShortWrites(EventRule):
                     yield self._tell(moment, call, "ended")
             return
         key = (event.pid, event.get_number("fd") or 0)
-        if event.name == "close":
-            if key in self._cut:
-                call = self._cut.pop(key)
-                yield self._tell(moment, call, f"closed descriptor {key[1]}")
+        if event.name not in self.calls:
+            for effect in event.effects:
+                key = (event.pid, effect.fd) if isinstance(effect, Closed) else (0, 0)
+                if key in self._cut:
+                    call = self._cut.pop(key)
+                    yield self._tell(moment, call, f"closed descriptor {key[1]}")
         elif event.ret > 0:
             thing = moment.state.objects.get(event.object)
             count = _count_asked(event)
@@ -170,8 +180,8 @@ class BrokenPipes(EventRule):
             "sigpipe-death",
             [call.pid],
             f"{name} was ended by SIGPIPE (status 141 in a shell): it wrote to"
-            f" {label_of(moment.state, call.object)}, its descriptor {fd}, which nobody can read"
-            " any more.",
+            f" {label_of(moment.state, call.object)}, its descriptor {fd}, which nobody has"
+            " open for reading.",
             "Ignore SIGPIPE (or send with MSG_NOSIGNAL), and take EPIPE for the other side's end.",
             evidence=[Evidence(f"{call.name}({fd}) failed: EPIPE", call.n)],
             objects=[call.object],
@@ -218,7 +228,7 @@ class SharedInput(EventRule):
     open file description.
     """
 
-    calls = frozenset({"read"})
+    calls = READS_ANY
 
     def __init__(self) -> None:
         self._takers: dict[int, list[Call]] = {}
@@ -249,7 +259,7 @@ class SharedInput(EventRule):
             "shared-input",
             [event.pid, last.pid],
             f"{other}, which {one} started, has read from the input that {one} reads its records"
-            f" from: what it took, {one} never gets.",
+            f" from: what it took is gone for {one}.",
             f"Give {other} another input: '{other} ... </dev/null', ssh -n, ffmpeg -nostdin.",
             evidence=[
                 Evidence(f"{other} read {last.ret} bytes", last.n),
@@ -320,7 +330,7 @@ class OutputTwice(EventRule):
 class CutDatagrams(EventRule):
     """A datagram that its receiver had no room for."""
 
-    calls = frozenset({"recvfrom", "recvmsg", "read"})
+    calls = READS
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""

@@ -434,7 +434,7 @@ def _draw_bytes(
             part, rivals = _find_likeliest_write(knot, data[position:])
         if part is not None and part.guessed:
             # How much of each was read before is a guess, so this is one as well.
-            rivals = tuple(one for one in knot.parts if one is not part)
+            rivals = tuple(one for one in knot.parts if one is not part and one.guessed)
         if part is None:
             return _TOO_MANY
         if part.cut and part.open and (channel.first != channel.next - 1 or not alone):
@@ -461,13 +461,15 @@ def _draw_bytes(
         read_at = t if sure and alone and part.read_at < 0 else part.read_at
         guessed = part.guessed or bool(rivals)
         taken = replace(part, taken=part.taken + count, read_at=read_at, guessed=guessed)
-        parts = tuple(
-            taken if p is part else replace(p, guessed=True) if p in rivals else p
-            for p in knot.parts
-        )
+        parts = tuple(taken if p is part else _doubt_part(p, rivals) for p in knot.parts)
         channel = _with_knot(channel, channel.first, Knot(parts, knot.last))
         position += count
     return channel, tuple(sources)
+
+
+def _doubt_part(part: Part, rivals: tuple[Part, ...]) -> Part:
+    """A part of a knot, marked if it is one of those that bytes may have come from as well."""
+    return replace(part, guessed=True) if part in rivals else part
 
 
 def _drop_rest(draft: Draft, event: Call, key: str, length: int, last: Source) -> int:
