@@ -44,6 +44,8 @@ class CastStep(msgspec.Struct, frozen=True):
         told: Events between the step before and this one that have reached a part of the story,
             each with that part's place in it.
         asks: Place of the question that is open at this moment; -1 if none is.
+        prepares: It was made before anybody was let go by one operation, in a run in which somebody
+            was later.
     """
 
     n: int
@@ -51,6 +53,7 @@ class CastStep(msgspec.Struct, frozen=True):
     turns: bool = False
     told: tuple[tuple[int, int], ...] = ()
     asks: int = -1
+    prepares: bool = False
 
 
 class CastChapter(msgspec.Struct, frozen=True):
@@ -98,9 +101,13 @@ def list_steps(events: Iterable[Event], scenario: Scenario | None = None) -> lis
                 group = sentence.group if sentence is not None else "returns"
             repeats = bool(group) and group in said
             asks = _find_question(story)
-            found.append(CastStep(event.n, repeats, turns, tuple(told), asks))
+            found.append(
+                CastStep(event.n, repeats, turns, tuple(told), asks, prepares=not state.step)
+            )
             said.append(group)
             told, turns = [], False
+    if not state.step:
+        return [msgspec.structs.replace(step, prepares=False) for step in found]
     return found
 
 
@@ -196,7 +203,8 @@ def _list_turns(steps: Sequence[CastStep], begin: int, kept: set[int]) -> list[i
 
 
 def _list_leading(steps: Sequence[CastStep], kept: set[int]) -> list[int]:
-    """List the steps that lead to those that are kept, nearest ones first.
+    """List the steps that lead to those that are kept, nearest ones first; without preparations,
+    which are no part of the lesson.
 
     Those of one distance come in the order of the run.
     """
@@ -206,5 +214,5 @@ def _list_leading(steps: Sequence[CastStep], kept: set[int]) -> list[int]:
         at - distance
         for distance in range(1, LEADING + 1)
         for before, at in gaps
-        if at - distance > before and at - distance >= 0
+        if at - distance > before and at - distance >= 0 and not steps[at - distance].prepares
     ]

@@ -252,7 +252,8 @@ _ROWS: Final = (
     _structural("fcntl", "fd:fd cmd:fcntl_command arg", "failing", "effects", "quick", "unfollowed",
         waits="lock", visible="by arguments"),
     _structural("ioctl", "fd:fd request:ioctl_request arg:hex", "effects", "quick"),
-    _data("lseek", "fd:fd offset whence:whence", "failing", "unfollowed", on="file"),
+    _data("lseek", "fd:fd offset whence:whence", "failing", "unfollowed", on="file",
+        visible="by arguments"),
     # Names in directories: opened, looked at, made, given and removed.
     _structural("open", "path:path flags:open_flags mode:mode", "failing", "effects", "quick",
         "loads", "followed running", names="opens", descriptors="new", visible="by path"),

@@ -362,6 +362,7 @@ _WORDS: Final[dict[str, _Make]] = {
     **_map_calls("unlink unlinkat mq_unlink", _make_template("remove the name {path}")),
     **_map_calls("rename renameat renameat2", _make_template("rename {old} to {new}")),
     **_map_calls("link linkat", _make_template("give {old} the second name {new}")),
+    "lseek": _make_template("seek in {on}"),
     "ftruncate": _make_template("set the size of {on} to {length} bytes"),
     **_map_calls("fsync fdatasync", _make_template("have {on} written to the disk")),
     "mmap": _describe_mmap,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from ipcviz.app.casting import MOST_SECONDS, Wanted, make_cast, plan_seconds
@@ -48,6 +49,22 @@ def test_turns_go_before_what_leads_there_and_parts_are_never_left_out():
     numbers = [chapter.n for chapter in choose_lesson(steps, SCENARIO, most=6)]
     assert numbers == [100, 150, 190, 200, 200, 390]
     assert [c.n for c in choose_lesson(steps, SCENARIO, most=1)] == [100, 190, 200, 200, 390]
+
+
+def test_preparations_lead_nowhere():
+    """What is told of them is shown; the operations around it are no part of the lesson."""
+    steps = steps_with(told={10: ((100, ALARM),), 20: ((200, LOST),)}, count=21)
+    steps = [
+        msgspec.structs.replace(step, prepares=at < 19 and at != 10)
+        for at, step in enumerate(steps)
+    ]
+    assert [chapter.n for chapter in choose_lesson(steps, SCENARIO)] == [100, 190, 200]
+
+
+def test_what_is_made_before_the_first_step_is_preparation():
+    stepped = list_steps(fakes.stepped())
+    assert not stepped[-1].prepares
+    assert not any(step.prepares for step in list_steps(fakes.pipeline()))
 
 
 def test_a_turn_that_says_what_was_said_is_no_turn():

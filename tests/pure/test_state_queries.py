@@ -472,6 +472,10 @@ def test_whose_turn_it_is():
         ("fcntl", {"fd": 3, "cmd": "F_SETFD", "lock": "F_WRLCK"}, True),
         ("splice", {"fd_in": 99, "fd_out": 4}, True),
         ("splice", {"fd_in": 99, "fd_out": 98}, False),
+        ("lseek", {"fd": 4, "offset": -6, "whence": "SEEK_END"}, True),
+        ("lseek", {"fd": 4, "offset": 6, "whence": "SEEK_CUR"}, True),
+        ("lseek", {"fd": 4, "offset": 0, "whence": "SEEK_CUR"}, False),
+        ("lseek", {"fd": 99, "offset": 0, "whence": "SEEK_SET"}, False),
     ],
 )
 def test_what_is_worth_a_step(name, args, visible):

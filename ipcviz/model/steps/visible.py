@@ -11,7 +11,7 @@ from typing import Final
 from ipcviz.events import ObjectInfo, SemaphoreInfo
 from ipcviz.events.arguments import Arguments, flag_in, number_in, text_in
 from ipcviz.events.calls import where
-from ipcviz.events.kinds import having
+from ipcviz.events.kinds import PIPES, having
 from ipcviz.model.noise import is_noise, is_own_script
 from ipcviz.model.query import mapping_at
 from ipcviz.model.state import State
@@ -136,6 +136,16 @@ def _is_fcntl_visible(state: State, pid: int, args: Arguments) -> bool:
     )
 
 
+def _is_seek_visible(state: State, pid: int, args: Arguments) -> bool:
+    """Whether it wants to move where there is no place to move to, which fails. A question for
+    the position is how programs learn that.
+    """
+    fd = args.get("fd")
+    thing = state.object_at(pid, fd) if isinstance(fd, int) else None
+    moves = args.get("whence") != "SEEK_CUR" or bool(number_in(args, "offset"))
+    return moves and thing is not None and thing.info.kind in PIPES
+
+
 def _is_sigaction_visible(state: State, pid: int, args: Arguments) -> bool:
     return text_in(args, "new").startswith("catch") and args.get("signal") not in _OF_LIBC
 
@@ -182,6 +192,7 @@ def _is_range_visible(state: State, pid: int, args: Arguments) -> bool:
 
 _CONDITIONAL: Final = {
     "fcntl": _is_fcntl_visible,
+    "lseek": _is_seek_visible,
     "rt_sigaction": _is_sigaction_visible,
     "mmap": _is_mmap_visible,
     "munmap": _is_range_visible,

@@ -3,7 +3,8 @@
 # Two jobs and a FIFO, as at a terminal: the job that writes is stopped, and later brought to the
 # foreground.
 seconds=${1:-0.5}
-trap 'kill -CONT $writer; kill $writer $reader; rm -f pipe' HUP INT TERM
+trap 'kill $writer $reader 2> /dev/null; kill -CONT $writer 2> /dev/null; rm -f pipe' EXIT
+trap 'exit 1' HUP INT TERM
 [ -t 0 ] && set -m # job control: each job is a process group of its own
 
 rest() {
@@ -37,4 +38,5 @@ else
     kill -CONT $writer
 fi
 wait $writer $reader
-rm -f pipe
+trap - EXIT
+rm pipe
