@@ -130,7 +130,6 @@ int main(int argc, char **argv)
         if (answer)
             back[n] = open_channel(means[n], name, size);
     }
-    access("/.ipcviz/step/prepared", F_OK);
     first = fork() != 0;
     for (int n = 0; n < many; n++)
         measure(means[n], &there[n], answer ? &back[n] : NULL, count);

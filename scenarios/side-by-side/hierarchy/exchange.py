@@ -106,7 +106,6 @@ channels = []
 for means in sys.argv[5:]:
     back = Channel(means, f"{name}-back", size) if mode == "answer" else None
     channels.append((means, Channel(means, name, size), back))
-os.access("/.ipcviz/step/prepared", os.F_OK)
 first = os.fork()
 sys.stdout.write("".join(measure(*each) for each in channels))
 sys.stdout.flush()
