@@ -46,6 +46,7 @@ QUICK = {
     "fifo-rendezvous": {"seconds": "0.3"},
     "fifo-timeout": {"late": "1.3"},
     "fifo-tail": {"seconds": "0.2"},
+    "hierarchy": {"sizes": "1,8193", "messages": "20", "rounds": "1"},
     "mmap-queue": {"messages": "8", "put-delay": "0", "get-delay": "0.03"},
     "sleep-race": {"seconds": "1"},
     "sem-counter": {"times": "20"},
