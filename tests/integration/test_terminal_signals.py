@@ -57,6 +57,8 @@ SCREENS = {
     "help": (("replay", "{folder}/t.ipcviz"), "kept", b"?"),
     "play": (("play", "{folder}/x.cast"), "a cast", b""),
 }
+BROUGHT = {b"R": "Enter writes", b"?": "Escape closes"}
+"""What stands on the screen that a key brings."""
 every_screen = pytest.mark.parametrize("screen", SCREENS)
 
 
@@ -72,10 +74,8 @@ def arrive(there, screen):
     _, text, keys = SCREENS[screen]
     there.until(text)
     if keys:
-        before = there.text()
         there.press(keys)
-        while there.text() == before:
-            there.read()
+        there.until(BROUGHT[keys])
     until = time.monotonic() + 1  # a screen of what lives is never quiet
     while there.read(0.1) and time.monotonic() < until:
         pass
