@@ -7,12 +7,15 @@ remembers what it needs of earlier events, and yields a finding at the event tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, TypeVar
 
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events import Call, Effect, Event
+from ipcviz.events import Call, Counted, Coverage, Dropped, Effect, Event
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class EventRule:
@@ -34,6 +37,11 @@ class EventRule:
         """Take in one event, of which `moment.state` knows already; what it proves."""
         raise NotImplementedError
 
+    def forget(self, pid: int | None) -> None:
+        """Drop what a process has begun, or all have if it is None: from now on not all that it
+        does is told, so what it does not do is not known.
+        """
+
 
 class EventRules:
     """Several rules, and which of them is told what.
@@ -43,6 +51,7 @@ class EventRules:
     """
 
     def __init__(self, rules: tuple[EventRule, ...]) -> None:
+        self._rules = rules
         self._by_call: dict[str, list[EventRule]] = {}
         self._by_effect: dict[type[Effect], list[EventRule]] = {}
         self._by_error: dict[str, list[EventRule]] = {}
@@ -58,7 +67,11 @@ class EventRules:
                 self._by_kind.setdefault(kind, []).append(rule)
 
     def list_rules(self, event: Event) -> list[EventRule]:
-        """The rules that are told an event."""
+        """The rules that are told an event. What is not told any more they forget before that."""
+        if isinstance(event, Coverage | Counted) and not getattr(event, "full", False):
+            self._forget(event.pid)
+        elif isinstance(event, Dropped):
+            self._forget(None)
         if not isinstance(event, Call):
             return self._by_kind.get(type(event), _NONE)
         found = self._by_call.get(event.name, _NONE)
@@ -69,8 +82,25 @@ class EventRules:
                 found = _add(found, self._by_effect[type(effect)])
         return found
 
+    def _forget(self, pid: int | None) -> None:
+        for rule in self._rules:
+            rule.forget(pid)
+
 
 _NONE: list[EventRule] = []
+
+
+def keep_others(kept: dict[K, V], pid: int | None, whose: Callable[[K, V], int]) -> dict[K, V]:
+    """What is kept of other processes than one; nothing if it is None.
+
+    Args:
+        kept: What a rule remembers.
+        pid: The process.
+        whose: Which process an entry is of.
+    """
+    if pid is None:
+        return {}
+    return {key: value for key, value in kept.items() if whose(key, value) != pid}
 
 
 def _add(found: list[EventRule], more: list[EventRule]) -> list[EventRule]:

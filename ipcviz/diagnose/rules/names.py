@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from ipcviz.diagnose.deeds import EventRule
+from ipcviz.diagnose.deeds import EventRule, keep_others
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import (
     Call,
+    Counted,
     EndForced,
     Exited,
     Filed,
@@ -26,6 +27,7 @@ _OF_SYSTEM_V: Final = where(
         call.name[:3] in _SYSTEM_V and (call.returns == "identifier" or call.has_argument("cmd"))
     )
 )
+_REMOVERS: Final = _OF_SYSTEM_V | where(lambda call: call.names == "removes")
 _MOST: Final = 3
 """So many names are told."""
 
@@ -39,6 +41,10 @@ class AddressesInUse(EventRule):
     def __init__(self) -> None:
         self._failed: dict[int, tuple[Call, tuple[int, ...], bool]] = {}
         self._bound: set[str] = set()
+
+    def forget(self, pid: int | None) -> None:
+        """See `EventRule`."""
+        self._failed = keep_others(self._failed, pid, lambda key, _: key)
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
@@ -120,16 +126,25 @@ class LeftBehind(EventRule):
 
     calls = _OF_SYSTEM_V
     effects = (Opened, Filed, NameRemoved)
-    kinds = (EndForced, Finished)
+    kinds = (Counted, EndForced, Finished)
 
     def __init__(self) -> None:
         self._made: dict[str, MadeHere] = {}
         self._forced = False
 
+    def forget(self, pid: int | None) -> None:
+        """See `EventRule`. Of a process whose reads and writes alone are not told, the rest is."""
+        if pid is None:
+            self._made = {}
+
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
         if isinstance(event, EndForced):
             self._forced = True
+        elif isinstance(event, Counted):
+            if not _REMOVERS.isdisjoint(event.calls):
+                # Which of them were removed is not known.
+                self._made = {}
         elif isinstance(event, Finished):
             if not (self._forced or event.left or event.detached):
                 yield from self._tell(moment)

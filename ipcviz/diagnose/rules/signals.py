@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ipcviz.diagnose.deeds import EventRule
+from ipcviz.diagnose.deeds import EventRule, keep_others
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import Call, Exited, Sent, StatusFlags
@@ -79,6 +79,11 @@ class Interrupted(EventRule):
         self._said: dict[int, Call] = {}
         self._setters: dict[int, int] = {}
         self._shares: dict[int, int] = {}
+
+    def forget(self, pid: int | None) -> None:
+        """See `EventRule`."""
+        self._failed = keep_others(self._failed, pid, lambda key, _: key)
+        self._said = keep_others(self._said, pid, lambda key, _: key)
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""

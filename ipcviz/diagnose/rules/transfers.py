@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ipcviz.diagnose.deeds import EventRule
+from ipcviz.diagnose.deeds import EventRule, keep_others
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import Call, Closed, Executed, Exited, Forked
@@ -43,6 +43,10 @@ class ShortWrites(EventRule):
 
     def __init__(self) -> None:
         self._cut: dict[tuple[int, int], Call] = {}
+
+    def forget(self, pid: int | None) -> None:
+        """See `EventRule`."""
+        self._cut = keep_others(self._cut, pid, lambda key, _: key[0])
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
@@ -92,6 +96,10 @@ class EndlessEnds(EventRule):
     def __init__(self) -> None:
         self._ends: dict[tuple[int, int], int] = {}
 
+    def forget(self, pid: int | None) -> None:
+        """See `EventRule`."""
+        self._ends = keep_others(self._ends, pid, lambda key, _: key[0])
+
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
         key = (event.pid, event.get_number("fd") or 0)
@@ -131,6 +139,11 @@ class BrokenPipes(EventRule):
     def __init__(self) -> None:
         self._failed: dict[tuple[int, int], int] = {}
         self._last: dict[int, Call] = {}
+
+    def forget(self, pid: int | None) -> None:
+        """See `EventRule`."""
+        self._failed = keep_others(self._failed, pid, lambda key, _: key[0])
+        self._last = keep_others(self._last, pid, lambda key, _: key)
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
@@ -233,6 +246,14 @@ class SharedInput(EventRule):
     def __init__(self) -> None:
         self._takers: dict[int, list[Call]] = {}
 
+    def forget(self, pid: int | None) -> None:
+        """See `EventRule`."""
+        self._takers = {
+            ofd: calls
+            for ofd, calls in self._takers.items()
+            if pid is not None and all(call.pid != pid for call in calls)
+        }
+
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
         fd = event.get_number("fd")
@@ -282,6 +303,12 @@ class OutputTwice(EventRule):
         self._parents: dict[int, tuple[int, int]] = {}
         self._writes: dict[int, tuple[int, Call]] = {}
         self._ended: dict[int, tuple[int, Call]] = {}
+
+    def forget(self, pid: int | None) -> None:
+        """See `EventRule`."""
+        self._parents = keep_others(self._parents, pid, lambda key, _: key)
+        self._parents = keep_others(self._parents, pid, lambda _, value: value[0])
+        self._writes = keep_others(self._writes, pid, lambda key, _: key)
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""

@@ -1,0 +1,85 @@
+"""Rules about what was done: what is not told any more proves nothing, and who is told what."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+from ipcviz import events as ev
+from ipcviz.diagnose import Doctor
+from ipcviz.diagnose.deeds import EventRule, EventRules
+from ipcviz.diagnose.doctor import DEEDS
+from tests import fakes
+
+SHARED = ev.ObjectInfo(key="27:5", kind="shared memory", path="/dev/shm/left")
+
+
+def cut_write(t: float) -> ev.Call:
+    return fakes.call(t, 12, "write", fd=1, obj=fakes.PIPE.key, ret=100, args={"count": 5000})
+
+
+def made(t: float) -> ev.Call:
+    opened = ev.Opened(fd=9, ofd=90, object=SHARED, mode="rw")
+    flags = {"flags": "O_RDWR|O_CREAT|O_EXCL", "path": SHARED.path}
+    return fakes.call(t, 12, "openat", opened, ret=9, args=flags)
+
+
+END = (ev.Exited(t=8.0, pid=12, code=0), ev.Finished(t=9.0, code=0))
+
+
+def find(*events: ev.Event) -> list[str]:
+    doctor = Doctor()
+    doctor.follow_events(fakes.numbered([*fakes.pipeline_start(), *events]))
+    return [one.rule for one in doctor.findings]
+
+
+def test_what_is_told_to_its_end_is_found():
+    assert find(cut_write(2.0), *END) == ["short-write"]
+    assert find(made(2.0), *END) == ["left-behind"]
+
+
+@pytest.mark.parametrize(
+    "gap",
+    [
+        ev.Coverage(t=3.0, pid=12, full=False, reason="too many"),
+        ev.Counted(t=3.0, pid=12, calls={"write": 4}),
+        ev.Dropped(t=3.0, events=5),
+    ],
+)
+def test_what_is_not_told_to_its_end_proves_nothing(gap):
+    assert find(cut_write(2.0), gap, *END) == []
+
+
+def test_another_processs_gap_matters_to_nobody_else():
+    assert find(cut_write(2.0), ev.Coverage(t=3.0, pid=11, full=False), *END) == ["short-write"]
+
+
+def test_removals_that_were_only_counted_may_have_been_of_anything():
+    assert find(made(2.0), ev.Counted(t=3.0, pid=11, calls={"unlink": 1}), *END) == []
+    assert find(made(2.0), ev.Counted(t=3.0, pid=11, calls={"write": 1}), *END) == ["left-behind"]
+    assert find(made(2.0), ev.Coverage(t=3.0, pid=12, full=False), *END) == ["left-behind"]
+    assert find(made(2.0), ev.EndForced(t=3.0), *END) == []
+
+
+def test_a_rule_is_told_what_it_names_and_once():
+    class Names(EventRule):
+        calls: ClassVar = frozenset({"close"})
+        effects: ClassVar = (ev.Closed,)
+        errors: ClassVar = frozenset({"EBADF"})
+        kinds: ClassVar = (ev.Exited,)
+
+    rule = Names()
+    rules = EventRules((rule,))
+    failed = fakes.call(1.0, 12, "close", ret=-1, error="EBADF")
+    assert rules.list_rules(failed) == [rule]
+    assert rules.list_rules(fakes.close(1.0, 12, 3)) == [rule]
+    assert rules.list_rules(fakes.dup2(1.0, 12, 3, 4)) == []
+    assert rules.list_rules(END[0]) == [rule]
+    assert rules.list_rules(END[1]) == []
+
+
+@pytest.mark.parametrize("rule", DEEDS)
+def test_each_rule_forgets(rule):
+    rule().forget(None)
+    rule().forget(12)
