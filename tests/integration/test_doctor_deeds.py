@@ -61,7 +61,33 @@ FAULTS: dict[str, tuple[str, ...]] = {
         "py:signal.signal(13, signal.SIG_DFL); r, w = os.pipe(); os.close(r); os.write(w, b'x')",
         "py:signal.signal(13, signal.SIG_DFL); a, b = socket.socketpair(); b.close(); a.send(b'x')",
     ),
-    "mixed-writes": ("c:mixed",),
+    "mixed-writes": (
+        "c:mixed",
+        """py:
+        r, w = os.pipe()
+        if os.fork() == 0:
+            os._exit(os.write(w, bytes(90000)) < 0)
+        time.sleep(0.1)
+        os.read(r, 4096)
+        if os.fork() == 0:
+            os._exit(os.write(w, b"late") < 0)
+        os.close(w)
+        time.sleep(0.1)
+        while os.read(r, 4096): time.sleep(0.02)
+        """,
+        """py:
+        os.mkfifo("f")
+        if os.fork() == 0:
+            os._exit(os.write(os.open("f", os.O_WRONLY), bytes(90000)) < 0)
+        f = os.open("f", os.O_RDONLY)
+        time.sleep(0.1)
+        os.read(f, 4096)
+        if os.fork() == 0:
+            os._exit(os.write(os.open("f", os.O_WRONLY), b"late") < 0)
+        time.sleep(0.1)
+        while os.read(f, 4096): time.sleep(0.02)
+        """,
+    ),
     "shared-input": (
         "bash:printf 'a\\nb\\nc\\n' | while read -r x; do cat >/dev/null; done",
         "bash:printf 'a\\nb\\nc\\n' >f; while read -r x; do head -c 100 >/dev/null; done <f",
@@ -94,7 +120,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
         os.wait()
         """,
     ),
-    "interrupted-call": ("c:interrupted",),
+    "interrupted-call": ("c:interrupted", "c:lock_interrupted", "c:wait_interrupted"),
     "shared-nonblocking": (
         "py:a, b = socket.socketpair(); a.setblocking(False); subprocess.run(['cat'], stdin=a)",
         """py:
@@ -148,7 +174,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
         "py:f = os.open('x', os.O_RDWR | os.O_CREAT); os.ftruncate(f, 4096);"
         " m = mmap.mmap(f, 4096); os.ftruncate(f, 0); m[0]",
     ),
-    "mapped-empty": ("c:mapped_early",),
+    "mapped-empty": ("c:mapped_early", "c:segment_early /NAME"),
     "private-mapping": (
         "c:private",
         """py:

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/sem.h>
@@ -44,6 +45,42 @@ static int read_interrupted(int flags, int tries)
             return 1;
         }
     return wait(NULL) < 0;
+}
+
+/* Another call than read that a handler cuts short: flock of a file that a child has locked. */
+static int lock_interrupted(void)
+{
+    catch_signal(SIGALRM, 0);
+    int fd = open("lock", O_RDWR | O_CREAT, 0600);
+    if (fork() == 0) {
+        flock(open("lock", O_RDWR), LOCK_EX);
+        usleep(200000);
+        kill(getppid(), SIGALRM);
+        usleep(200000);
+        _exit(0);
+    }
+    usleep(100000);
+    if (flock(fd, LOCK_EX)) {
+        perror("flock");
+        return 1;
+    }
+    return 0;
+}
+
+static int wait_interrupted(void)
+{
+    catch_signal(SIGUSR1, 0);
+    if (fork() == 0) {
+        usleep(200000);
+        kill(getppid(), SIGUSR1);
+        usleep(200000);
+        _exit(0);
+    }
+    if (wait(NULL) < 0) {
+        perror("wait");
+        return 1;
+    }
+    return 0;
 }
 
 static int print_and_fork(int flush)
@@ -87,6 +124,18 @@ static int map_while_empty(int early)
     if (!early)
         waitpid(other, NULL, 0);
     return 0;
+}
+
+/* The same with shared memory that has a name. */
+static int map_segment_while_empty(const char *name)
+{
+    int fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600), status;
+    if (fork() == 0) {
+        int mine = shm_open(name, O_RDWR, 0);
+        _exit(mmap(NULL, 4096, PROT_READ, MAP_SHARED, mine, 0) == MAP_FAILED);
+    }
+    wait(&status);
+    return ftruncate(fd, 4096) || shm_unlink(name) || status;
 }
 
 static int leave_semaphore(const char *name, int keep)
@@ -209,6 +258,10 @@ int main(int argc, char **argv)
         return read_interrupted(0, 9);
     if (!strcmp(way, "restarted"))
         return read_interrupted(SA_RESTART, 1);
+    if (!strcmp(way, "lock_interrupted"))
+        return lock_interrupted();
+    if (!strcmp(way, "wait_interrupted"))
+        return wait_interrupted();
     if (!strcmp(way, "printed_twice"))
         return print_and_fork(0);
     if (!strcmp(way, "flushed"))
@@ -219,6 +272,8 @@ int main(int argc, char **argv)
         return map_beyond(4095);
     if (!strcmp(way, "mapped_early"))
         return map_while_empty(1);
+    if (!strcmp(way, "segment_early"))
+        return map_segment_while_empty(name);
     if (!strcmp(way, "mapped_late"))
         return map_while_empty(0);
     if (!strcmp(way, "semaphore_left"))
