@@ -24,6 +24,8 @@ from typing import Final
 
 import pytest
 
+from ipcviz.outputs import write_file
+
 LOOKS_FOR: Final = 4.0
 """Seconds that the processes are looked at."""
 PATIENCE: Final = 60.0
@@ -135,7 +137,7 @@ def keep_watch(pid: int, verdict: Path) -> None:
             waits = float(said.split()[-1]) or None
             continue
         waits = None
-        verdict.write_text(_examine(pid))
+        write_file(str(verdict), _examine(pid).encode())
         if not select.select([0], [], [], 0)[0]:
             os.kill(pid, signal.SIGALRM)
 
