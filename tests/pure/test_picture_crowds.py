@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ipcviz.app.picture.bands import find_pipelines
 from ipcviz.app.picture.draw import paint_scene
-from ipcviz.app.picture.folding import fold_scene
+from ipcviz.app.picture.folding import _build_group_node, fold_scene
 from ipcviz.app.picture.graph import build_scene
 from ipcviz.app.picture.layout import arrange_scene
 from ipcviz.app.picture.scene import Node, NodeLine, Scene
@@ -220,3 +220,21 @@ def test_who_is_blocked_stands_out_of_a_group_by_name():
     assert group.lines[1] == NodeLine(
         "renderer 3: read(0) S2 empty", "strong", short="renderer 3 blocked"
     )
+
+
+def test_a_group_of_two_roles_is_called_by_them():
+    """Two programs of one name that play different roles are no crowd."""
+
+    def fold(*labels):
+        parts = [
+            Node(id=f"p:{n}", kind="process", title="python", letter="R", parent="p:0", label=label,
+                 lines=(NodeLine("running", "text"),), order=n)
+            for n, label in enumerate(labels, 1)
+        ]  # fmt: skip
+        return _build_group_node("g", parts, [], {}).title
+
+    assert fold("sender", "receiver") == "sender, receiver"
+    assert fold("worker", "worker") == "python x2"
+    assert fold("", "") == "python x2"
+    assert fold("python", "python 2") == "python x2"
+    assert fold("the first renderer", "the second renderer") == "python x2"

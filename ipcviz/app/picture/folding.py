@@ -263,6 +263,8 @@ def _group_by_name(scene: Scene, processes: list[Node]) -> dict[str, str]:
     return _group_by_key(processes, lambda n: f"g::{n.title}")
 
 
+_ROLES: Final = 20
+"""Cells of the roles in a group's title."""
 _LEVELS: Final = (
     _group_nothing,
     _group_alike,
@@ -436,6 +438,19 @@ def _describe_blocked(blocked: list[Node]) -> NodeLine:
     return NodeLine(f"{name}: {one.lines[0].text}{more}", "strong", short=f"{name} blocked{more}")
 
 
+def _name_group(alike: list[Node]) -> str:
+    """What a group of processes of one program is called: `cat x2`; by their roles in a scenario,
+    if these have room in a title.
+    """
+    title = alike[0].title
+    roles = {node.label for node in alike}
+    if all(role and not role.startswith(title) for role in roles):
+        told = ", ".join(dict.fromkeys(node.label for node in alike))
+        if len(roles) == len(alike) and len(told) <= _ROLES:
+            return told
+    return f"{title} x{len(alike)}"
+
+
 def _build_group_node(
     group: str, members: list[Node], inside: list[Node], into: dict[str, str]
 ) -> Node:
@@ -466,7 +481,7 @@ def _build_group_node(
     return Node(
         id=group,
         kind="group",
-        title=f"{first.title} x{len(tops)}" if tops else f"+{len(members)} more",
+        title=_name_group(tops) if tops else f"+{len(members)} more",
         letter=common,
         chip=chip,
         lines=tuple(lines),
