@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from argparse import ArgumentTypeError
 from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
@@ -28,6 +29,8 @@ from ipcviz.outputs import write_file
 
 LOOKS_FOR: Final = 4.0
 """Seconds that the processes are looked at."""
+MOST: Final = 1e6
+"""Seconds that a test may be given."""
 PATIENCE: Final = 60.0
 """Seconds after which no verdict is waited for any more."""
 _WATCH = pytest.StashKey["HangWatch"]()
@@ -37,11 +40,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option --ipcviz-hang."""
     parser.getgroup("ipcviz").addoption(
         "--ipcviz-hang",
-        type=float,
+        type=_read_seconds,
         default=0.0,
         metavar="SECONDS",
         help="Fail a test that still runs after so many seconds, and say why it hangs.",
     )
+
+
+def _read_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MOST:
+        raise ArgumentTypeError(f"{text!r} is no number of seconds from 0 to {MOST:g}")
+    return seconds
 
 
 def pytest_configure(config: pytest.Config) -> None:

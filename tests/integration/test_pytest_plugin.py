@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,30 @@ def test_without_the_option_nothing_is_watched(tmp_path):
     done = run(tmp_path, "-p", "ipcviz.pytest_plugin", "-k", "not hangs")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
+
+
+@pytest.mark.parametrize("seconds", ["x", "nan", "inf", "-1"])
+def test_what_is_no_time_is_said(tmp_path, seconds):
+    done = run(tmp_path, "-p", "ipcviz.pytest_plugin", f"--ipcviz-hang={seconds}")
+    assert done.returncode == 4
+    assert f"'{seconds}' is no number of seconds from 0 to 1e+06" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_is_left_if_pytest_is_killed(tmp_path):
+    (tmp_path / "test_some.py").write_text(TESTS)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    with subprocess.Popen(
+        [*command, "-p", "ipcviz.pytest_plugin", "--ipcviz-hang", "99", "-k", "hangs"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": str(TOP), "TMPDIR": "."},
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        deadline = time.monotonic() + 30
+        while not list(tmp_path.glob("ipcviz-hang-*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.kill()
+    while list(tmp_path.glob("ipcviz-hang-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
