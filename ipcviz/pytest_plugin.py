@@ -77,11 +77,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     watch = item.config.stash.get(_WATCH, None)
     if watch is None or threading.current_thread() is not threading.main_thread():
         return (yield)
-    watch.begin(item.nodeid)
+    watch.begin_test(item.nodeid)
     try:
         return (yield)
     finally:
-        watch.end()
+        watch.end_test()
 
 
 class HangWatch:
@@ -105,13 +105,13 @@ class HangWatch:
         self._watchman.wait()
         self._before = signal.getsignal(signal.SIGALRM)
 
-    def begin(self, name: str) -> None:
+    def begin_test(self, name: str) -> None:
         """A test begins."""
         self._name = name
         self._before = signal.signal(signal.SIGALRM, self._fail)
         self._tell(f"{self._seconds}\n")
 
-    def end(self) -> None:
+    def end_test(self) -> None:
         """It has ended."""
         self._name = ""
         self._tell("0\n")

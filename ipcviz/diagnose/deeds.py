@@ -7,6 +7,7 @@ remembers what it needs of earlier events, and yields a finding at the event tha
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeVar
 
@@ -18,7 +19,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class EventRule:
+class EventRule(ABC):
     """What certain events prove.
 
     Attributes:
@@ -33,11 +34,16 @@ class EventRule:
     errors: ClassVar[frozenset[str]] = frozenset()
     kinds: ClassVar[tuple[type[Event], ...]] = ()
 
+    @abstractmethod
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """Take in one event, of which `moment.state` knows already; what it proves."""
-        raise NotImplementedError
 
-    def forget(self, pid: int | None) -> None:
+
+class SequenceRule(EventRule):
+    """What several events prove together: none may be missing among them."""
+
+    @abstractmethod
+    def forget_process(self, pid: int | None) -> None:
         """Drop what a process has begun, or all have if it is None: from now on not all that it
         does is told, so what it does not do is not known.
         """
@@ -51,7 +57,7 @@ class EventRules:
     """
 
     def __init__(self, rules: tuple[EventRule, ...]) -> None:
-        self._rules = rules
+        self._sequences = [rule for rule in rules if isinstance(rule, SequenceRule)]
         self._by_call: dict[str, list[EventRule]] = {}
         self._by_effect: dict[type[Effect], list[EventRule]] = {}
         self._by_error: dict[str, list[EventRule]] = {}
@@ -83,8 +89,8 @@ class EventRules:
         return found
 
     def _forget(self, pid: int | None) -> None:
-        for rule in self._rules:
-            rule.forget(pid)
+        for rule in self._sequences:
+            rule.forget_process(pid)
 
 
 _NONE: list[EventRule] = []

@@ -46,6 +46,16 @@ class History:
             case Executed():
                 self.executed[event.pid] = event
 
+    def has_started(self, above: int, pid: int) -> bool:
+        """Whether a process has started another one, or one that has started that."""
+        seen: set[int] = set()
+        while pid in self.born and pid not in seen:
+            seen.add(pid)
+            pid = self.born[pid].parent
+            if pid == above:
+                return True
+        return False
+
     def forget(self, state: State) -> None:
         """Drop what no state refers to any more."""
         self.made = {ofd: made for ofd, made in self.made.items() if ofd in state.open_files}

@@ -360,7 +360,7 @@ def run_lesson(
     lesson = Lesson(scenario, variant)
     values = {**(chosen.settings if chosen is not None else {}), **(settings or {})}
     with prepare_launch(scenario, variant, values) as launch:
-        session = LiveSession(_configure(launch))
+        session = LiveSession(configure_steps(launch))
         with mock.patch.dict(os.environ, {TAG: tag}):
             session.start()
         try:
@@ -381,7 +381,8 @@ def run_lesson(
     return lesson
 
 
-def _configure(launch: Launch) -> LaunchConfig:
+def configure_steps(launch: Launch) -> LaunchConfig:
+    """How the programs of a scenario are started where all are to be held."""
     return LaunchConfig(
         argv=launch.argv,
         cwd=launch.cwd,

@@ -19,6 +19,7 @@ from ipcviz.scenario import Story, explain_missing, find_scenario, prepare_launc
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 from tests.integration.harness import SOURCES
+from tests.integration.lessons import configure_steps
 from tests.integration.test_debug_info import marked_lines
 
 pytestmark = pytest.mark.skipif(
@@ -168,14 +169,7 @@ def test_an_update_is_lost_by_schedule(variant, name, result):
     schedule, plan = read_schedule(name, scenario)
     story = Story(scenario)
     with prepare_launch(scenario, variant, plan.settings) as launch:
-        config = LaunchConfig(
-            argv=launch.argv,
-            cwd=launch.cwd,
-            terminal=True,
-            hold=True,
-            variables=launch.variables,
-        )
-        session = LiveSession(config)
+        session = LiveSession(configure_steps(launch))
         session.start()
         try:
             driver = Driver(session, schedule, story, patience=30)
@@ -201,10 +195,7 @@ def test_with_a_lock_nothing_is_lost_in_turns(variant):
     with prepare_launch(scenario, variant, {"times": 3}) as launch:
         from ipcviz.cli.driver import TURNS
 
-        config = LaunchConfig(
-            argv=launch.argv, cwd=launch.cwd, terminal=True, hold=True, variables=launch.variables
-        )
-        session = LiveSession(config)
+        session = LiveSession(configure_steps(launch))
         session.start()
         try:
             driver = Driver(session, TURNS, Story(scenario))

@@ -20,7 +20,7 @@ from ipcviz.model.steps import stepping
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.scenario import Story, explain_missing, find_scenario, prepare_launch, read_schedule
 from ipcviz.session.live import LiveSession
-from ipcviz.tracer.config import LaunchConfig
+from tests.integration.lessons import configure_steps
 
 pytestmark = pytest.mark.kernel
 
@@ -44,14 +44,7 @@ class Run:
     @contextlib.contextmanager
     def started(self):
         with self.launch as launch:
-            config = LaunchConfig(
-                argv=launch.argv,
-                cwd=launch.cwd,
-                terminal=True,
-                hold=True,
-                variables=launch.variables,
-            )
-            session = LiveSession(config)
+            session = LiveSession(configure_steps(launch))
             session.start()
             try:
                 yield session

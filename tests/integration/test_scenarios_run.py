@@ -35,6 +35,7 @@ from ipcviz.scenario.compile import build_programs, cache_folder
 from ipcviz.scenario.plans import find_begin
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
+from tests.integration.lessons import configure_steps
 
 QUICK = {
     "shell-pipeline": {"size": "3"},
@@ -219,14 +220,7 @@ def begin_lesson(name, variant):
     scenario = find_scenario(name)
     order, plan = read_schedule(find_begin(scenario, variant), scenario)
     with prepare_launch(scenario, variant, plan.settings) as launch:
-        config = LaunchConfig(
-            argv=launch.argv,
-            cwd=launch.cwd,
-            terminal=True,
-            hold=True,
-            variables=launch.variables,
-        )
-        session = LiveSession(config)
+        session = LiveSession(configure_steps(launch))
         session.start()
         try:
             driver = Driver(session, order, Story(scenario), patience=30)

@@ -17,6 +17,7 @@ from ipcviz.model.steps.schedule import parse_schedule
 from ipcviz.scenario import Story, explain_missing, find_scenario, prepare_launch, read_schedule
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
+from tests.integration.lessons import configure_steps
 
 
 def stepped(config, schedule, story=None):
@@ -39,7 +40,7 @@ def played(name, variant, plan_name):
     schedule, plan = read_schedule(plan_name, scenario)
     story = Story(scenario)
     with prepare_launch(scenario, variant, plan.settings) as launch:
-        config = LaunchConfig(argv=launch.argv, cwd=launch.cwd, terminal=True, hold=True)
+        config = configure_steps(launch)
         driver, events = stepped(config, schedule, story)
     ids = [scenario.story[place].id for place in story.progress.reached]
     assert driver.departed == ""

@@ -9,10 +9,10 @@ from ipcviz.diagnose.deeds import EventRule
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import Call, Closed, Mapped, SignalDelivered
+from ipcviz.events.signals import NUMBERS
 from ipcviz.narrate.words import label_of
 
-SIGBUS: Final = 7
-"""signal(7), of Linux."""
+SIGBUS: Final = NUMBERS["SIGBUS"]
 
 
 class BeyondTheFile(EventRule):

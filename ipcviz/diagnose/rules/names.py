@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from ipcviz.diagnose.deeds import EventRule, keep_others
+from ipcviz.diagnose.deeds import SequenceRule, keep_others
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import (
@@ -32,7 +32,7 @@ _MOST: Final = 3
 """So many names are told."""
 
 
-class AddressesInUse(EventRule):
+class AddressesInUse(SequenceRule):
     """A bind that failed, since the name or port was taken, and after which the program gave up."""
 
     calls = frozenset({"bind"})
@@ -42,8 +42,8 @@ class AddressesInUse(EventRule):
         self._failed: dict[int, tuple[Call, tuple[int, ...], bool]] = {}
         self._bound: set[str] = set()
 
-    def forget(self, pid: int | None) -> None:
-        """See `EventRule`."""
+    def forget_process(self, pid: int | None) -> None:
+        """See `SequenceRule`."""
         self._failed = keep_others(self._failed, pid, lambda key, _: key)
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
@@ -121,7 +121,7 @@ class MadeHere(NamedTuple):
     sure: bool
 
 
-class LeftBehind(EventRule):
+class LeftBehind(SequenceRule):
     """Shared memory, semaphores and queues that are still there when all have ended."""
 
     calls = _OF_SYSTEM_V
@@ -132,8 +132,8 @@ class LeftBehind(EventRule):
         self._made: dict[str, MadeHere] = {}
         self._forced = False
 
-    def forget(self, pid: int | None) -> None:
-        """See `EventRule`. Of a process whose reads and writes alone are not told, the rest is."""
+    def forget_process(self, pid: int | None) -> None:
+        """See `SequenceRule`. Names are told of longer than reads and writes are."""
         if pid is None:
             self._made = {}
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from ipcviz.diagnose.deeds import EventRule, keep_others
+from ipcviz.diagnose.deeds import EventRule, SequenceRule, keep_others
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import Call, Exited, Sent, StatusFlags
 from ipcviz.events.calls import FOR_CHILD, WRITES
-from ipcviz.events.signals import signal_name
+from ipcviz.events.signals import NUMBERS, SIGCHLD, bit_of, is_real_time, signal_name
 from ipcviz.model.state import Process, State
 
-SIGTERM: Final = 15
-SIGCHLD: Final = 17
-"""signal(7), of Linux."""
-REAL_TIME: Final = 32
-"""The first signal that queues (signal(7))."""
+SIGKILL: Final = NUMBERS["SIGKILL"]
+SIGTERM: Final = NUMBERS["SIGTERM"]
 LASTS_SECONDS: Final = 2.0
 """How long a process goes on after SIGTERM before it is said that it does not end."""
 UNWAITED_SECONDS: Final = 5.0
@@ -38,7 +35,7 @@ class MergedSignals(EventRule):
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
         for effect in event.effects:
-            if not isinstance(effect, Sent) or effect.signo >= REAL_TIME:
+            if not isinstance(effect, Sent) or is_real_time(effect.signo):
                 continue
             sent = moment.state.sent[-1] if moment.state.sent else None
             target = moment.state.processes.get(effect.target)
@@ -64,7 +61,7 @@ class MergedSignals(EventRule):
             )
 
 
-class Interrupted(EventRule):
+class Interrupted(SequenceRule):
     """A program that gave up because a signal had cut a call short, or because a descriptor that it
     shares does not block: it says so itself.
     """
@@ -80,8 +77,8 @@ class Interrupted(EventRule):
         self._setters: dict[int, int] = {}
         self._shares: dict[int, int] = {}
 
-    def forget(self, pid: int | None) -> None:
-        """See `EventRule`."""
+    def forget_process(self, pid: int | None) -> None:
+        """See `SequenceRule`."""
         self._failed = keep_others(self._failed, pid, lambda key, _: key)
         self._said = keep_others(self._said, pid, lambda key, _: key)
 
@@ -213,14 +210,13 @@ def _find_refusal(state: State, process: Process) -> str:
     if handling is not None and handling.action == "ignore":
         return "ignores"
     threads = [state.threads[tid] for tid in process.threads if tid in state.threads]
-    bit = 1 << SIGTERM - 1
-    if threads and all(thread.blocked & bit for thread in threads):
+    if threads and all(thread.blocked & bit_of(SIGTERM) for thread in threads):
         return "blocks"
     return ""
 
 
 def _was_killed_later(state: State, pid: int, t: float) -> bool:
-    return any(one.target == pid and one.signo == 9 and one.t >= t for one in state.sent)
+    return any((one.target, one.signo) == (pid, SIGKILL) and one.t >= t for one in state.sent)
 
 
 def _find_signal(moment: CaseMoment, pid: int) -> str:

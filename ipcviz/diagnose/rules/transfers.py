@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any, Final
 
-from ipcviz.diagnose.deeds import EventRule, keep_others
+from ipcviz.diagnose.deeds import EventRule, SequenceRule, keep_others
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import Call, Closed, Executed, Exited, Forked
 from ipcviz.events.calls import READS, READS_ANY, WRITES, SystemCall, where
 from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.events.signals import NUMBERS
 from ipcviz.model.ledger.provenance import list_interleavings
 from ipcviz.narrate.words import label_of
 
-SIGPIPE: Final = 13
-"""signal(7), of Linux."""
+SIGPIPE: Final = NUMBERS["SIGPIPE"]
 ENDS: Final = 50
 """Reads in a row that said that the end is reached, after which it is a loop."""
 BROKEN: Final = 10
@@ -34,7 +35,7 @@ _SIMPLE_READS: Final = where(lambda call: call.name in READS and _is_simple(call
 """Those of one buffer, which begin where the one before has ended."""
 
 
-class ShortWrites(EventRule):
+class ShortWrites(SequenceRule):
     """A write that moved a part, whose rest was never written."""
 
     calls = _SIMPLE_WRITES
@@ -44,8 +45,8 @@ class ShortWrites(EventRule):
     def __init__(self) -> None:
         self._cut: dict[tuple[int, int], Call] = {}
 
-    def forget(self, pid: int | None) -> None:
-        """See `EventRule`."""
+    def forget_process(self, pid: int | None) -> None:
+        """See `SequenceRule`."""
         self._cut = keep_others(self._cut, pid, lambda key, _: key[0])
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
@@ -88,7 +89,7 @@ class ShortWrites(EventRule):
         )
 
 
-class EndlessEnds(EventRule):
+class EndlessEnds(SequenceRule):
     """A loop that reads at the end of what it reads."""
 
     calls = _SIMPLE_READS
@@ -96,8 +97,8 @@ class EndlessEnds(EventRule):
     def __init__(self) -> None:
         self._ends: dict[tuple[int, int], int] = {}
 
-    def forget(self, pid: int | None) -> None:
-        """See `EventRule`."""
+    def forget_process(self, pid: int | None) -> None:
+        """See `SequenceRule`."""
         self._ends = keep_others(self._ends, pid, lambda key, _: key[0])
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
@@ -128,7 +129,7 @@ class EndlessEnds(EventRule):
             )
 
 
-class BrokenPipes(EventRule):
+class BrokenPipes(SequenceRule):
     """Writes to what nobody reads any more: a loop that goes on, or a death by SIGPIPE at another
     descriptor than the standard output.
     """
@@ -140,8 +141,8 @@ class BrokenPipes(EventRule):
         self._failed: dict[tuple[int, int], int] = {}
         self._last: dict[int, Call] = {}
 
-    def forget(self, pid: int | None) -> None:
-        """See `EventRule`."""
+    def forget_process(self, pid: int | None) -> None:
+        """See `SequenceRule`."""
         self._failed = keep_others(self._failed, pid, lambda key, _: key[0])
         self._last = keep_others(self._last, pid, lambda key, _: key)
 
@@ -236,7 +237,7 @@ class MixedWrites(EventRule):
         )
 
 
-class SharedInput(EventRule):
+class SharedInput(SequenceRule):
     """A process that reads records, and another one, which it started, that takes from the same
     open file description.
     """
@@ -246,8 +247,8 @@ class SharedInput(EventRule):
     def __init__(self) -> None:
         self._takers: dict[int, list[Call]] = {}
 
-    def forget(self, pid: int | None) -> None:
-        """See `EventRule`."""
+    def forget_process(self, pid: int | None) -> None:
+        """See `SequenceRule`."""
         self._takers = {
             ofd: calls
             for ofd, calls in self._takers.items()
@@ -272,7 +273,7 @@ class SharedInput(EventRule):
         del self._takers[row.ofd]
         last = takers[-1]
         mine = any(call.pid == event.pid for call in takers[:-1])
-        if not mine or not _has_started(moment, event.pid, last.pid):
+        if not mine or not moment.history.has_started(event.pid, last.pid):
             return
         names = moment.name_parties(event.pid, last.pid)
         one, other = names.name_at(event.pid), names.name_process(last.pid)
@@ -291,7 +292,7 @@ class SharedInput(EventRule):
         )
 
 
-class OutputTwice(EventRule):
+class OutputTwice(SequenceRule):
     """Two processes that end with the same bytes written, one the fork of the other: the buffer of
     stdio was copied.
     """
@@ -304,8 +305,8 @@ class OutputTwice(EventRule):
         self._writes: dict[int, tuple[int, Call]] = {}
         self._ended: dict[int, tuple[int, Call]] = {}
 
-    def forget(self, pid: int | None) -> None:
-        """See `EventRule`."""
+    def forget_process(self, pid: int | None) -> None:
+        """See `SequenceRule`."""
         self._parents = keep_others(self._parents, pid, lambda key, _: key)
         self._parents = keep_others(self._parents, pid, lambda _, value: value[0])
         self._writes = keep_others(self._writes, pid, lambda key, _: key)
@@ -333,7 +334,8 @@ class OutputTwice(EventRule):
                 continue
             del self._parents[child]
             (ofd, one), (other_ofd, other) = self._ended[parent], self._ended[child]
-            alike = _count_alike(one.data, other.data)
+            pairs = zip(one.data, other.data, strict=False)
+            alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
             if ofd != other_ofd or alike < ALIKE or min(one.n, other.n) < born:
                 continue
             names = moment.name_parties(parent, child)
@@ -384,24 +386,3 @@ class CutDatagrams(EventRule):
 def _count_asked(call: Call) -> int:
     """How many bytes a write was to move; 0 if that is not known."""
     return call.get_number("count") or 0
-
-
-def _count_alike(one: bytes, other: bytes) -> int:
-    """How many bytes two texts have in common at their beginnings."""
-    count = 0
-    for mine, theirs in zip(one, other, strict=False):
-        if mine != theirs:
-            break
-        count += 1
-    return count
-
-
-def _has_started(moment: CaseMoment, above: int, pid: int) -> bool:
-    """Whether a process has started another one, or one above that."""
-    seen: set[int] = set()
-    while pid in moment.history.born and pid not in seen:
-        seen.add(pid)
-        pid = moment.history.born[pid].parent
-        if pid == above:
-            return True
-    return False
