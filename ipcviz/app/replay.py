@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ipcviz.app.diagnosis import BETWEEN
 from ipcviz.app.past import EventTape, Past
 from ipcviz.app.past.moments import Moments
 from ipcviz.app.steps import Steps
 from ipcviz.app.view import View
+from ipcviz.diagnose import BETWEEN
 from ipcviz.events import Finished, Trouble
 from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
 from ipcviz.model.state import State

@@ -19,10 +19,11 @@ from ipcviz.cli.completing import complete_files
 from ipcviz.cli.numbers import Seconds
 from ipcviz.cli.sarif import make_sarif
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, RemembersWords, check_outputs
-from ipcviz.diagnose import Doctor, Finding
+from ipcviz.diagnose import BETWEEN, Diagnosis, Doctor, Finding
 from ipcviz.diagnose.pages import BY_NAME, PAGES
 from ipcviz.events import EndForced, Event, Finished, Inspect, Trouble
 from ipcviz.messages import exit_with_error, wrap_text, write_error, write_json, write_lines
+from ipcviz.model.reduce import reduce
 from ipcviz.outputs import write_file
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 FOUND: Final = 1
 """Exit status where something was found."""
-BETWEEN: Final = 0.25
-"""Seconds between two examinations; also between two events of a trace, where a hang would show."""
 LINES: Final = 1.0
 """Seconds that the source lines of one process are waited for."""
 ATTACHED: Final = 4.0
@@ -171,22 +170,19 @@ def _is_file(path: str) -> bool:
 
 
 def _examine_trace(path: str, found: Doctor) -> None:
-    """Go through a trace, and examine it wherever nothing happened for a while, and at its end."""
+    """Go through a trace, examine it often enough and at its end, and say what is found."""
     from ipcviz.trace import TraceReader
 
+    diagnosis = Diagnosis(found)
     said: set[tuple[str, tuple[int, ...], str]] = set()
     with TraceReader(path) as reader:
-        last = 0.0
         for event in reader.read_events():
+            before = found.state
+            diagnosis.follow_event(event, before, reduce(before, event))
+            _report_new(found, said)
             if isinstance(event, EndForced):
-                # What follows is not the program's doing.
                 break
-            if event.t - last >= BETWEEN:
-                found.examine(event.t)
-                _report_new(found, said)
-            last = event.t
-            found.follow_events([event])
-        found.examine(last + BETWEEN)
+        diagnosis.examine(found.state.t + BETWEEN)
         _report_new(found, said)
 
 

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Final
 
 from ipcviz.app.changes import RecentChanges
-from ipcviz.app.diagnosis import Diagnosis
 from ipcviz.app.history import BUCKET, MINUTE, Log, Meter, Trail
 from ipcviz.app.past.lanes import LaneTape
 from ipcviz.app.past.moments import Moments, Turns
@@ -20,6 +19,7 @@ from ipcviz.app.past.tape import EventTape
 from ipcviz.app.slots import Slots
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Holders, Lazy, LogUntil, Moment, TerminalAt, View
+from ipcviz.diagnose import Diagnosis
 from ipcviz.events import Event, Output, Stepped
 from ipcviz.model.lanes import LaneRows
 from ipcviz.model.layouts import Field

@@ -1,10 +1,11 @@
-"""The doctor on the screen: follows what comes in, and knows what was found up to each moment."""
+"""The doctor through a session: examined often enough, with what was found up to each moment."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ipcviz.diagnose import Doctor, Finding
+from ipcviz.diagnose.doctor import Doctor
+from ipcviz.diagnose.findings import Finding
 from ipcviz.events import EndForced, Event
 from ipcviz.model.state import State
 
@@ -15,25 +16,30 @@ BETWEEN: Final = 0.25
 class Diagnosis:
     """Gathers findings from events and the states around them, in their order.
 
+    Args:
+        doctor: Finds them; one that ignores no rule if it is not given.
+
     Attributes:
         skipped: Nobody has gone through the events: it is a long trace.
     """
 
-    def __init__(self) -> None:
-        self._doctor = Doctor()
+    def __init__(self, doctor: Doctor | None = None) -> None:
+        self._doctor = doctor or Doctor()
         self._examined = -BETWEEN
         self._forced = False
         self.skipped = False
 
     def follow_event(self, event: Event, before: State, after: State) -> None:
         """Take one event in. What follows a forced end is not the program's doing."""
-        self._forced |= isinstance(event, EndForced)
         if self._forced:
             return
-        if event.t - self._examined >= BETWEEN and before.n:
-            # Nothing happened since the event before this one: that is a moment at which a hang
-            # would show.
+        if before.n:
+            # Who hung until now may go on with this event.
             self.examine(event.t)
+        if isinstance(event, EndForced):
+            self.examine(self._examined + BETWEEN)
+            self._forced = True
+            return
         self._doctor.follow_event(event, before, after)
 
     def examine(self, now: float) -> bool:
