@@ -9,6 +9,7 @@ import pytest
 from ipcviz import events as ev
 from ipcviz.diagnose import Doctor
 from ipcviz.diagnose.deeds import EventRule, EventRules
+from ipcviz.diagnose.rules.names import _is_same_port
 from tests import fakes
 
 SHARED = ev.ObjectInfo(key="27:5", kind="shared memory", path="/dev/shm/left")
@@ -79,3 +80,18 @@ def test_a_rule_is_told_what_it_names_and_once():
     assert rules.list_rules(fakes.dup2(1.0, 12, 3, 4)) == []
     assert rules.list_rules(END[0]) == [rule]
     assert rules.list_rules(END[1]) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("127.0.0.1:80", "127.0.0.1:80", True),
+        ("0.0.0.0:80", "127.0.0.1:80", True),
+        ("127.0.0.1:80", "[::]:80", True),
+        ("127.0.0.1:80", "10.0.0.1:80", False),
+        ("127.0.0.1:80", "127.0.0.1:8080", False),
+        ("0.0.0.0:80", "0.0.0.0:81", False),
+    ],
+)
+def test_which_addresses_exclude_each_other(one, other, same):
+    assert _is_same_port(one, other) is same

@@ -68,23 +68,23 @@ class MappingFaults(EventRule):
                     yield from self._follow_writable(moment, event, effect)
 
     def _tell_empty(self, moment: CaseMoment, event: Call, effect: Mapped) -> Iterator[Finding]:
-        makers = {
+        openers = {
             made.pid
             for made in moment.history.made.values()
             if made.object == effect.object.key and made.pid != event.pid
         }
-        names = moment.name_parties(event.pid, *makers)
+        names = moment.name_parties(event.pid, *openers)
         label = label_of(moment.state, effect.object.key)
         yield moment.make_finding(
             "mapped-empty",
-            [event.pid, *sorted(makers)],
+            [event.pid, *sorted(openers)],
             f"{names.name_at(event.pid, event.tid)} maps {label} while it is empty: until it has"
             " its size, each use of the mapping ends in SIGBUS, and then it is full of zeros.",
             "Size and fill it before others can find it: under another name, and rename it; or let"
             " who opens it wait for a mark in it.",
             evidence=[Evidence(f"mmap of {effect.length:,} bytes; the file had 0", event.n)],
             objects=[effect.object.key],
-            probable="" if makers else "it may size it before it uses the mapping",
+            probable="" if openers else "it may size it before it uses the mapping",
         )
 
     def _follow_writable(

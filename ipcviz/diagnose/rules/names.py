@@ -28,6 +28,8 @@ _OF_SYSTEM_V: Final = where(
     )
 )
 _REMOVERS: Final = _OF_SYSTEM_V | where(lambda call: call.names == "removes")
+_ANY: Final = frozenset({"0.0.0.0", "[::]", "::", "*"})
+"""Hosts that stand for all addresses of the machine."""
 _MOST: Final = 3
 """So many names are told."""
 
@@ -208,8 +210,8 @@ class LeftBehind(SequenceRule):
             yield moment.make_finding(
                 "left-behind",
                 pids,
-                f"{makers.join(pids[:_MOST])} made {', '.join(names[:_MOST])}{more}, and nobody has"
-                f" removed {them}: {rest} until that is done, or until the machine starts anew.",
+                f"{makers.join(pids[:_MOST])} made {', '.join(names[:_MOST])}{more}, and no watched"
+                f" process has removed {them}: {rest} until somebody does, or until a reboot.",
                 "Call shm_unlink, sem_unlink, mq_unlink or IPC_RMID when the last user is done;"
                 " 'ipcrm' and 'rm' remove what is left.",
                 evidence=[
@@ -222,18 +224,23 @@ class LeftBehind(SequenceRule):
 
 
 def _list_bound(moment: CaseMoment, address: str, but: str) -> tuple[int, ...]:
-    """Who has a socket that is bound to an address."""
-    port = address.rpartition(":")[2]
+    """Who has a socket that is bound to an address, of the same sort as the one that was not."""
+    asked = moment.state.objects.get(but)
     found: list[int] = []
     for key, thing in moment.state.objects.items():
         info = thing.info
-        if key == but or not info.kind.endswith("socket"):
+        if key == but or asked is None or info.kind != asked.info.kind:
             continue
-        same = info.path.rpartition("/")[2] == address.rpartition("/")[2] and info.path
-        if not same and not (info.local and info.local.rpartition(":")[2] == port):
-            continue
-        found += [row.pid for row in moment.holders(key) if row.pid not in found]
+        if info.path == address or (info.local and _is_same_port(info.local, address)):
+            found += [row.pid for row in moment.holders(key) if row.pid not in found]
     return tuple(found)
+
+
+def _is_same_port(one: str, other: str) -> bool:
+    """Whether two addresses `HOST:PORT` exclude each other: one port, and one host or any."""
+    (host, _, port), (other_host, _, other_port) = one.rpartition(":"), other.rpartition(":")
+    anywhere = not _ANY.isdisjoint((host, other_host))
+    return port == other_port and (host == other_host or anywhere)
 
 
 def _is_path(moment: CaseMoment, call: Call) -> bool:

@@ -23,6 +23,8 @@ BROKEN: Final = 10
 """Writes in a row that failed with EPIPE, after which it is a loop."""
 ALIKE: Final = 4
 """Bytes that two processes must have written alike to be taken for one buffer's."""
+_LARGE: Final = "it was larger than PIPE_BUF, 4,096 bytes"
+_IN_PIECES: Final = "a stream socket takes a long write in pieces"
 _STREAMS: Final = PIPES | SOCKETS
 
 
@@ -118,7 +120,7 @@ class EndlessEnds(SequenceRule):
                 "end-of-file-loop",
                 [event.pid],
                 f"{name} reads {thing.label} again and again, though each read says that the end is"
-                " reached: nobody has it open for writing.",
+                f" reached: {_explain_end(thing.info.kind)}.",
                 "Close the descriptor when read returns 0"
                 + (", and open the FIFO again to wait for the next writer." if reopen else "."),
                 evidence=[
@@ -194,8 +196,8 @@ class BrokenPipes(SequenceRule):
             "sigpipe-death",
             [call.pid],
             f"{name} was ended by SIGPIPE (status 141 in a shell): it wrote to"
-            f" {label_of(moment.state, call.object)}, its descriptor {fd}, which nobody has"
-            " open for reading.",
+            f" {label_of(moment.state, call.object)}, its descriptor {fd}, whose other"
+            " end is closed.",
             "Ignore SIGPIPE (or send with MSG_NOSIGNAL), and take EPIPE for the other side's end.",
             evidence=[Evidence(f"{call.name}({fd}) failed: EPIPE", call.n)],
             objects=[call.object],
@@ -221,13 +223,15 @@ class MixedWrites(EventRule):
         self._told[event.object] = last.n
         names = moment.name_parties(last.pid, last.other_pid)
         one, other = names.name_process(last.pid), names.name_process(last.other_pid)
-        label = label_of(moment.state, event.object)
+        thing = moment.state.objects[event.object]
+        pipe = thing.info.kind in PIPES
         yield moment.make_finding(
             "mixed-writes",
             [last.pid, last.other_pid],
-            f"Bytes of {other} lie in {label} between those of one write of {one}: it was larger"
-            " than PIPE_BUF, 4,096 bytes, and so may be split.",
-            "Write at most PIPE_BUF bytes at once, or take a lock around each write.",
+            f"Bytes of {other} lie in {thing.label} between those of one write of {one}:"
+            f" {_LARGE if pipe else _IN_PIECES}, and so may be split.",
+            f"{'Write at most PIPE_BUF bytes at once, or take' if pipe else 'Take'} a lock around"
+            " each write.",
             evidence=[
                 Evidence(f"the write of {one} that was split", last.n),
                 Evidence(f"the write of {other} that came in between", last.other),
@@ -381,6 +385,11 @@ class CutDatagrams(EventRule):
             ],
             objects=[event.object],
         )
+
+
+def _explain_end(kind: str) -> str:
+    """Why a read finds the end."""
+    return "nobody has it open for writing" if kind in PIPES else "the other side has closed it"
 
 
 def _count_asked(call: Call) -> int:
