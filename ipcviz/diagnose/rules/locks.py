@@ -12,6 +12,7 @@ from ipcviz.model.waits.handlers import find_handler
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.values import (
     Asleep,
+    Children,
     ConflictingLocks,
     Doubt,
     SemaphoreTaken,
@@ -59,6 +60,29 @@ def find_stopped(moment: CaseMoment, hang: Hang) -> Finding | None:
 
 _TERMINAL = (21, 22)
 """SIGTTIN and SIGTTOU."""
+
+
+def find_vfork_wait(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """A parent is suspended by vfork until its child executes a program, and that hangs itself."""
+    state = moment.state
+    for wait in (*hang.waits, *hang.victims):
+        if wait.why is not Why.VFORK or not isinstance(wait.facts, Children):
+            continue
+        threads = {tid for pid in wait.facts.pids for tid in state.processes[pid].threads}
+        child = next((one for one in hang.waits if one.tid in threads), None)
+        if child is None:
+            continue
+        names = moment.name_parties(wait.pid, child.pid)
+        return moment.make_finding(
+            "vfork-wait", (child.pid, wait.pid),
+            f"{names.name_at(wait.pid, wait.tid)} goes on only when its child"
+            f" {names.name_process(child.pid)} executes a program or exits (vfork), and that waits:"
+            f" it is in {describe_wait(state, child, moment.now)}.",
+            "Do nothing between vfork and execve or _exit, or use fork or posix_spawn.",
+            waits=hang.waits, objects=(child.object,), doubts=hang.doubts,
+            ends=((child.pid, child.fd),) if child.fd >= 0 and child.object else (),
+        )  # fmt: skip
+    return None
 
 
 def find_handler_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
