@@ -595,8 +595,8 @@ PAGES: Final = (
         looks="'docker stop' or a shutdown takes ten seconds; a program goes on after its script.",
         why=(
             "SIGTERM is ignored or blocked; both are inherited over exec. PID 1 of a container "
-            "gets only signals that it has a handler for. Or it was sent to a shell: the program that "
-            "this waits for does not get it, and a trap runs when that has ended."
+            "gets only signals that it has a handler for. Or it was sent to a shell: the program "
+            "that this waits for does not get it, and a trap runs when that has ended."
         ),
         mend="Let SIGTERM end it, run it by 'exec' in a script, or send it to the process group.",
         evidence=(
