@@ -120,7 +120,9 @@ def find_forked_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
             futex = wait.facts.copied
         if futex is None or not futex.copied:
             continue
-        if wait.why is Why.SEMAPHORE or futex.kind == "semaphore":
+        maker = state.processes.get(futex.copied)
+        threaded = maker is not None and len(maker.threads) > 1
+        if (wait.why is Why.SEMAPHORE or futex.kind == "semaphore") and not threaded:
             return _copied_semaphore(moment, hang, wait, futex.copied)
         parent = futex.copied
         names = moment.name_parties(wait.pid, parent)
@@ -362,6 +364,13 @@ def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
         if wait.why is not Why.SIGNAL or not isinstance(wait.facts, WantedSignals):
             continue
         wanted = set(signals_in(wait.facts.wanted or 0))
+        if any(
+            one.target == wait.pid and one.signo in wanted and one.t >= wait.since
+            and one.delivered is None and not (one.coalesced or one.lost)
+            for one in state.sent
+        ):  # fmt: skip
+            # One is on its way.
+            continue
         came = [
             one for one in state.delivered
             if one.pid == wait.pid and one.signo in wanted and one.action == "handler"

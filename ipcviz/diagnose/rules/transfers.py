@@ -100,7 +100,7 @@ class EndlessEnds(SequenceRule):
     calls = SIMPLE_READS
 
     def __init__(self) -> None:
-        self._ends: dict[tuple[int, int], int] = {}
+        self._ends: dict[tuple[int, str], int] = {}
 
     def forget_process(self, pid: int | None) -> None:
         """See `SequenceRule`."""
@@ -108,7 +108,7 @@ class EndlessEnds(SequenceRule):
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
-        key = (event.pid, event.get_number("fd") or 0)
+        key = (event.pid, event.object)
         if event.ret or event.asked_for_nothing:
             self._ends.pop(key, None)
             return
@@ -127,10 +127,10 @@ class EndlessEnds(SequenceRule):
                 "Close the descriptor when read returns 0"
                 + (", and open the FIFO again to wait for the next writer." if reopen else "."),
                 evidence=[
-                    Evidence(f"{count} calls {event.name}({key[1]}) in a row returned 0", event.n)
+                    Evidence(f"{count} calls {event.name}({event.fd}) in a row returned 0", event.n)
                 ],
                 objects=[event.object],
-                ends=[key],
+                ends=[(event.pid, event.fd or 0)],
             )
 
 
@@ -144,7 +144,7 @@ class BrokenPipes(SequenceRule):
     kinds = (Executed, Exited, Forked)
 
     def __init__(self) -> None:
-        self._failed: dict[tuple[int, int], int] = {}
+        self._failed: dict[tuple[int, str], int] = {}
         self._last: dict[int, Call] = {}
         self._silent: dict[int, bool] = {}
         self._ignoring: set[int] = set()
@@ -171,7 +171,7 @@ class BrokenPipes(SequenceRule):
                 self._ignoring.add(event.pid)
         if event.name not in WRITES:
             return
-        key = (event.pid, event.get_number("fd") or 0)
+        key = (event.pid, event.object)
         if event.error != "EPIPE":
             self._failed.pop(key, None)
             self._last.pop(event.pid, None)
@@ -181,7 +181,7 @@ class BrokenPipes(SequenceRule):
         self._silent[event.pid] = out is not None and not out.used
         self._failed[key] = count = self._failed.get(key, 0) + 1
         if count == BROKEN:
-            yield self._tell_loop(moment, event, key, count)
+            yield self._tell_loop(moment, event, count)
 
     def _follow_family(self, event: Forked | Executed) -> None:
         if isinstance(event, Executed):
@@ -189,16 +189,16 @@ class BrokenPipes(SequenceRule):
         elif event.parent in self._ignoring:
             self._ignoring.add(event.pid)
 
-    def _tell_loop(
-        self, moment: CaseMoment, event: Call, key: tuple[int, int], count: int
-    ) -> Finding:
+    def _tell_loop(self, moment: CaseMoment, event: Call, count: int) -> Finding:
         process = moment.state.processes.get(event.pid)
         handling = process.handling.get(SIGPIPE) if process is not None else None
         ignored = handling is not None and handling.action == "ignore"
         name = moment.name_parties(event.pid).name_at(event.pid, event.tid)
         why = ", and SIGPIPE, which would have ended it, is ignored" if ignored else ""
         started = moment.history.executed.get(event.pid)
-        proof = [Evidence(f"{count} calls {event.name}({key[1]}) in a row failed: EPIPE", event.n)]
+        proof = [
+            Evidence(f"{count} calls {event.name}({event.fd}) in a row failed: EPIPE", event.n)
+        ]
         if ignored and started is not None and event.pid not in self._ignoring:
             why += ", as it was already when its program was executed"
             proof.append(Evidence("the program that ignores it was executed so", started.n))
@@ -211,7 +211,7 @@ class BrokenPipes(SequenceRule):
             " inherits that; Python's subprocess has restore_signals.",
             evidence=proof,
             objects=[event.object],
-            ends=[key],
+            ends=[(event.pid, event.fd or 0)],
         )
 
     def _tell_death(self, moment: CaseMoment, call: Call) -> Iterator[Finding]:

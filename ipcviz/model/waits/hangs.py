@@ -34,6 +34,7 @@ from ipcviz.model.waits.values import (
     Doubted,
     Grade,
     Ready,
+    SemaphoreTaken,
     Wait,
     Wakers,
     Why,
@@ -286,6 +287,9 @@ class _WaysGraph:
             return _make_ways(self.lookup, wakers)
         if wait.why is Why.SIGNAL and wait.fd >= 0:
             return None
+        if isinstance(wait.facts, SemaphoreTaken) and wait.facts.copied is not None:
+            # Nobody else has the memory that it lies in.
+            return Ways(doubts=(Doubted(Doubt.MEMORY),), at_once=True)
         doubts = tuple(d for d in wakers.doubts if d.doubt.grade is Grade.DOUBT)
         if wakers.any_of:
             tids = frozenset(self.state.processes[thread.pid].threads)
