@@ -165,6 +165,7 @@ PAGES: Final = (
             "A stage has read bytes and written none, and is back in read; the next one has "
             "waited for 2 seconds. Bytes in a buffer of a program can't be seen."
         ),
+        probable_if=": bytes in a buffer can't be seen",
     ),
     RulePage(
         name="fifo-open",
@@ -382,7 +383,7 @@ PAGES: Final = (
         why="Each of them waits for what another one of them alone could do.",
         mend="Let one of them go on without the other.",
         evidence="A circle in the wait-for graph that none of the other rules has a name for.",
-        probable_if="as the waits in it are",
+        probable_if="where one of the waits is",
     ),
     RulePage(
         name="short-write",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events.signals import signal_name, signals_in
+from ipcviz.events.signals import SIGCHLD, signal_name, signals_in
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE
 from ipcviz.model.state import State
 from ipcviz.model.waits.circles import list_circles
@@ -364,12 +364,7 @@ def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
         if wait.why is not Why.SIGNAL or not isinstance(wait.facts, WantedSignals):
             continue
         wanted = set(signals_in(wait.facts.wanted or 0))
-        if any(
-            one.target == wait.pid and one.signo in wanted and one.t >= wait.since
-            and one.delivered is None and not (one.coalesced or one.lost)
-            for one in state.sent
-        ):  # fmt: skip
-            # One is on its way.
+        if _is_on_its_way(state, wait, wanted):
             continue
         came = [
             one for one in state.delivered
@@ -401,6 +396,22 @@ def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
                 waits=hang.waits, about=which,
             )  # fmt: skip
     return None
+
+
+def _is_on_its_way(state: State, wait: Wait, wanted: set[int]) -> bool:
+    """Whether a signal that would end a wait was sent since it began, by a call or by the end of a
+    child, and is not known to be delivered yet.
+    """
+    sent = any(
+        one.target == wait.pid and one.signo in wanted and one.t >= wait.since
+        and one.delivered is None and not (one.coalesced or one.lost)
+        for one in state.sent
+    )  # fmt: skip
+    ended = SIGCHLD in wanted and any(
+        one.parent == wait.pid and one.fate == "zombie" and (one.died or 0.0) >= wait.since
+        for one in state.processes.values()
+    )
+    return sent or ended
 
 
 def find_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
