@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
+from ipcviz.diagnose.words import join_and
+from ipcviz.events.calls import FOR_SIGNAL
 from ipcviz.events.signals import SIGCHLD, signal_name, signals_in
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE
 from ipcviz.model.state import State
@@ -204,17 +206,17 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
     state = moment.state
     for wait in hang.waits:
         if isinstance(wait.facts, Asleep) and wait.facts.futex.former:
-            former = wait.facts.futex.former
+            former, key = wait.facts.futex.former, wait.facts.futex.key
             process = state.processes.get(former)
-            names = moment.name_parties(wait.pid)
             who = f"{process.name}[{former}]" if process is not None else f"thread {former}"
+            waits = _list_alike(moment, wait)
             return moment.make_finding(
-                "dead-owner", (wait.pid,),
-                f"{names.name_thread(wait.pid, wait.tid)} waits for a mutex that {who} locked, and"
-                " that has ended without unlocking it.",
+                "dead-owner", (one.pid for one in waits),
+                f"{_name_waiters(moment, waits)} a mutex that {who} locked, and that has ended"
+                " without unlocking it.",
                 "Unlock it on every way out, or make it robust (pthread_mutexattr_setrobust) and"
                 " handle EOWNERDEAD.",
-                waits=hang.waits, about=wait.facts.futex.key,
+                waits=waits, about=key,
                 evidence=(Evidence(f"its owner word names thread {former}, which is none"),),
             )  # fmt: skip
         found = state.semaphores.get(wait.semaphore)
@@ -228,7 +230,6 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
             continue
         pid = ended[0].pid
         process = state.processes.get(pid)
-        names = moment.name_parties(wait.pid)
         who = f"{process.name}[{pid}]" if process is not None else f"process {pid}"
         signo = process.exit_signal if process is not None else 0
         how = f"was killed by {signal_name(signo)}" if signo else "has ended"
@@ -237,15 +238,41 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
             mend += ", or use SEM_UNDO, which has the kernel give it back."
         else:
             mend += "; a robust mutex or a file lock is given back by the kernel."
+        waits = _list_alike(moment, wait)
         return moment.make_finding(
-            "dead-owner", (wait.pid, pid),
-            f"{names.name_thread(wait.pid, wait.tid)} waits for {_semaphore_label(state, wait)},"
-            f" which {who} took; that {how} without giving it back.",
+            "dead-owner", (*(one.pid for one in waits), pid),
+            f"{_name_waiters(moment, waits)} {_semaphore_label(state, wait)}, which {who} took;"
+            f" that {how} without giving it back.",
             mend,
-            waits=hang.waits, objects=(wait.semaphore,), doubts=hang.doubts,
+            waits=waits, objects=(wait.semaphore,), doubts=hang.doubts,
             evidence=(Evidence(f"{who} {how}"),),
         )  # fmt: skip
     return None
+
+
+def _list_alike(moment: CaseMoment, wait: Wait) -> tuple[Wait, ...]:
+    """The waits of all hangs for the same semaphore or futex, by thread: they have one cause."""
+    wanted = wait.semaphore, _futex_key(wait)
+    waits = (one for hang in moment.hangs for one in hang.waits)
+    alike = (one for one in waits if (one.semaphore, _futex_key(one)) == wanted)
+    return tuple(sorted(alike, key=lambda one: one.tid))
+
+
+def _futex_key(wait: Wait) -> str:
+    return wait.facts.futex.key if isinstance(wait.facts, Asleep) else ""
+
+
+def _name_waiters(moment: CaseMoment, waits: tuple[Wait, ...]) -> str:
+    """`a waits for`, `a and b wait for`, `a, b and 3 more wait for`."""
+    names = moment.name_parties(*(wait.pid for wait in waits))
+    named = [names.name_thread(wait.pid, wait.tid) for wait in waits[:_NAMED]]
+    if len(waits) > _NAMED:
+        named.append(f"{len(waits) - _NAMED} more")
+    return f"{join_and(named)} {'waits' if len(waits) == 1 else 'wait'} for"
+
+
+_NAMED = 3
+"""So many of those that wait for the same are named."""
 
 
 def find_stale_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
@@ -369,7 +396,7 @@ def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
         came = [
             one for one in state.delivered
             if one.pid == wait.pid and one.signo in wanted and one.action == "handler"
-            and one.t <= wait.since and not one.outcome
+            and one.t <= wait.since and not (one.outcome and one.interrupted in FOR_SIGNAL)
         ]  # fmt: skip
         names = moment.name_parties(wait.pid)
         who = names.name_at(wait.pid, wait.tid)

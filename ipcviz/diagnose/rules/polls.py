@@ -22,6 +22,7 @@ _HUNG_UP: Final = "h"
 _BROKEN: Final = "e"
 _READABLE: Final = "r"
 """Letters of `list_found`."""
+_ENDS: Final = frozenset({_HUNG_UP, _BROKEN, _INVALID})
 
 
 class EndSeen(NamedTuple):
@@ -58,6 +59,8 @@ class HangUpLoops(SequenceRule):
         if event.name in FOR_READY:
             yield from self._follow_wait(moment, event)
             return
+        if not self._seen:
+            return
         touched = {effect.fd for effect in event.effects if isinstance(effect, self.effects)}
         if event.fd is not None:
             touched.add(event.fd)
@@ -70,7 +73,7 @@ class HangUpLoops(SequenceRule):
         place = (event.pid, event.tid)
         before = self._seen.get(place, {})
         now: dict[int, EndSeen] = {}
-        if event.ret > 0:
+        if event.ret > 0 and _may_be_at_end(moment.state, event):
             for thing, fd, letters in _list_ends(moment.state, event):
                 what = _find_end(moment.state, thing, letters)
                 if what:
@@ -108,6 +111,24 @@ class HangUpLoops(SequenceRule):
             ends=[(event.pid, fd)] if thing is not None else [],
             about=f"thread {event.tid}",
         )
+
+
+def _may_be_at_end(state: State, event: Call) -> bool:
+    """Whether any descriptor that a wait has found may be at its end: asked at each wait, so it
+    looks no further than it must.
+    """
+    if event.object:
+        return _HUNG_UP in event.get_text("ready")
+    for word in event.get_text("ready").split():
+        if not _ENDS.isdisjoint(word):
+            return True
+        if word[-1] == _READABLE:
+            fd = word[:-1]
+            file = state.find_description(event.pid, int(fd)) if fd.isdigit() else None
+            # What has a writer, or a peer, can still be written to.
+            if file is not None and not open_modes(state.ends, file.object) & {"w", "rw"}:
+                return True
+    return False
 
 
 def _list_ends(state: State, event: Call) -> list[tuple[Object | None, int, str]]:

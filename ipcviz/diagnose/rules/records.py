@@ -63,6 +63,11 @@ class PartRead:
         self.size = call.get_number("count") or 0
         self.end = start + call.ret
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the record was read to its end, by several reads."""
+        return self.end == self.start + self.size
+
 
 class ShortReads(SequenceRule):
     """A read of a record that returned a part, after which the reader goes on as if it had all."""
@@ -124,7 +129,8 @@ class ShortReads(SequenceRule):
             self._readers[key] = event.pid
             return
         part = self._parts.get((event.pid, key))
-        if part is None:
+        if part is None or part.is_whole:
+            self._parts.pop((event.pid, key), None)
             if event.ret < count and count > 1:
                 self._parts[event.pid, key] = PartRead(event, before.bytes_out)
             return
@@ -134,13 +140,13 @@ class ShortReads(SequenceRule):
             return
         part.end += event.ret
         border = part.start + part.size
-        if part.end < border:
+        if part.end <= border:
             return
         del self._parts[event.pid, key]
         pieces = self._count_pieces(key, part)
-        if part.end > border and 0 < pieces <= _PIECES and not _is_buffer(part.size):
+        if 0 < pieces <= _PIECES and not _is_buffer(part.size):
             yield self._tell(moment, part, event)
-        elif part.end > border and pieces == 1:
+        elif pieces == 1:
             again = PartRead(part.call, border)
             again.end = part.end
             self._parts[event.pid, key] = again
@@ -161,7 +167,7 @@ class ShortReads(SequenceRule):
         whole, or that it failed at.
         """
         pieces = self._count_pieces(key, part)
-        if pieces == 1 and part.size > _SMALLEST_BUFFER:
+        if pieces == 1 and part.size > _SMALLEST_BUFFER and not part.is_whole:
             return True
         return failed and 0 < pieces <= _PIECES and not _is_buffer(part.size)
 
@@ -174,14 +180,16 @@ class ShortReads(SequenceRule):
         call = part.call
         name = moment.name_parties(call.pid).name_at(call.pid)
         rest = part.size - (part.end - part.start)
-        if again is None:
+        got = call.ret if again is not None or part.is_whole else part.end - part.start
+        if part.is_whole:
+            then = "took the rest for another one, and ended with an error"
+        elif again is None:
             then = f"and ended without reading the other {rest:,}"
         else:
             then = (
                 f"and then asked for {part.size:,} again: what it took for the next record begins"
                 " in the middle of this one"
             )
-        got = call.ret if again is not None else part.end - part.start
         return moment.make_finding(
             "short-read",
             [call.pid],

@@ -250,6 +250,7 @@ def _was_sent_since(state: State, pid: int, t: float) -> bool:
 
 def find_zombies(moment: CaseMoment) -> Iterator[Finding]:
     """Who has many children that have ended, and does not wait for them."""
+    hanging = {tid for hang in moment.hangs for tid in hang.ways}
     unwaited: dict[int, list[Process]] = {}
     for process in moment.state.processes.values():
         long_ago = process.died is not None and moment.now - process.died > UNWAITED_SECONDS
@@ -261,6 +262,9 @@ def find_zombies(moment: CaseMoment) -> Iterator[Finding]:
             continue
         threads = [moment.state.threads[tid] for tid in parent.threads]
         if any(one.waiting is not None and one.waiting.name in FOR_CHILD for one in threads):
+            continue
+        if not hanging.isdisjoint(parent.threads):
+            # It would wait for them if it did not hang.
             continue
         catches = parent.handling.get(SIGCHLD)
         got = sum(one.pid == pid and one.signo == SIGCHLD for one in moment.state.delivered)
