@@ -127,6 +127,7 @@ def lost(*, before=(), after=()):
         ev.Exited(t=1.1, pid=12, code=0),
         *before,
         ev.SignalDelivered(t=2.0, pid=11, tid=11, signo=10),
+        ev.HandlerReturned(t=2.1, pid=11, tid=11, blocked=0),
         ev.Waiting(t=3.1, pid=11, tid=11, call="pause", began=3.0),
         *after,
     ]
