@@ -139,7 +139,11 @@ def lost(*, before=(), after=()):
 
 def test_a_signal_that_is_on_its_way_is_not_lost():
     assert lost(before=[ev.Exited(t=1.2, pid=13, code=0)]) == ["lost-wakeup"]
-    sent = fakes.call(4.0, 13, "kill", ev.Sent(target=11, signo=10))
-    assert lost(after=[sent, ev.Exited(t=4.1, pid=13, code=0)]) == []
+    ended = ev.Exited(t=1.2, pid=13, code=0)
+    other = ev.Forked(t=1.2, pid=14, parent=1, how="launched", name="kill")
+    sent = fakes.call(4.0, 14, "kill", ev.Sent(target=11, signo=10))
+    gone = ev.Exited(t=4.1, pid=14, code=0)
+    assert lost(before=[ended, other], after=[gone]) == ["lost-wakeup"]
+    assert lost(before=[ended, other], after=[sent, gone]) == []
     # The end of a child, whose SIGCHLD is not told yet.
     assert lost(after=[ev.Exited(t=4.1, pid=13, code=0)]) == []
