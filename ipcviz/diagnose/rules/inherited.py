@@ -11,6 +11,7 @@ from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules.ends import (
     LASTS_SECONDS,
+    SHELLS,
     find_other_end,
     list_long_readers,
     list_pids,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _OF_DESCRIPTIONS: Final = frozenset({"flock", "ofd"})
 """Kinds of locks that belong to an open file description, and not to a process."""
-_SHELLS: Final = frozenset({"sh", "bash", "dash", "zsh", "ksh", "busybox"})
 _FLAGS: Final = {
     "pipe": "O_CLOEXEC (pipe2)",
     "pipe2": "O_CLOEXEC",
@@ -180,7 +180,7 @@ def _tell_mend(moment: CaseMoment, row: Holder) -> str:
     heir = moment.name_parties(row.pid).name_process(row.pid)
     if name.startswith("python"):
         return f"Leave close_fds=True when {heir} is started, and the descriptor uninheritable."
-    if name in _SHELLS:
+    if name in SHELLS:
         return f"Close it for that command: '{heir} ... {row.fd}>&-'."
     flag = _FLAGS.get(made.call if made is not None else "", "FD_CLOEXEC")
     return f"Make it with {flag}, or close it in the child before exec."

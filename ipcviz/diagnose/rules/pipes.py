@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules.ends import (
+    SHELLS,
     find_other_end,
     list_ends,
     list_long_readers,
@@ -431,7 +432,8 @@ def find_buffered_stage(moment: CaseMoment) -> Iterable[Finding]:
         thread = state.threads.get(row.pid)
         if row.fd != 1 or len(process.threads) != 1 or thread is None or thread.waiting is None:
             continue
-        if process.name in _READS_ALL_FIRST:
+        if process.name in _READS_ALL_FIRST or process.name in SHELLS:
+            # A shell writes what each command of its own prints when that is done.
             continue
         stage = explain_waiting(state, thread, thread.waiting)
         if stage.why is not Why.EMPTY or not _has_read(state, row.pid, stage.object):
