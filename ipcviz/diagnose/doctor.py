@@ -82,6 +82,7 @@ DEEDS: Final[tuple[type[EventRule], ...]] = (
     memory.SharedPointers,
     memory.DroppedLocks,
     inherited.LocksRefused,
+    locks.PrivatePosts,
 )
 """What events prove, each by itself or with those before it."""
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from ipcviz.diagnose.deeds import EventRule
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.words import join_and
+from ipcviz.events import SemaphoreOp
 from ipcviz.events.calls import FOR_SIGNAL
 from ipcviz.events.signals import SIGCHLD, signal_name, signals_in
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE
@@ -12,6 +17,7 @@ from ipcviz.model.state import State
 from ipcviz.model.waits.circles import list_circles
 from ipcviz.model.waits.handlers import find_handler
 from ipcviz.model.waits.hangs import Hang
+from ipcviz.model.waits.rules import explain_waiting
 from ipcviz.model.waits.values import (
     Asleep,
     Children,
@@ -177,28 +183,53 @@ def find_private_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A private wait on memory that several processes share: only a wake by a thread of the same
     process ends it.
     """
+    found = (_tell_private_wait(moment, wait, hang.waits) for wait in hang.waits)
+    return next(filter(None, found), None)
+
+
+class PrivatePosts(EventRule):
+    """A post of a semaphore in shared memory, which does not wake the process that sleeps on it.
+
+    That one may go on all the same: whatever interrupts its sleep has it look again.
+    """
+
+    kinds = (SemaphoreOp,)
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        if event.op != "post" or not event.semaphore.object:
+            return
+        for thread in moment.state.threads.values():
+            call = thread.waiting
+            if thread.semaphore == event.semaphore.key and call and thread.pid != event.pid:
+                wait = explain_waiting(moment.state, thread, call)
+                found = _tell_private_wait(moment, wait, (wait,))
+                if found is not None:
+                    yield found
+
+
+def _tell_private_wait(moment: CaseMoment, wait: Wait, waits: tuple[Wait, ...]) -> Finding | None:
+    """A finding if a wait is a private one on memory that others have as well."""
     state = moment.state
-    for wait in hang.waits:
-        call = state.threads[wait.tid].waiting
-        futex = call.futex if call is not None else None
-        if futex is None or not futex.private or not futex.object:
-            continue
-        others = [
-            pid for pid, entries in state.mappings.items()
-            if pid != wait.pid and any(one.object.key == futex.object for one in entries)
-            and pid in state.processes and state.processes[pid].fate == "alive"
-        ]  # fmt: skip
-        names = moment.name_parties(wait.pid, *others)
-        label = _semaphore_label(state, wait)
-        whom = f" of {names.join(others)}" if others else " of another process"
-        return moment.make_finding(
-            "private-semaphore", (wait.pid, *others),
-            f"{names.name_at(wait.pid, wait.tid)} waits for {label} in shared memory by a private"
-            f" futex: no post{whom} wakes it.",
-            "Give sem_init pshared 1 (pthread_mutexattr_setpshared: PTHREAD_PROCESS_SHARED).",
-            waits=hang.waits, objects=(futex.object,), about=futex.key,
-        )  # fmt: skip
-    return None
+    call = state.threads[wait.tid].waiting
+    futex = call.futex if call is not None else None
+    if futex is None or not futex.private or not futex.object:
+        return None
+    others = [
+        pid for pid, entries in state.mappings.items()
+        if pid != wait.pid and any(one.object.key == futex.object for one in entries)
+        and pid in state.processes and state.processes[pid].fate == "alive"
+    ]  # fmt: skip
+    names = moment.name_parties(wait.pid, *others)
+    label = _semaphore_label(state, wait)
+    whom = f" of {names.join(others)}" if others else " of another process"
+    return moment.make_finding(
+        "private-semaphore", (wait.pid, *others),
+        f"{names.name_at(wait.pid, wait.tid)} waits for {label} in shared memory by a private"
+        f" futex: no post{whom} wakes it.",
+        "Give sem_init pshared 1 (pthread_mutexattr_setpshared: PTHREAD_PROCESS_SHARED).",
+        waits=waits, objects=(futex.object,), about=futex.key,
+    )  # fmt: skip
 
 
 def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
