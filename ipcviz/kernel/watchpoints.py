@@ -121,6 +121,9 @@ def set_watchpoints(tid: int, arch: Arch, watchpoints: Sequence[Watchpoint | Non
 def _set_both(tid: int, watchpoints: Sequence[Watchpoint | None]) -> bool:
     """The same on aarch64: the set for memory, and the one for execution."""
     wanted = [one for one in watchpoints if one is not None]
+    # The kernel takes what is not aligned, as long as it lies within 8 bytes.
+    if not all(is_aligned(one.address, one.size) for one in wanted):
+        return False
     return all(
         _set_all(tid, number, [one for one in wanted if (one.on is On.EXECUTION) is executes])
         for number, executes in ((_HW_WATCH, False), (_HW_BREAK, True))
