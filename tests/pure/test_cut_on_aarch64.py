@@ -1,4 +1,4 @@
-"""Which call a thread of aarch64 stands behind when a signal is delivered.
+"""What a call of aarch64 has returned when a signal is delivered.
 
 The kernel forgets the call's number before that, and has brought the thread back already to a call
 that it begins again (do_signal in arch/arm64/kernel/signal.c).
@@ -34,28 +34,26 @@ def code(monkeypatch):
 
 def test_behind_the_call_that_it_made(code):
     code |= {PC - 4: SVC, PC: ADD}
-    found = mend._read_returned(1, AARCH64, make_registers(result=-4))
-    assert found == (READ, -4)
-    assert not mend._is_before_call(1, AARCH64, make_registers(result=-4))
+    registers = make_registers(result=-4)
+    assert mend._read_result(1, AARCH64, registers) == -4
+    assert not mend._is_before_call(1, AARCH64, registers)
 
 
 def test_brought_back_to_a_call_that_is_begun_again(code):
     code |= {PC - 4: ADD, PC: SVC}
     registers = make_registers(result=3)  # the descriptor: its first argument again
-    assert mend._read_returned(1, AARCH64, registers) == (READ, -512)
+    assert mend._read_result(1, AARCH64, registers) == -512
     assert mend._is_before_call(1, AARCH64, registers)
 
 
-@pytest.mark.parametrize("words", [{PC - 4: ADD, PC: ADD}, {}], ids=["elsewhere", "unreadable"])
-def test_in_no_call(code, words):
-    code |= words
-    assert mend._read_returned(1, AARCH64, make_registers(result=-4)) is None
+def test_code_that_cannot_be_read_is_no_call(code):
+    assert not mend._is_before_call(1, AARCH64, make_registers(result=-4))
 
 
 def test_at_a_calls_own_stops_the_kernel_knows_it(code):
     code |= {PC - 4: SVC, PC: SVC}
     registers = make_registers(result=7, call=READ)
-    assert mend._read_returned(1, AARCH64, registers) == (READ, 7)
+    assert mend._read_result(1, AARCH64, registers) == 7
     assert not mend._is_before_call(1, AARCH64, registers)
 
 
@@ -63,8 +61,6 @@ def test_on_x86_64_the_registers_say_it(code):
     code |= {PC - 2: X86_64.syscall_code, PC: X86_64.syscall_code}
     registers = [0] * 27
     registers[X86_64.pc], registers[X86_64.original] = PC, ptrace.NO_CALL
-    assert mend._read_returned(1, X86_64, registers) is None
-    assert not mend._is_before_call(1, X86_64, registers)
-    registers[X86_64.original] = 0
     registers[X86_64.result] = -512 & ptrace.NO_CALL
-    assert mend._read_returned(1, X86_64, registers) == (0, -512)
+    assert not mend._is_before_call(1, X86_64, registers)
+    assert mend._read_result(1, X86_64, registers) == -512

@@ -132,11 +132,10 @@ class Mending:
             if entered.mended:
                 result = entered.last
         else:
-            returned = _read_returned(task.tid, arch, registers)
-            if returned is None:
-                return None
-            name, result = self._context.names.get(returned.number, ""), returned.result
-            number = returned.number
+            number = _to_signed(registers[arch.original])
+            if number < 0:
+                return None  # it was in no call, or there is no telling (`Arch.restart_shows`)
+            name, result = self._context.names.get(number, ""), _to_signed(registers[arch.result])
             raw = tuple(registers[i] for i in arch.call_arguments)
             entered = Entered(name, number, raw, {}, self._context.emitter.now(), told=False)
         leg = entered.legs[0] if entered.legs else Leg(entered.name, entered.raw, 0)
@@ -152,8 +151,9 @@ class Mending:
         """Whether a thread stands behind a call that the kernel does not begin again by itself."""
         arch = self._context.arch
         registers = ptrace.get_registers(task.tid, arch)
-        returned = _read_returned(task.tid, arch, registers) if registers is not None else None
-        return returned is not None and -returned.result not in RESTART_CODES
+        if registers is None or _to_signed(registers[arch.original]) < 0:
+            return False
+        return -_to_signed(registers[arch.result]) not in RESTART_CODES
 
     def _make_again(
         self, task: Task, entered: Entered, leg: Leg, result: int, registers: list[int]
@@ -438,8 +438,7 @@ class Mending:
             registers[arch.pc] += arch.syscall_length
             result = entered.carried or entered.code or entered.last
         else:
-            returned = _read_returned(task.tid, arch, registers)
-            last = returned.result if returned is not None else _to_signed(registers[arch.result])
+            last = _read_result(task.tid, arch, registers)
             # Below zero: nothing of this part was moved.
             gained = max(last, 0)
             leg = entered.legs[0] if entered.legs else None
@@ -575,36 +574,13 @@ def _is_cut(entered: Entered, leg: Leg, result: int) -> bool:
     return result == -errno.EINTR or remainders.may_be_cut(leg.name, leg.args, result)
 
 
-class _Returned(NamedTuple):
-    """A call that a thread stands behind.
-
-    Attributes:
-        number: The call's.
-        result: What it has returned; minus one of `RESTART_CODES` if the kernel begins it again.
+def _read_result(tid: int, arch: Arch, registers: list[int]) -> int:
+    """What the call has returned that a thread made which is stopped at the delivery of a signal;
+    minus one of `RESTART_CODES` if the kernel begins it again.
     """
-
-    number: int
-    result: int
-
-
-def _read_returned(tid: int, arch: Arch, registers: list[int]) -> _Returned | None:
-    """The call that a thread, stopped at the delivery of a signal, stands behind; None if it was in
-    none.
-
-    Where the kernel has forgotten by then that it was in one (`Arch.restart_shows`), the place of
-    the thread tells: it is at a call's instruction, or just behind one.
-    """
-    number = _to_signed(registers[arch.original])
-    if number >= 0:
-        return _Returned(number, _to_signed(registers[arch.result]))
-    if arch.restart_shows:
-        return None
     if _is_before_call(tid, arch, registers):
-        return _Returned(registers[arch.number], -ERESTARTSYS)
-    before = memory.read_bytes(tid, registers[arch.pc] - arch.syscall_length, arch.syscall_length)
-    if before != arch.syscall_code:
-        return None
-    return _Returned(registers[arch.number], _to_signed(registers[arch.result]))
+        return -ERESTARTSYS
+    return _to_signed(registers[arch.result])
 
 
 def _is_before_call(tid: int, arch: Arch, registers: list[int]) -> bool:
