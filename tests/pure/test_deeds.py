@@ -106,6 +106,7 @@ def test_which_addresses_exclude_each_other(one, other, same):
         (("cat", "/dev/fd/5"), True),
         (("python", "-c", "spawn_main(tracker_fd=4, pipe_handle=5)"), True),
         (("make", "--jobserver-auth=3,5"), True),
+        (("python", "-c", "import resource_tracker; resource_tracker.main(5)"), True),
         (("sleep", "5"), False),
         (("cat", "/dev/fd/55"), False),
         (("tail", "-n", "5", "fd.log"), False),

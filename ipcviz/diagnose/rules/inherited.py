@@ -25,7 +25,7 @@ from ipcviz.model.mechanisms.locks import find_wanted_lock, list_blocking_locks
 from ipcviz.model.state import Descriptor, Process, State
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.rules import explain_waiting
-from ipcviz.model.waits.values import ConflictingLocks, Ready, Wait
+from ipcviz.model.waits.values import ConflictingLocks, Doubted, Ready, Wait
 from ipcviz.narrate.words import label_of
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def find_leaked_end(moment: CaseMoment, hang: Hang) -> Finding | None:
     for wait in list_waits_for_bytes(moment, hang):
         rows = _find_leaked(moment, wait)
         if rows:
-            return _tell_leaked_end(moment, wait, rows, hang.waits)
+            return _tell_leaked_end(moment, wait, rows, hang.waits, hang.doubts)
     return None
 
 
@@ -93,8 +93,8 @@ def is_leaked(moment: CaseMoment, row: Holder) -> bool:
 
 
 def _is_told(process: Process, fd: int) -> bool:
-    """Whether a program's arguments may name a descriptor: `--fd 3`, `/dev/fd/3`, `pipe=3`."""
-    return bool(re.search(rf"(?i)(fd\S*[ =,/]|[=,/]){fd}(?!\d)", " ".join(process.argv)))
+    """Whether a program's arguments may name a descriptor: `--fd 3`, `/dev/fd/3`, `main(3)`."""
+    return bool(re.search(rf"(?i)(fd\S*[ =,/]|[=,/(]){fd}(?!\d)", " ".join(process.argv)))
 
 
 def _is_waited_at(state: State, process: Process, row: Holder) -> bool:
@@ -131,7 +131,11 @@ def _has_carried(state: State, wait: Wait, rows: Iterable[Holder]) -> bool:
 
 
 def _tell_leaked_end(
-    moment: CaseMoment, wait: Wait, rows: tuple[Holder, ...], waits: Iterable[Wait]
+    moment: CaseMoment,
+    wait: Wait,
+    rows: tuple[Holder, ...],
+    waits: tuple[Wait, ...],
+    doubts: tuple[Doubted, ...] = (),
 ) -> Finding:
     pids = sorted(list_pids(rows))
     names = moment.name_parties(wait.pid, *pids)
@@ -149,9 +153,10 @@ def _tell_leaked_end(
         f"{names.name_at(wait.pid, wait.tid)} waits for the end of {what}, which does not come:"
         f" {heirs} {has}.",
         _tell_mend(moment, rows[0]),
-        waits=tuple(waits),
+        waits=waits,
         evidence=_prove_leaks(moment, rows),
         objects=(wait.object,),
+        doubts=doubts,
         ends=((wait.pid, wait.fd), *((row.pid, row.fd) for row in rows)),
         probable="who is not watched may have the FIFO open, too" if kind == "FIFO" else "",
         about=wait.object,
