@@ -258,6 +258,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_hangs fifo_alone",
             "c:doctor_hangs fifo_crossed",
             "sh:mkfifo alone; cat alone",
+            "sh:mkfifo a b; (exec 3>a 4<b) & exec 3>b 4<a",
             "py:os.mkfifo('nobody'); open('nobody', 'w')",
         ),
         (

@@ -324,8 +324,9 @@ def _tell_lock(
     return moment.make_finding(
         "inherited-lock",
         (pids[0], pid, *pids),
-        f"{who} {label_of(state, key)}: {name} has {'closed' if alive else 'left'} the file, but"
-        f" {names.join(pids)} {has} inherited its descriptor {fd}, and the lock stays until the"
+        f"{who} {label_of(state, key)}: {name}, which opened it, has"
+        f" {'closed it' if alive else 'ended'}, but {names.join(pids)} {has} inherited its"
+        f" descriptor {fd}, and the lock stays until the"
         " last one is closed.",
         "Unlock it (LOCK_UN) before you close it, and keep it from children: O_CLOEXEC, 'flock -o',"
         f" '{fd}>&-' in a shell.",

@@ -248,7 +248,9 @@ def find_fifo_open(moment: CaseMoment, hang: Hang) -> Finding | None:
     if not opening:
         return None
     first = opening[0]
-    others = [w for one in moment.hangs for w in one.waits if w.pid != first.pid]
+    # One that handles SIGCHLD, as shells do, hangs because of its child, too.
+    hanging = (w for one in moment.hangs for w in (*one.waits, *one.victims))
+    others = [w for w in hanging if w.pid != first.pid]
     every = [w for w in (first, *others) if w.why in (Why.NO_READER, Why.NO_WRITER)]
     if len(every) == 2:
         opening += [w for w in every if _is_crossed(state, first, w)]
