@@ -668,12 +668,12 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             r, w = os.pipe()
             if os.fork() == 0:
                 os._exit(os.write(w, bytes(90000)) < 0)
-            time.sleep(0.1)
+            time.sleep(0.3)
             os.read(r, 4096)
             if os.fork() == 0:
                 os._exit(os.write(w, b"late") < 0)
             os.close(w)
-            time.sleep(0.1)
+            time.sleep(0.3)
             while os.read(r, 4096): time.sleep(0.02)
             """,
             """py:
@@ -681,11 +681,11 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             if os.fork() == 0:
                 os._exit(os.write(os.open("f", os.O_WRONLY), bytes(90000)) < 0)
             f = os.open("f", os.O_RDONLY)
-            time.sleep(0.1)
+            time.sleep(0.3)
             os.read(f, 4096)
             if os.fork() == 0:
                 os._exit(os.write(os.open("f", os.O_WRONLY), b"late") < 0)
-            time.sleep(0.1)
+            time.sleep(0.3)
             while os.read(f, 4096): time.sleep(0.02)
             """,
         ),
@@ -699,7 +699,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
                 if os.fork() == 0:
                     fcntl.flock(os.open("lock", os.O_RDWR | os.O_CREAT), fcntl.LOCK_EX)
                     os._exit(os.write(w, bytes(size)) < 0)
-                time.sleep(0.1)
+                time.sleep(0.3)
             os.close(w)
             while os.read(r, 4096): pass
             """,

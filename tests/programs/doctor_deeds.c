@@ -240,7 +240,7 @@ static int mix_writes(size_t size)
         return 1;
     if (fork() == 0)
         _exit(write(ends[1], data, size) < 0);
-    usleep(50000);
+    usleep(200000);
     if (read(ends[0], page, sizeof page) < 0)
         return 1;
     if (fork() == 0)

@@ -143,3 +143,11 @@ def test_each_program_is_for_one_rule() -> None:
     wrong = [text for some in PROGRAMS.values() for text in some.wrong]
     assert len(set(wrong)) == len(wrong)
     assert set(PROGRAMS) == set(BY_NAME)
+
+
+def test_who_has_just_ended_may_have_ended_a_wait_for_what_anybody_can_end() -> None:
+    """What a call of its did to another thread is told after its end, sometimes."""
+    waits = asleep(10, "pause")
+    ends = tuple(ev.Exited(t=8.8, pid=pid, code=0) for pid in (11, 12))
+    assert hanging(waits, *ends, now=9.0) == []
+    assert hanging(waits, *ends, now=9.5) == [(10,)]

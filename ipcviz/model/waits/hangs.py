@@ -115,6 +115,7 @@ class _WaysGraph:
             and process.fate == "alive"
             and thread.alive
         }
+        self.last_end = max((one.died or 0.0 for one in state.processes.values()), default=0.0)
         self.stopped = {pid for pid in state.processes if is_stopped(state, pid)}
         self.ways: dict[int, Ways] = {}
         for tid, thread in self.living.items():
@@ -202,9 +203,11 @@ class _WaysGraph:
         ways = self._ways_of(thread, wait)
         if ways is None:
             return None
-        if not ways.at_once and not long_asleep(
-            state, thread, max(ways.since, call.began), self.now
-        ):
+        since = max(ways.since, call.began)
+        if ways.anybody:
+            # Who has just ended may have ended this wait before, and that is not told yet.
+            since = max(since, self.last_end)
+        if not ways.at_once and not long_asleep(state, thread, since, self.now):
             return None
         return self._with_children(thread, ways)
 
