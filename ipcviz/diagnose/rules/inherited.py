@@ -19,7 +19,7 @@ from ipcviz.diagnose.rules.ends import (
     name_kind,
 )
 from ipcviz.events import Call, FileLock
-from ipcviz.events.calls import LOCKS
+from ipcviz.events.calls import CALLS, LOCKS
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.mechanisms.locks import find_wanted_lock, list_blocking_locks
 from ipcviz.model.state import Descriptor, Process, State
@@ -33,17 +33,6 @@ if TYPE_CHECKING:
 
 _OF_DESCRIPTIONS: Final = frozenset({"flock", "ofd"})
 """Kinds of locks that belong to an open file description, and not to a process."""
-_FLAGS: Final = {
-    "pipe": "O_CLOEXEC (pipe2)",
-    "pipe2": "O_CLOEXEC",
-    "open": "O_CLOEXEC",
-    "openat": "O_CLOEXEC",
-    "socket": "SOCK_CLOEXEC",
-    "socketpair": "SOCK_CLOEXEC",
-    "accept": "SOCK_CLOEXEC (accept4)",
-    "accept4": "SOCK_CLOEXEC",
-}
-"""The flag that has exec close what a call makes."""
 
 
 # Leaked descriptors.
@@ -187,7 +176,10 @@ def _tell_mend(moment: CaseMoment, row: Holder) -> str:
         return f"Leave close_fds=True when {heir} is started, and the descriptor uninheritable."
     if name in SHELLS:
         return f"Close it for that command: '{heir} ... {row.fd}>&-'."
-    flag = _FLAGS.get(made.call if made is not None else "", "FD_CLOEXEC")
+    call = CALLS.get(made.call) if made is not None else None
+    flag = "FD_CLOEXEC"
+    if call is not None and call.descriptors in ("new", "pair"):
+        flag = "SOCK_CLOEXEC" if call.on == "socket" else "O_CLOEXEC"
     return f"Make it with {flag}, or close it in the child before exec."
 
 

@@ -84,12 +84,11 @@ class ShortWrites(SequenceRule):
         return moment.make_finding(
             "short-write",
             [call.pid],
-            f"{name} wrote {call.ret:,} of {count:,} bytes to"
-            f" {label_of(moment.state, call.object)}, and {then} without writing the other"
-            f" {count - call.ret:,}.",
+            f"{name} wrote {call.ret} of {count} bytes to {label_of(moment.state, call.object)},"
+            f" and {then} without writing the other {count - call.ret}.",
             "Write in a loop until all is written; write(2) may take a part.",
             evidence=[
-                Evidence(f"{call.name}({fd}) of {count:,} bytes returned {call.ret:,}", call.n),
+                Evidence(f"{call.name}({fd}) of {count} bytes returned {call.ret}", call.n),
             ],
             objects=[call.object],
         )
