@@ -17,6 +17,7 @@ from ipcviz.diagnose.rules.ends import (
     name_kind,
 )
 from ipcviz.diagnose.rules.inherited import list_leaked_ends
+from ipcviz.events.kinds import SOCKETS
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.sockets import CLOSED
 from ipcviz.model.state import State
@@ -143,16 +144,17 @@ def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
     """
     for wait in list_waits_for_bytes(moment, hang):
         other = find_other_end(wait)
-        kind = name_kind(moment.state, wait.object)
-        if kind not in ("pipe", "socket") or not other:
+        thing = moment.state.objects.get(wait.object)
+        if thing is None or not other or takes_datagrams(thing.info):
+            continue
+        paired = thing.info.kind in SOCKETS
+        if not paired and thing.info.kind != "pipe":
             continue
         writers = list_pids(moment.holders(other, "w rw"))
         waiters = {one.pid for one in hang.waits}
         busy = {one.pid for one in hang.waits if one.why is Why.EMPTY and one.pid != wait.pid}
         own = wait.pid in writers
-        if not writers or not writers <= waiters or (kind == "socket" and not own):
-            continue
-        if takes_datagrams(moment.state.objects[wait.object].info):
+        if not writers or not writers <= waiters or (paired and not own):
             continue
         if not own and (writers & busy) and not _all_written(moment, wait, writers):
             continue
@@ -162,10 +164,10 @@ def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
         whose = "it has" if own else f"{names.name_at(keeper)} has"
         if own and len(writers) > 1:
             whose = f"{names.join(sorted(writers))} have"
-        end = "the write end" if kind == "pipe" else "the other socket of the pair"
+        end = "the other end" if paired else "the write end"
         sentence = (
-            f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its {kind}, which"
-            f" does not come: {whose} {end} open"
+            f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its"
+            f" {'socket' if paired else 'pipe'}, which does not come: {whose} {end} open"
             f"{'' if len(writers) > 1 else f' (fd {fd})'}."
         )
         return moment.make_finding(
