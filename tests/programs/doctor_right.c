@@ -454,8 +454,7 @@ static int queued_signals(int signo)
     sigemptyset(&mask);
     sigaddset(&mask, signo);
     sigprocmask(SIG_BLOCK, &mask, 0);
-    if (signo != SIGURG)
-        signal(signo, notes);
+    signal(signo, notes);
     for (int i = 0; i < 3; i++)
         raise(signo);
     return sigprocmask(SIG_UNBLOCK, &mask, 0);

@@ -17,6 +17,7 @@ from ipcviz.model.waits.values import Children
 
 SIGKILL: Final = NUMBERS["SIGKILL"]
 SIGTERM: Final = NUMBERS["SIGTERM"]
+SIGURG: Final = NUMBERS["SIGURG"]
 LASTS_SECONDS: Final = 2.0
 """How long a process goes on after SIGTERM before it is said that it does not end."""
 UNWAITED_SECONDS: Final = 5.0
@@ -44,6 +45,9 @@ class MergedSignals(EventRule):
         """See `EventRule`."""
         for effect in event.effects:
             if not isinstance(effect, Sent) or is_real_time(effect.signo):
+                continue
+            if effect.signo == SIGURG and effect.target == event.pid:
+                # So Go's runtime interrupts its own threads: one hint is as good as two.
                 continue
             sent = moment.state.sent[-1] if moment.state.sent else None
             target = moment.state.processes.get(effect.target)
