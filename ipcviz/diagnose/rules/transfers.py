@@ -27,7 +27,7 @@ _LARGE: Final = "it was larger than PIPE_BUF, 4,096 bytes"
 _IN_PIECES: Final = "a stream socket takes a long write in pieces"
 _STREAMS: Final = PIPES | SOCKETS
 _UNFLUSHED: Final = Evidence(
-    "it never wrote to its descriptor 1: what it has printed, if anything, is lost in its buffer"
+    "it had written nothing to its descriptor 1: if it had printed anything, that is lost"
 )
 
 
