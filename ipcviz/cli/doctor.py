@@ -142,15 +142,10 @@ def explain(*, rule: str | None, as_json: bool) -> None:
         return
     page = _find_page(rule)
     rows = [f"{page.name}: {page.title} ({page.certainty})", ""]
-    for head, text in (
-        ("What one sees", page.looks),
-        ("Why", page.why),
-        ("The mend", page.mend),
-        ("Told by", page.evidence),
-    ):
+    for head, text in page.parts:
         rows += [head, *wrap_text(text, "  "), ""]
-    if page.scenario:
-        rows += [f"Shown by: ipcviz run {page.scenario}"]
+    if page.shown_by:
+        rows.append(page.shown_by)
     write_lines(rows)
 
 

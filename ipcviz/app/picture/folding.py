@@ -144,12 +144,20 @@ def _fold_at_level(
         if source == edge.source and target == edge.target:
             edges[edge.key] = edge
             continue
-        new = Edge(source, target, edge.kind, edge.both, edge.lit)
+        new = Edge(source, target, edge.kind, edge.both, edge.lit, found=edge.found)
         old = edges.get(new.key)
-        edges[new.key] = (
-            new if old is None else replace(new, lit=new.lit or old.lit, both=new.both or old.both)
-        )
+        edges[new.key] = new if old is None else _join_edges(new, old)
     return Scene(tuple(nodes), tuple(edges.values())), extra
+
+
+def _join_edges(new: Edge, old: Edge) -> Edge:
+    """Two lines between the same boxes as one."""
+    return replace(
+        new,
+        lit=new.lit or old.lit,
+        both=new.both or old.both,
+        found=new.found or old.found,
+    )
 
 
 # -- which processes go together
@@ -425,6 +433,7 @@ def _alike_things(group: str, members: list[Node]) -> Node:
         lines=(NodeLine(words, "dim"), *more),
         order=first.order,
         lit=any(m.lit for m in members),
+        found=any(m.found for m in members),
         faded=all(m.faded for m in members),
         select=("group", f"g:{near}" if near else group),
     )
@@ -489,6 +498,7 @@ def _build_group_node(
         parent=parents.pop() if len(parents) == 1 else "",
         tree=all(m.tree for m in members),
         lit=any(m.lit for m in members),
+        found=any(m.found for m in [*members, *inside]),
         faded=all(m.faded for m in members),
         select=("group", group),
     )

@@ -111,6 +111,7 @@ class Node(msgspec.Struct, frozen=True):
         parent: Id of the node of the parent process; empty if it is not drawn.
         tree: It takes part in no flow: its place is in the tree of processes.
         lit: It changed in this step.
+        found: The finding that is selected speaks of it.
         faded: It has ended.
         ended: All have: it is drawn as it last was, with totals.
         select: What a click on it selects: (`process`, pid), (`object`, key), (`semaphore`, key) or
@@ -134,6 +135,7 @@ class Node(msgspec.Struct, frozen=True):
     parent: str = ""
     tree: bool = False
     lit: bool = False
+    found: bool = False
     faded: bool = False
     ended: bool = False
     select: tuple[str, int | str] = ("", 0)
@@ -147,11 +149,12 @@ class Node(msgspec.Struct, frozen=True):
 
 class Edge(msgspec.Struct, frozen=True):
     """A line between two nodes, in the direction in which the bytes flow; `both` if they flow both
-    ways; `at_door` if what goes there has not been let in; `faded` if all have ended.
+    ways; `at_door` if what goes there has not been let in; `faded` if all have ended; `found` if
+    the finding that is selected speaks of both its ends.
 
     `fds` are the descriptors by which the process has the object open, as they stand at its end of
-    the line: `1`, `3,4`; with their directions if they are not used: `3 r 4 w`. Empty if there are
-    none.
+    the line: `1`, `3,4`; with their directions if they are not used: `3 r 4 w`. One that the
+    finding speaks of is marked: `!4`. Empty if there are none.
     """
 
     source: str
@@ -161,6 +164,7 @@ class Edge(msgspec.Struct, frozen=True):
     lit: bool = False
     at_door: bool = False
     faded: bool = False
+    found: bool = False
     fds: str = ""
 
     @property
