@@ -42,7 +42,7 @@ from ipcviz.events.calls import CHANGES_SEMAPHORES, COUNTS_MESSAGES, MOVES, READ
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger import knowledge, ledger
 from ipcviz.model.ledger.directions import CHANNEL_CALLS, EITHER_WAY, takes_out
-from ipcviz.model.mechanisms import datagrams, semaphores, sockets, traffic
+from ipcviz.model.mechanisms import datagrams, semaphores, sockets, traffic, wakes
 from ipcviz.model.mechanisms.families import apply_group
 from ipcviz.model.mechanisms.folders import apply_filed, apply_listing, apply_opening, forget_reused
 from ipcviz.model.mechanisms.locks import apply_locks
@@ -90,6 +90,8 @@ def apply_call(draft: Draft, event: Call) -> None:
 
     Descriptors and counts are those that the call found: what it moved comes before its effects.
     """
+    if event.name in wakes.CALLS:
+        wakes.apply_call(draft, event)
     _return_thread(draft, event)
     for apply in _MOVING.get(event.name, ()):
         apply(draft, event)

@@ -51,8 +51,30 @@ class Value(msgspec.Struct, frozen=True, gc=False):
     """
 
 
+class Wake(Value, frozen=True):
+    """A call that can have woken a thread that sleeps; with no process, several unknown ones.
+
+    Attributes:
+        pid: Whose call it was.
+        n: Number of its event.
+        step: In step mode: the step that it was in.
+        key: The semaphore, or the futex, that it was about.
+        left: How many it may have woken besides those that are known.
+    """
+
+    pid: int = 0
+    n: int = 0
+    step: int = 0
+    key: str = ""
+    left: int = 1
+
+
 class CallInProgress(Value, WithArguments, frozen=True):
-    """The call that a thread is inside; `Waiting` says what the attributes mean."""
+    """The call that a thread is inside; `Waiting` says what the attributes mean.
+
+    Attributes:
+        wakes: What has happened since that can have woken it.
+    """
 
     name: str
     args: Arguments = {}
@@ -60,6 +82,7 @@ class CallInProgress(Value, WithArguments, frozen=True):
     began: float = 0.0
     futex: Futex | None = None
     deadline: float | None = None
+    wakes: tuple[Wake, ...] = ()
 
 
 class Thread(Value, frozen=True):
