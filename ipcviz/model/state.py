@@ -305,6 +305,8 @@ class Object(Value, frozen=True):
         bytes_in: Bytes written into it: by traced calls, and as far as sampled /proc/PID/io can be
             laid to it.
         bytes_out: Bytes read from it, likewise.
+        inputs: Of `bytes_in`, what each process has written, in the order of their first writes: as
+            soon as there are two. The first `INPUTS` processes; what others wrote is in none.
         last_writer: The process whose traced call wrote last; 0 if none.
         last_reader: The process whose traced call read last; 0 if none.
         writer_left: Who was the last to have a write end of a pipe or FIFO, while nobody has one; 0
@@ -336,6 +338,7 @@ class Object(Value, frozen=True):
     level_at: float = 0.0
     bytes_in: int = 0
     bytes_out: int = 0
+    inputs: tuple[tuple[int, int], ...] = ()
     last_writer: int = 0
     last_reader: int = 0
     writer_left: int = 0
@@ -824,6 +827,9 @@ class State(StateFields, frozen=True):  # type: ignore[misc]
 
 POSIX = 1000
 """Added to the number of a POSIX timer, where timers are told apart by their signals."""
+
+INPUTS = 16
+"""Of how many writers of an object it is counted what each has written."""
 
 SENT_KEPT = 200
 """How many sendings and deliveries a state remembers."""
