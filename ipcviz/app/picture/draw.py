@@ -7,7 +7,7 @@ its double frame, a change its `*`.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -212,20 +212,33 @@ def _draw_unused(
     """What a process has open without using it, in the lower border of its box: `also has 4 w P1`;
     where a line says it, it is not said again.
     """
-    titles = {n.id: n.title for n in scene.nodes}
-    found: dict[str, list[Edge]] = defaultdict(list)
+    nodes = {n.id: n for n in scene.nodes}
+    found: dict[str, list[Edge]] = {n.id: [] for n in scene.nodes if n.ends}
     for edge in scene.edges:
         if edge.kind == "hold" and edge.source.startswith("p:") and edge.key not in labelled:
-            found[edge.source].append(edge)
+            found.setdefault(edge.source, []).append(edge)
     for process, edges in found.items():
         rect = layout.rects[process]
         if rect.h < 3:
             continue
         edges.sort(key=lambda edge: MARK not in edge.fds)  # What is left out is not what is meant.
-        texts = [f"{edge.fds} {titles[edge.target]}".strip() for edge in edges]
+        texts = [f"{edge.fds} {nodes[edge.target].title}".strip() for edge in edges]
+        ends = nodes[process].ends
         styles = {_choose_fds_style(edge, "dim") for edge in edges}
+        styles |= {"lit" if end.lit else "dim" for end in ends}
         style = next(name for name in (FOUND, "lit", "dim") if name in styles)
-        canvas.write(rect.x + 2, rect.bottom - 1, f" {_list_in(texts, rect.w - 6)} ", style)
+        words = _list_in(texts, rect.w - 6) if not ends else _list_ends(ends, texts, rect.w - 6)
+        canvas.write(rect.x + 2, rect.bottom - 1, f" {words} ", style)
+
+
+def _list_ends(ends: tuple[NodeLine, ...], unused: list[str], cells: int) -> str:
+    """What one process alone reads from and writes to, and behind that what it does not use."""
+    also = [f"also {', '.join(unused)}"] if unused else []
+    for texts in ([end.text for end in ends], [end.short for end in ends]):
+        whole = ", ".join([*texts, *also])
+        if measure_width(whole) <= cells:
+            return whole
+    return _fit_list([*(end.short for end in ends), *unused], cells)
 
 
 def _list_in(texts: list[str], cells: int) -> str:
@@ -236,6 +249,11 @@ def _list_in(texts: list[str], cells: int) -> str:
         whole = word + ", ".join(texts)
         if measure_width(whole) <= cells:
             return whole
+    return _fit_list(texts, cells)
+
+
+def _fit_list(texts: list[str], cells: int) -> str:
+    """As many texts as there is room for, and the number of the others."""
     for count in range(len(texts) - 1, 0, -1):
         part = f"{', '.join(texts[:count])} +{len(texts) - count}"
         if measure_width(part) <= cells:

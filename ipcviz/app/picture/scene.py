@@ -106,6 +106,7 @@ class Node(msgspec.Struct, frozen=True):
             high where there is room. 0 for as many as others of its kind have.
         cells: So many cells of words are wanted, likewise.
         gauges: How full it is, one for each direction.
+        ends: Files and terminals that it alone uses, told in its box: `1→out.gz 18K`.
         messages: Those that wait in a queue or a socket, the next to be taken first.
         order: Older nodes come first.
         parent: Id of the node of the parent process; empty if it is not drawn.
@@ -130,6 +131,7 @@ class Node(msgspec.Struct, frozen=True):
     rows: int = 0
     cells: int = 0
     gauges: tuple[Gauge, ...] = ()
+    ends: tuple[NodeLine, ...] = ()
     messages: tuple[NodeLine, ...] = ()
     order: tuple[float, int] = (0.0, 0)
     parent: str = ""
@@ -180,11 +182,13 @@ class Scene(msgspec.Struct, frozen=True):
         nodes: Oldest first.
         edges: In the order of their keys, or nearly so.
         level: How much is folded: 0 for nothing, else the level of `folding`.
+        inside: Files and terminals that one process alone uses are told in its box.
     """
 
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
     level: int = 0
+    inside: bool = False
 
     def compute_shape(self) -> tuple[object, ...]:
         """What a layout depends on: equal shapes can share one."""

@@ -20,7 +20,7 @@ from ipcviz.app.picture.canvas import Run
 from ipcviz.app.picture.channels import LOOKS
 from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint_scene
-from ipcviz.app.picture.layout import Layout, arrange_scene
+from ipcviz.app.picture.layout import Layout, arrange_scene, choose_ends
 from ipcviz.app.picture.scene import Node, Scene
 from ipcviz.diagnose import Finding
 from ipcviz.model.parts import Part
@@ -255,6 +255,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         if size.width < 1 or size.height < 1:
             return
         room = (max(1, self.size.width), max(1, self.size.height))
+        inside = self.scene.inside
         self.scene = graph.build_scene(
             self.state,
             opened=self._opened,
@@ -266,6 +267,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             about=self.about,
             finding=self.finding,
         )
+        self.scene = choose_ends(self.scene, room, self._layout_now, inside=inside)
         self._layout_now = self._arrange_scene(room)
         extent = Size(*self._layout_now.extent)
         if extent != self.virtual_size:
