@@ -70,28 +70,24 @@ class Layout(msgspec.Struct, frozen=True):
         extent: The space that it takes: at least `size`; more if it has to be scrolled.
         rects: Places of nodes by id.
         routes: Ways of edges by key; an edge without a way is not drawn.
-        cells: Column and row of each node in the grid.
         scale: Index of the widths and of the heights.
-        widths: Width of each grid column, in cells.
-        origin: Cell at which the grid begins.
         shape: The scene's shape that it was made for.
         work: Steps that were taken to find the ways; at most `routes.WORK`.
         untold: Keys of edges that say nothing new, and are not drawn.
         later: What is in another row of a long flow than the first.
+        without_way: Keys of edges that should be drawn, and for which there is no way.
     """
 
     size: tuple[int, int]
     extent: tuple[int, int]
     rects: dict[str, Rect]
     routes: dict[EdgeKey, Route]
-    cells: dict[str, Cell]
     scale: tuple[int, int]
-    widths: dict[int, int]
-    origin: tuple[int, int]
     shape: tuple[object, ...]
     work: int = 0
     untold: frozenset[EdgeKey] = frozenset()
     later: frozenset[str] = frozenset()
+    without_way: frozenset[EdgeKey] = frozenset()
 
 
 def arrange_scene(scene: Scene, size: tuple[int, int], previous: Layout | None = None) -> Layout:
@@ -143,7 +139,7 @@ def choose_ends(
     told = tell_ends_inside(scene)
     if told is scene:
         return replace(scene, inside=inside)
-    if previous is not None:
+    if previous is not None and _is_as_large(previous, size):
         before = previous.size
         if keep_layout(told if inside else scene, before, previous) is not None:
             return told if inside else scene
@@ -152,6 +148,11 @@ def choose_ends(
     cells, _ = _assign_cells(scene, size)
     wide, tall = _choose_scale(scene, cells, size)
     return scene if wide <= _AMPLE[0] and tall <= _AMPLE[1] else told
+
+
+def _is_as_large(layout: Layout, size: tuple[int, int]) -> bool:
+    """Whether a layout was made for this room; one column of it can be that of a scroll bar."""
+    return layout.size[1] == size[1] and 0 <= size[0] - layout.size[0] <= 1
 
 
 def _assign_cells(scene: Scene, size: tuple[int, int]) -> tuple[dict[str, Cell], frozenset[str]]:
@@ -230,19 +231,18 @@ def _keep_places(
     silent = _find_silent(scene, later & previous.later)
     router = _make_router(scene, rects, previous.extent, WORK_KEPT)
     routes = _find_routes(scene, router, silent, previous)
-    drawn = {e.key for e in scene.edges if e.kind in ("flow", "signal", "child")} - silent
-    known = previous.untold | previous.routes.keys()
-    if any(key not in routes and (key not in known or key in previous.routes) for key in drawn):
+    drawn = _list_drawn(scene, silent)
+    if (drawn - previous.without_way) - routes.keys():
         return None
     return replace(
         previous,
         rects=rects,
         routes=routes,
-        cells=fresh,
         shape=shape,
         work=router.work,
         untold=silent,
         later=later & previous.later,
+        without_way=drawn - routes.keys(),
     )
 
 
@@ -423,7 +423,23 @@ def _place_scene(
     router = _make_router(scene, rects, extent, WORK)
     routes = _find_routes(scene, router, silent, None)
     return Layout(
-        size, extent, rects, routes, cells, scale, widths, origin, shape, router.work, silent, later
+        size,
+        extent,
+        rects,
+        routes,
+        scale,
+        shape,
+        router.work,
+        silent,
+        later,
+        _list_drawn(scene, silent) - routes.keys(),
+    )
+
+
+def _list_drawn(scene: Scene, silent: frozenset[EdgeKey]) -> frozenset[EdgeKey]:
+    """Keys of the edges that tell most: each of them should have a way."""
+    return frozenset(
+        e.key for e in scene.edges if e.kind in ("flow", "signal", "child") and e.key not in silent
     )
 
 
