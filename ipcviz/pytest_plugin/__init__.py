@@ -12,6 +12,7 @@ option, and it imports nothing that pytest has not.
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentTypeError
 from typing import Final
 
@@ -46,6 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have the tests watched over, if that is asked for."""
     seconds = config.getoption("--ipcviz-hang")
     if seconds > 0:
+        if sys.platform != "linux":
+            raise pytest.UsageError("--ipcviz-hang needs Linux: leave it out here.")
         from ipcviz.pytest_plugin.watch import HangWatch
 
         config.pluginmanager.register(HangWatch(seconds), "ipcviz-hang-watch")

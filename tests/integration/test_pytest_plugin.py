@@ -10,8 +10,11 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from ipcviz import pytest_plugin
 
 pytestmark = pytest.mark.kernel
 TOP = Path(__file__).parents[2]
@@ -169,3 +172,11 @@ def test_nothing_is_left_if_pytest_is_killed(project):
     while list(project.folder.glob("ipcviz-hang-*")):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_where_there_is_no_linux_it_is_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setattr(pytest_plugin.sys, "platform", "win32")
+    config = SimpleNamespace(getoption=lambda name: 3.0)
+    with pytest.raises(pytest.UsageError, match="needs Linux"):
+        pytest_plugin.pytest_configure(config)
+    pytest_plugin.pytest_configure(SimpleNamespace(getoption=lambda name: 0.0))
