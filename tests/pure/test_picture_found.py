@@ -2,8 +2,10 @@
 
 import pytest
 
-from ipcviz.app.picture.draw import FOUND, paint_scene
+from ipcviz.app.picture.draw import paint_scene
+from ipcviz.app.picture.found import FOUND
 from ipcviz.app.picture.graph import build_scene
+from ipcviz.app.picture.inside import tell_ends_inside
 from ipcviz.app.picture.layout import arrange_scene
 from ipcviz.diagnose import Finding, Party
 from ipcviz.model.query import list_holders
@@ -65,3 +67,13 @@ def test_a_group_is_marked_for_one_that_is_in_it(size):
 def test_what_has_no_place_is_no_trouble():
     scene = build_scene(systems.ended(), finding=finding(99, objects=("gone",)))
     assert found(scene) == set()
+
+
+def test_a_file_that_is_told_in_a_box_is_marked_there():
+    scene = build_scene(systems.pipeline_full(), finding=finding(13, objects=("8:101",)))
+    told = tell_ends_inside(scene)
+    (end,) = next(n for n in told.nodes if n.id == "p:13").ends
+    assert end.text.startswith("!1→FILE.gz")
+    rows = paint_scene(told, arrange_scene(told, (100, 20)))
+    lit = " ".join(text for runs in rows for text, style in runs if style == FOUND)
+    assert "!1→FILE.gz" in lit

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ipcviz.app.picture.canvas import Canvas, Run
-from ipcviz.app.picture.found import MARK
+from ipcviz.app.picture.found import FOUND, MARK
 from ipcviz.app.picture.layout import Layout
 from ipcviz.app.picture.routes import Rect
 from ipcviz.app.picture.scene import BLOCKS, TUBES, Edge, Gauge, Node, NodeLine, Scene
@@ -34,8 +34,6 @@ _NARROW: Final = 15
 _WORDS_ROOM: Final = 8
 """Cells that a process's words have in a single line before its PID gets any."""
 _FRAMES: Final = {"group": "group", "outsider": "end"}
-FOUND: Final = "found"
-"""The style of what the finding speaks of that is selected."""
 _STYLES: Final = {"text": "text", "dim": "dim", "strong": "strong", "pending": "strong"}
 
 
@@ -225,7 +223,7 @@ def _draw_unused(
         texts = [f"{edge.fds} {nodes[edge.target].title}".strip() for edge in edges]
         ends = nodes[process].ends
         styles = {_choose_fds_style(edge, "dim") for edge in edges}
-        styles |= {"lit" if end.lit else "dim" for end in ends}
+        styles |= {end.style for end in ends} | {"lit" if end.lit else "dim" for end in ends}
         style = next(name for name in (FOUND, "lit", "dim") if name in styles)
         words = _list_in(texts, rect.w - 6) if not ends else _list_ends(ends, texts, rect.w - 6)
         canvas.write(rect.x + 2, rect.bottom - 1, f" {words} ", style)

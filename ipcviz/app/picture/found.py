@@ -11,6 +11,8 @@ from ipcviz.app.picture.scene import Edge, Node, Scene
 from ipcviz.diagnose import Finding
 from ipcviz.model.state import State
 
+FOUND: Final = "found"
+"""The style of what the finding speaks of that is selected."""
 MARK: Final = "!"
 """Stands before what the finding speaks of: it is told by more than a colour."""
 

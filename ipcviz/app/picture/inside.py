@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from msgspec.structs import replace
 
+from ipcviz.app.picture.found import FOUND, MARK
 from ipcviz.app.picture.scene import Edge, Node, NodeLine, Scene
 
 _KINDS = ("file", "terminal")
@@ -45,6 +46,8 @@ def tell_ends_inside(scene: Scene) -> Scene:
 def _describe_end(node: Node, edge: Edge) -> NodeLine:
     """A file or terminal as words: `3←FILE 128K`, `1→out`."""
     arrow = "\N{RIGHTWARDS ARROW}" if edge.target == node.id else "\N{LEFTWARDS ARROW}"
-    short = f"{edge.fds}{arrow}{node.title}"
+    mark = MARK if node.found and MARK not in edge.fds else ""
+    short = f"{mark}{edge.fds}{arrow}{node.title}"
     moved = f" {node.lines[0].text}" if node.lines else ""
-    return NodeLine(short + moved, lit=node.lit or edge.lit, short=short)
+    style = FOUND if node.found else "text"
+    return NodeLine(short + moved, style, lit=node.lit or edge.lit, short=short)
