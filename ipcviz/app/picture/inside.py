@@ -7,9 +7,7 @@ from collections import defaultdict
 from msgspec.structs import replace
 
 from ipcviz.app.picture.found import FOUND, MARK
-from ipcviz.app.picture.scene import Edge, Node, NodeLine, Scene
-
-_KINDS = ("file", "terminal")
+from ipcviz.app.picture.scene import ENDS, Edge, Node, NodeLine, Scene
 
 
 def tell_ends_inside(scene: Scene) -> Scene:
@@ -20,7 +18,7 @@ def tell_ends_inside(scene: Scene) -> Scene:
     edges: dict[str, list[Edge]] = defaultdict(list)
     for edge in scene.edges:
         for end in (edge.source, edge.target):
-            if nodes[end].kind in _KINDS:
+            if nodes[end].kind in ENDS:
                 edges[end].append(edge)
     told: dict[str, list[NodeLine]] = defaultdict(list)
     gone: set[str] = set()
