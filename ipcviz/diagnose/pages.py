@@ -35,6 +35,21 @@ class RulePage(NamedTuple):
     scenario: str = ""
     hangs: bool = True
 
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """What is told of it: each part's heading and text."""
+        return (
+            ("What one sees", self.looks),
+            ("Why", self.why),
+            ("The mend", self.mend),
+            ("Told by", self.evidence),
+        )
+
+    @property
+    def shown_by(self) -> str:
+        """How it is shown, as a line; empty if no scenario does."""
+        return f"Shown by: ipcviz run {self.scenario}" if self.scenario else ""
+
 
 PAGES: Final = (
     RulePage(
