@@ -29,7 +29,7 @@ UNASKED = {
     "Process": ("calls",),
     "Object": (
         *("bytes_in", "bytes_out", "last_reader", "last_writer", "reader_left", "writer_left"),
-        *("written", "sent_to"),
+        *("written", "sent_to", "inputs"),
     ),
     "OpenFile": ("offset",),
     "Descriptor": ("took", "put"),

@@ -89,10 +89,10 @@ def keep_places(
         if place is None:
             return None
         places[one] = place
-    return None if _goes_back(scene, cells, places) else places
+    return None if _is_backwards(scene, cells, places) else places
 
 
-def _goes_back(scene: Scene, cells: Mapping[str, Cell], places: Mapping[str, Rect]) -> bool:
+def _is_backwards(scene: Scene, cells: Mapping[str, Cell], places: Mapping[str, Rect]) -> bool:
     """Whether bytes would go to the left from one process to another, where they could go to the
     right. Where only one of both is there, it is not known yet which way they will go.
     """
