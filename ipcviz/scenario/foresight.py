@@ -21,10 +21,9 @@ from ipcviz.scenario.recognise import Recognised, named_by_path
 
 _EXECUTES: Final = where(lambda call: call.family == "program")
 _KILLS: Final = where(lambda call: "sends signals" in call.traits)
-_CLOSES: Final = frozenset({"close", "close_range", "dup2", "dup3"}) | where(
-    lambda call: call.family == "end"
-)
-"""Calls by which a process may lose a descriptor."""
+_EXITS: Final = where(lambda call: call.family == "end")
+_CHANGES: Final = where(lambda call: "effects" in call.traits)
+"""Calls that change what a process has: by one of them it may lose the descriptor that it names."""
 _ENDS: Final = where(lambda call: call.family in ("end", "program"))
 """Calls behind which the code that made them does not run on."""
 _SEMAPHORES: Final = "/dev/shm/sem."
@@ -120,7 +119,8 @@ def _may_concern_another(when: When, cast: Recognised, poised: Poised, state: St
             and isinstance(target, int)
             and (not when.role or cast.roles.get(target) in _list_texts(when.role))
         )
-    if when.kind != "call" or when.result != 0 or poised.call not in _CLOSES:
+    ends = poised.call in _EXITS
+    if when.kind != "call" or when.result != 0 or not (ends or poised.call in _CHANGES):
         return False
     for thread in state.threads.values():
         call = thread.waiting
@@ -131,7 +131,9 @@ def _may_concern_another(when: When, cast: Recognised, poised: Poised, state: St
             not when.object or label in _list_texts(when.object)
         ):
             holders = list_holders(state).get(call.object, ())
-            return any(one.pid == poised.pid and one.writes for one in holders)
+            return (ends or poised.object == call.object) and any(
+                one.pid == poised.pid and one.writes for one in holders
+            )
     return False
 
 
