@@ -49,12 +49,19 @@ def waiting_ranges(state: State, key: str) -> tuple[QueuedBytes, ...]:
                 shown[part] = shown.get(part, 0) + laid.length
                 found.append(QueuedBytes(part.write, offset, laid.length, alone))
         for part in knot.parts:
-            rest = (-1 if part.put < 0 else 0) if part.open else part.left - shown.get(part, 0)
+            rest = _count_rest(part, shown.get(part, 0))
             if rest:
                 sure = alone and len(knot.parts) == 1 and not part.guessed
                 offset = part.taken + shown.get(part, 0)
                 found.append(QueuedBytes(part.write, offset, rest, sure, part.guessed))
     return tuple(found)
+
+
+def _count_rest(part: Part, laid: int) -> int:
+    """How many bytes of a write wait besides those whose place is certain; -1 if not known."""
+    if not part.open:
+        return part.left - laid
+    return -1 if part.put < 0 else 0
 
 
 def waiting_bytes(state: State, key: str) -> int:
