@@ -21,6 +21,7 @@ from ipcviz.app.base import BaseApp
 from ipcviz.app.collector import calm_collector, leave_screen_alone
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, record_session
+from ipcviz.app.notes.folder import sweep_folder
 from ipcviz.app.notes.host import NotesHost
 from ipcviz.app.recording import ScreenRecorder
 from ipcviz.app.replay import Replay
@@ -72,7 +73,8 @@ class IpcvizApp(BaseApp[None]):
         recorder: What keeps the session, so that it can be written to a file; None if nothing does.
         order: In which order threads go on in step mode, and what that is called; None to let all
             take turns.
-        notes: Whether the teacher's notes of a scenario are offered to `ipcviz notes`.
+        notes: Whether the teacher's notes of a scenario are offered to `ipcviz notes`, and what
+            killed screens have left of theirs is removed.
     """
 
     TITLE = "ipcviz"
@@ -147,6 +149,7 @@ class IpcvizApp(BaseApp[None]):
         self.live = LiveScreen(self.command, story=scenario is not None, kept=self.kept)
         self.camera = ScreenRecorder(self)
         self.notes = NotesHost(self) if notes and scenario is not None else None
+        self._sweeps = notes and self.notes is None
         self.trouble: str = ""
         """The last trouble that ended the session, for who reads it after the app."""
         self._shown_at = -1.0
@@ -178,6 +181,8 @@ class IpcvizApp(BaseApp[None]):
         self._began = True
         if self.notes is not None:
             self.run_worker(self.notes.start(), name="notes")
+        elif self._sweeps:
+            self.run_worker(sweep_folder(), name="notes")
         self._fit_terminal(self.size)
         if self._replay is not None:
             self._replay.begin()

@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, Final, NamedTuple
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -42,6 +44,24 @@ class Picked(NamedTuple):
     tree: bool
 
 
+class SearchLine(Input):
+    """What is searched for; a space before any word marks the process with the cursor.
+
+    The key is looked at here and not by a binding of the app: the app does not know yet what was
+    typed just before it.
+    """
+
+    class Marked(Message):
+        """The process with the cursor is to be marked."""
+
+    def on_key(self, event: events.Key) -> None:
+        """A space marks while nothing is searched for; else it stands between words."""
+        if event.key == "space" and not self.value:
+            event.prevent_default()
+            event.stop()
+            self.post_message(self.Marked())
+
+
 class Picker(BaseApp[Picked | None]):
     """Choose running processes.
 
@@ -55,6 +75,8 @@ class Picker(BaseApp[Picked | None]):
     """
 
     TITLE = "ipcviz"
+    DOES: ClassVar[str] = "watches"
+    """What is done with what is chosen."""
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -177,7 +199,7 @@ class Picker(BaseApp[Picked | None]):
 
     def compose(self) -> ComposeResult:
         """A line to search, the table, and more about the process with the cursor."""
-        yield Input(
+        yield SearchLine(
             self._wanted,
             placeholder="Type to search: name, command, user, number",
             id="search",
@@ -280,7 +302,7 @@ class Picker(BaseApp[Picked | None]):
             how = "It stops at each of its calls." if alone else "They stop at each of their calls."
         else:
             how = f"Nothing is stopped: {'it is' if alone else 'they are'} only looked at."
-        return f"Enter watches {what}. {how}"
+        return f"Enter {self.DOES} {what}. {how}"
 
     @property
     def chosen(self) -> RunningProcess | None:
@@ -327,6 +349,10 @@ class Picker(BaseApp[Picked | None]):
         self.show_processes()
         self.action_move(1)
 
+    def on_search_line_marked(self) -> None:
+        """A space marks, too."""
+        self.action_mark()
+
     def action_trace(self) -> None:
         """Change whether calls are traced."""
         self.traces_calls = not self.traces_calls
@@ -358,3 +384,25 @@ class Picker(BaseApp[Picked | None]):
         self.marked.clear()
         self.query_one(Input).clear()
         self.show_processes()
+
+
+class ExaminedPicker(Picker):
+    """Choose running processes that the doctor examines: by samples, with their descendants."""
+
+    DOES = "examines"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter",
+            "watch",
+            "Examine",
+            id="picker.examine",
+            tooltip="Examine what is marked, or this",
+            priority=True,
+        ),
+    ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """How they are looked at is not the viewer's to say."""
+        if action in ("trace", "tree"):
+            return False
+        return super().check_action(action, parameters)

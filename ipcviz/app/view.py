@@ -188,22 +188,24 @@ class View:
         held: Works out who holds what; given from view to view.
         pid: The selected process, 0 if there is none.
         object: Key of the selected object, empty if there is none.
+        finding: Name of the selected finding, empty if there is none.
     """
 
     moment: Moment
     held: Holders
     pid: int = 0
     object: str = ""
+    finding: str = ""
     _waits: dict[int, Wait | None] = field(default_factory=dict, init=False, repr=False)
     _long_waits: dict[int, Wait | None] = field(default_factory=dict, init=False, repr=False)
 
-    def select(self, pid: int, key: str) -> View:
+    def select(self, pid: int, key: str, finding: str = "") -> View:
         """The same moment with another selection."""
-        return View(self.moment, self.held, pid, key)
+        return View(self.moment, self.held, pid, key, finding)
 
     def with_moment(self, moment: Moment) -> View:
         """Another moment with the same selection."""
-        return View(moment, self.held, self.pid, self.object)
+        return View(moment, self.held, self.pid, self.object, self.finding)
 
     @cached_property
     def state(self) -> State:
@@ -289,6 +291,11 @@ class View:
     def findings(self) -> tuple[Finding, ...]:
         """What was found wrong up to this moment, in the order in which it was."""
         return self.moment.find_findings()
+
+    @cached_property
+    def selected_finding(self) -> Finding | None:
+        """The selected finding; None if there is none, or none yet at this moment."""
+        return next((one for one in self.findings if one.name == self.finding), None)
 
     @property
     def follows(self) -> int:

@@ -6,12 +6,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
+from ipcviz.cli.choosing import Found, find_processes, is_on_terminal, let_choose
 from ipcviz.cli.completing import complete_files
 from ipcviz.cli.lines import LinesSink
 from ipcviz.cli.numbers import Seconds
@@ -20,15 +19,9 @@ from ipcviz.cli.words import check_outputs
 from ipcviz.events import Finished, Quit, Trouble
 from ipcviz.messages import exit_with_error, write_error
 from ipcviz.session.live import LiveSession, start_thread
-from ipcviz.tracer.attached.attach import AttachError, check_processes
+from ipcviz.tracer.attached.attach import check_processes
 from ipcviz.tracer.config import AttachConfig
-from ipcviz.tracer.running import RunningProcess, list_running
 
-if TYPE_CHECKING:
-    from ipcviz.app.picker import Picked
-
-_LONGEST_PID: Final = 20
-"""Digits beyond those of any number of the kernel's; int() takes only some thousand."""
 ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -75,9 +68,9 @@ def attach(
         )
     found = find_processes(processes)
     if found.ask:
-        if jsonl or not _on_terminal():
+        if jsonl or not is_on_terminal():
             raise click.UsageError(found.why_not_alone)
-        picked = _let_choose(found.search, trace=trace, tree=tree)
+        picked = let_choose(found.search, trace=trace, tree=tree)
         if picked is None:
             sys.exit(0)
         found, trace, tree = Found(picked.pids), picked.trace, picked.tree
@@ -86,7 +79,7 @@ def attach(
     names = check_processes(pids, trace=trace, spare=config.spare)
     if output:
         sys.exit(_write_stream(config, output, seconds))
-    if not _on_terminal():
+    if not is_on_terminal():
         exit_with_error("The screen needs a terminal; without one use --jsonl -o FILE.")
     check_outputs(save)
     session = LiveSession(config)
@@ -96,88 +89,6 @@ def attach(
     from ipcviz.app.app import run_app
 
     sys.exit(run_app(session, title, save=save))
-
-
-class Found(NamedTuple):
-    """What the words of the command line name.
-
-    Attributes:
-        pids: The processes.
-        search: What the table is searched for, if they name no process or several.
-        why_not_alone: Why they do not say which processes are meant, as a sentence; empty if they
-            do.
-    """
-
-    pids: tuple[int, ...]
-    search: str = ""
-    why_not_alone: str = ""
-
-    @property
-    def ask(self) -> bool:
-        """Whether somebody has to choose."""
-        return bool(self.why_not_alone)
-
-
-def find_processes(words: Sequence[str]) -> Found:
-    """The processes that numbers and names stand for.
-
-    Args:
-        words: Process numbers, and names of programs.
-
-    Raises:
-        click.UsageError: A name that no process of the user has.
-    """
-    if not words:
-        return Found(
-            (),
-            why_not_alone="Name the processes to watch by their PIDs or names: 'ps -e' lists them.",
-        )
-    pids: list[int] = []
-    listed: tuple[RunningProcess, ...] | None = None
-    for word in words:
-        if len(word) <= _LONGEST_PID and word.isascii() and word.removeprefix("-").isdecimal():
-            pids.append(int(word))
-            continue
-        if listed is None:
-            listed = list_running((os.getpid(),))
-        named = [process.pid for process in listed if process.is_called(word)]
-        if not named:
-            raise click.UsageError(
-                f"No process of yours is called {word}: 'ps -e' lists those that there are."
-            )
-        if len(named) > 1:
-            numbers = ", ".join(map(str, sorted(named)[:8])) + (", ..." if len(named) > 8 else "")
-            why = f"{len(named)} processes are called {word} ({numbers}): name one by its PID."
-            return Found((), search=word, why_not_alone=why)
-        pids += named
-    return Found(tuple(dict.fromkeys(pids)))
-
-
-def _let_choose(search: str, *, trace: bool, tree: bool) -> Picked | None:
-    """Show the table of the user's processes; None if the viewer left without a choice."""
-    from ipcviz.app.driver import run_on_terminal
-    from ipcviz.app.picker import Picker
-    from ipcviz.terminals import SignalPipe
-
-    spare = (os.getpid(),)
-
-    def explain_refusal(pids: tuple[int, ...], trace: bool) -> str:
-        try:
-            check_processes(pids, trace=trace, spare=spare)
-        except AttachError as error:
-            return str(error)
-        return ""
-
-    picker = Picker(partial(list_running, spare), explain_refusal, search, trace=trace, tree=tree)
-    with SignalPipe() as signals:
-        picked = run_on_terminal(picker, signals)
-    if signals.ended_by:
-        sys.exit(128 + signals.ended_by)
-    return picked
-
-
-def _on_terminal() -> bool:
-    return os.isatty(0) and os.isatty(1)
 
 
 def _write_stream(config: AttachConfig, output: str, seconds: float | None) -> int:

@@ -33,6 +33,8 @@ FOUND: Final = 1
 """Exit status where something was found."""
 LINES: Final = 1.0
 """Seconds that the source lines of one process are waited for."""
+ANY: Final = ""
+"""The value of --pid where it has none."""
 ATTACHED: Final = 4.0
 """Seconds that running processes are looked at, if nothing else is said."""
 
@@ -66,10 +68,13 @@ ATTACHED: Final = 4.0
 )
 @click.option(
     "--pid",
-    "pids",
-    type=click.IntRange(1),
+    "processes",
+    metavar="[PID|NAME]",
+    is_flag=False,
+    flag_value=ANY,
     multiple=True,
-    help="Look at this running process and its descendants, by samples; may be repeated.",
+    help="Look at this running process and its descendants, by samples; may be repeated. Without"
+    " a PID, choose from a table.",
 )
 @click.argument("what", metavar="TRACE|-- CMD...", nargs=-1)
 @click.pass_context
@@ -81,25 +86,28 @@ def doctor(
     ignore: tuple[str, ...],
     json_file: str | None,
     sarif_file: str | None,
-    pids: tuple[int, ...],
+    processes: tuple[str, ...],
     what: tuple[str, ...],
 ) -> None:
     """Say why a command hangs: who waits for whom, at which descriptor, and how it is mended.
 
     After -- any command is run, with this terminal as its own; or a trace of 'ipcviz trace' is
-    examined, or processes that run are looked at (--pid). What is found is said on standard error,
-    at the moment at which it is found. Exit status: 0 nothing was found, 1 something was, 2 it
-    could not be run.
+    examined, or processes that run are looked at (--pid; without a PID one chooses from a table of
+    them). What is found is said on standard error, at the moment at which it is found. Exit status:
+    0 nothing was found, 1 something was, 2 it could not be run.
     """
     for rule in ignore:
         _find_page(rule)
     check_outputs(json_file, sarif_file)
-    if bool(pids) == bool(what):
+    if bool(processes) == bool(what):
         raise click.UsageError("Name one of: a TRACE, -- and a command, or --pid PID.")
     found = Doctor(ignore)
-    if pids:
+    if processes:
         if until_hang:
             raise click.UsageError("--until-hang is for a command: what runs already is not ended.")
+        pids = _choose_processes(processes)
+        if not pids:
+            sys.exit(0)
         code = _watch_running(pids, found, timeout or ATTACHED)
     elif context.meta[AFTER_DASHES]:
         code = _watch_command(what, found, timeout, until_hang=until_hang)
@@ -142,15 +150,10 @@ def explain(*, rule: str | None, as_json: bool) -> None:
         return
     page = _find_page(rule)
     rows = [f"{page.name}: {page.title} ({page.certainty})", ""]
-    for head, text in (
-        ("What one sees", page.looks),
-        ("Why", page.why),
-        ("The mend", page.mend),
-        ("Told by", page.evidence),
-    ):
+    for head, text in page.parts:
         rows += [head, *wrap_text(text, "  "), ""]
-    if page.scenario:
-        rows += [f"Shown by: ipcviz run {page.scenario}"]
+    if page.shown_by:
+        rows.append(page.shown_by)
     write_lines(rows)
 
 
@@ -220,6 +223,21 @@ def _watch_command(
         return 2
     write_error(f"The command ended with status {watch.status}.")
     return 0
+
+
+def _choose_processes(words: tuple[str, ...]) -> tuple[int, ...]:
+    """The processes that are meant, chosen from a table where the words do not say it; none if the
+    viewer left that without a choice.
+    """
+    from ipcviz.cli.choosing import find_processes, is_on_terminal, let_choose
+
+    meant = find_processes(() if ANY in words else words)
+    if not meant.ask:
+        return meant.pids
+    if not is_on_terminal():
+        raise click.UsageError(meant.why_not_alone)
+    picked = let_choose(meant.search, tree=True, examining=True)
+    return picked.pids if picked is not None else ()
 
 
 def _watch_running(pids: tuple[int, ...], found: Doctor, seconds: float) -> int:

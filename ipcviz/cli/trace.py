@@ -38,7 +38,7 @@ from ipcviz.cli.options import (
 )
 from ipcviz.cli.words import (
     AFTER_DASHES,
-    AfterDashes,
+    CommandOrScenario,
     check_outputs,
     choose_settings,
     scenario_named,
@@ -79,7 +79,7 @@ others run.
 """
 
 
-@click.command(cls=AfterDashes, context_settings={"allow_interspersed_args": False})
+@click.command(cls=CommandOrScenario, context_settings={"allow_interspersed_args": False})
 @click.option(
     "--jsonl",
     is_flag=True,
@@ -138,6 +138,8 @@ def trace(
     command: tuple[str, ...],
 ) -> None:
     """Run COMMAND, or a scenario by its name, watch it, and write what was seen to FILE.
+
+    Options behind a scenario's name are those of ipcviz; behind a command they are its own.
 
     The command's own input and output are untouched, and its exit status is ours (128 + n for a
     signal). It returns when the command and all that it started have ended; with --until exit when

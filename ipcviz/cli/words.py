@@ -43,6 +43,30 @@ class AfterDashes(RemembersWords):
         return super().parse_args(ctx, args)
 
 
+class CommandOrScenario(AfterDashes):
+    """What follows the first word belongs to the command that it begins, also options; behind a
+    scenario's name, which takes no words, they are ours, as before it.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See whether options behind the first word are ours."""
+        if "--" not in args and not ctx.resilient_parsing:
+            found, _, _ = self.make_parser(ctx).parse_args(list(args))
+            first, *more = found["command"] if isinstance(found.get("command"), tuple) else ("",)
+            behind = any(word.startswith("-") for word in more)
+            ctx.allow_interspersed_args = behind and is_scenario(first)
+        return super().parse_args(ctx, args)
+
+
+def is_scenario(word: str) -> bool:
+    """Whether a word names a scenario."""
+    try:
+        find_scenario(word)
+    except ScenarioError:
+        return False
+    return True
+
+
 def scenario_named(words: tuple[str, ...], *, sure: bool = False) -> Scenario | None:
     """The scenario that a single word names; None if it names none, and so may be a command.
 

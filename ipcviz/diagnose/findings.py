@@ -110,6 +110,12 @@ class Finding(Plain, frozen=True):
         return self.rule, tuple(sorted(one.pid for one in self.processes)), self.about
 
     @property
+    def name(self) -> str:
+        """Its key as one word, for who can only pass words on."""
+        rule, pids, about = self.key
+        return f"{rule}:{','.join(map(str, pids))}:{about}"
+
+    @property
     def place(self) -> SourcePlace | None:
         """The first source line that is known."""
         return next((one.place for one in self.processes if one.place is not None), None)

@@ -151,6 +151,8 @@ class SystemCall(msgspec.Struct, frozen=True, kw_only=True):
         arguments: The same as (name, type).
         stops: When a process is stopped at it.
         traits: What else is so; see `TRAITS`.
+        like: The older call that it takes the place of, with more arguments: for who says what is
+            done both are one operation. Empty if there is none.
     """
 
     name: str
@@ -168,6 +170,7 @@ class SystemCall(msgspec.Struct, frozen=True, kw_only=True):
     expired: Expired = ""
     visible: Visible = ""
     after: After = ""
+    like: str = ""
 
     def has_argument(self, argument: str) -> bool:
         """Whether it has an argument of this name."""
@@ -210,6 +213,7 @@ class _Row:
         expired: Expired = "",
         visible: Visible = "",
         after: After = "",
+        like: str = "",
     ) -> SystemCall:
         pairs = (word.partition(":") for word in signature.split())
         return SystemCall(
@@ -228,6 +232,7 @@ class _Row:
             expired=expired,
             visible=visible,
             after=after,
+            like=like,
         )
 
 
@@ -248,7 +253,7 @@ _ROWS: Final = (
     _structural("dup2", "fd:fd newfd:fd", "failing", "effects", "quick", "unfollowed",
         descriptors="duplicate", visible="by object"),
     _structural("dup3", "fd:fd newfd:fd flags:open_flags", "failing", "effects", "quick",
-        "unfollowed", descriptors="duplicate", visible="by object"),
+        "unfollowed", descriptors="duplicate", visible="by object", like="dup2"),
     _structural("fcntl", "fd:fd cmd:fcntl_command arg", "failing", "effects", "quick", "unfollowed",
         waits="lock", visible="by arguments"),
     _structural("ioctl", "fd:fd request:ioctl_request arg:hex", "effects", "quick"),
@@ -327,7 +332,7 @@ _ROWS: Final = (
     _structural("pipe", "fds:hex", "effects", "quick", "followed running", on="pipe",
         descriptors="pair", visible="always"),
     _structural("pipe2", "fds:hex flags:open_flags", "effects", "quick", "followed running",
-        on="pipe", descriptors="pair", visible="always"),
+        on="pipe", descriptors="pair", visible="always", like="pipe"),
     _data("splice", "fd_in:fd off_in:hex fd_out:fd off_out:hex count flags:hex", "changes", "parts",
         flow="transfers", returns="bytes", on="pipe", expired="EAGAIN", visible="by objects"),
     _data("tee", "fd_in:fd fd_out:fd count flags:hex", "changes", "parts", flow="transfers",
@@ -345,7 +350,8 @@ _ROWS: Final = (
     _structural("accept", "fd:fd address:hex length:hex", "effects", "quick", on="socket",
         descriptors="new", waits="connection", expired="EAGAIN", visible="always"),
     _structural("accept4", "fd:fd address:hex length:hex flags:socket_type", "effects", "quick",
-        on="socket", descriptors="new", waits="connection", expired="EAGAIN", visible="always"),
+        on="socket", descriptors="new", waits="connection", expired="EAGAIN", visible="always",
+        like="accept"),
     _structural("connect", "fd:fd address:sockaddr length:int", "effects", on="socket",
         waits="peer", expired="EAGAIN", visible="always"),
     _structural("shutdown", "fd:fd how:shutdown_how", "changes", "effects", "quick", on="socket",
@@ -372,7 +378,7 @@ _ROWS: Final = (
     _structural("eventfd", "initval:int", "effects", descriptors="new", visible="always",
         after="notifier"),
     _structural("eventfd2", "initval:int flags:eventfd_flags", "effects", "quick",
-        descriptors="new", visible="always", after="notifier"),
+        descriptors="new", visible="always", after="notifier", like="eventfd"),
     _structural("timerfd_create", "clock:clock flags:open_flags", "effects", descriptors="new",
         visible="always", after="notifier"),
     _data("timerfd_settime", "fd:fd flags:timer_flags new:itimerspec old:hex", visible="always",
@@ -380,7 +386,7 @@ _ROWS: Final = (
     _structural("signalfd", "fd:fd mask:sigset size", "effects", visible="always",
         after="notifier"),
     _structural("signalfd4", "fd:fd mask:sigset size flags:open_flags", "effects", visible="always",
-        after="notifier"),
+        after="notifier", like="signalfd"),
     _structural("pidfd_open", "pid:pid flags:hex", "effects", descriptors="new", visible="always",
         after="notifier"),
     _structural("pidfd_getfd", "pidfd:fd targetfd:fd flags:hex", "effects", descriptors="received",
@@ -388,14 +394,14 @@ _ROWS: Final = (
     _structural("inotify_init", "", "effects", descriptors="new", visible="always",
         after="notifier"),
     _structural("inotify_init1", "flags:open_flags", "effects", descriptors="new", visible="always",
-        after="notifier"),
+        after="notifier", like="inotify_init"),
     _structural("inotify_add_watch", "fd:fd path:path mask:inotify_mask", "effects",
         visible="always", after="list"),
     _structural("inotify_rm_watch", "fd:fd wd:int", visible="always", after="list"),
     _structural("epoll_create", "size:int", "effects", descriptors="new", visible="always",
         after="notifier"),
     _structural("epoll_create1", "flags:open_flags", "effects", descriptors="new", visible="always",
-        after="notifier"),
+        after="notifier", like="epoll_create"),
     _data("epoll_ctl", "fd:fd op:epoll_op target:fd event:epoll_event", "quick", visible="always",
         after="list"),
     _data("epoll_wait", "fd:fd events:hex count:int timeout:milliseconds", "quick", waits="ready",
@@ -453,7 +459,7 @@ _ROWS: Final = (
     _data("semop", "id:int ops:sembuf count:int", "changes", on="semaphores", waits="semaphore",
         visible="always"),
     _data("semtimedop", "id:int ops:sembuf count:int timeout:timespec", "changes", on="semaphores",
-        waits="semaphore", expired="EAGAIN", visible="always"),
+        waits="semaphore", expired="EAGAIN", visible="always", like="semop"),
     _structural("semctl", "id:int index:int cmd:ipc_command arg:hex", "changes", on="semaphores",
         visible="always"),
     _data("futex", "address:hex op:futex_op value:int timeout:hex address2:hex value3:int",
@@ -606,3 +612,15 @@ LOCKS: Final = where(lambda call: call.waits == "lock")
 
 CHANGES_SEMAPHORES: Final = where(lambda call: call.waits == "semaphore")
 """Calls that change semaphores of a System V set at once, or sleep until they can."""
+
+
+def is_same_operation(name: str, other: str) -> bool:
+    """Whether two calls are one operation, whichever of its forms libc makes: accept(2) and
+    accept4(2). So are two words that are equal, and name no call.
+    """
+    return name == other or _find_oldest(name) == _find_oldest(other)
+
+
+def _find_oldest(name: str) -> str:
+    row = CALLS.get(name)
+    return row.like or name if row is not None else name

@@ -42,7 +42,7 @@ from ipcviz.events.calls import CHANGES_SEMAPHORES, COUNTS_MESSAGES, MOVES, READ
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger import knowledge, ledger
 from ipcviz.model.ledger.directions import CHANNEL_CALLS, EITHER_WAY, takes_out
-from ipcviz.model.mechanisms import datagrams, semaphores, sockets, traffic
+from ipcviz.model.mechanisms import datagrams, semaphores, sockets, traffic, wakes
 from ipcviz.model.mechanisms.families import apply_group
 from ipcviz.model.mechanisms.folders import apply_filed, apply_listing, apply_opening, forget_reused
 from ipcviz.model.mechanisms.locks import apply_locks
@@ -71,10 +71,12 @@ from ipcviz.model.mechanisms.signals import (
 )
 from ipcviz.model.parts import DescriptorPart, ObjectPart, SignalPart
 from ipcviz.model.state import (
+    INPUTS,
     POSIX,
     ArmedTimer,
     Descriptor,
     Handling,
+    Object,
     OpenFile,
     Process,
 )
@@ -90,6 +92,8 @@ def apply_call(draft: Draft, event: Call) -> None:
 
     Descriptors and counts are those that the call found: what it moved comes before its effects.
     """
+    if event.name in wakes.CALLS:
+        wakes.apply_call(draft, event)
     _return_thread(draft, event)
     for apply in _MOVING.get(event.name, ()):
         apply(draft, event)
@@ -228,7 +232,20 @@ def _count_bytes(draft: Draft, key: str, pid: int, count: int, *, out: bool) -> 
     if out:
         draft.store_object(replace(found, bytes_out=found.bytes_out + count, last_reader=pid))
     else:
-        draft.store_object(replace(found, bytes_in=found.bytes_in + count, last_writer=pid))
+        inputs = found.inputs
+        if inputs or found.last_writer not in (0, pid):
+            inputs = _add_input(found, pid, count)
+        draft.store_object(
+            replace(found, bytes_in=found.bytes_in + count, inputs=inputs, last_writer=pid)
+        )
+
+
+def _add_input(thing: Object, pid: int, count: int) -> tuple[tuple[int, int], ...]:
+    """What each process has written into an object, with what one writes now."""
+    known = dict(thing.inputs) or {thing.last_writer: thing.bytes_in}
+    if pid in known or len(known) < INPUTS:
+        known[pid] = known.get(pid, 0) + count
+    return tuple(known.items())
 
 
 def apply_sampled_bytes(draft: Draft, process: Process, now: ProcessSample) -> None:

@@ -30,13 +30,15 @@ from ipcviz.events import (
 )
 from ipcviz.events.calls import where
 from ipcviz.model.ledger.provenance import sources_of
+from ipcviz.model.mechanisms import wakes
 from ipcviz.model.state import State
 from ipcviz.model.steps.visible import ENDS, is_visible, is_visible_semaphore
 from ipcviz.model.waits.rules import wait_of
 
-Leads = Literal["bytes", "signal", "post", "birth", "end"]
+Leads = Literal["bytes", "signal", "post", "wake", "birth", "end"]
 """What leads from one process to another: bytes from a write to a read, a signal from its sending
-to its delivery, a post to the waiter that it woke, a fork to the child, an end to its waiter.
+to its delivery, a post, a semop or the wake of a futex to the waiter that it woke, a fork to the
+child, an end to its waiter.
 """
 
 
@@ -120,6 +122,8 @@ def find_doer(event: Event, before: State) -> int:
         return event.by if event.by in before.processes else 0
     if isinstance(event, _OF_ONE):
         return event.pid
+    if isinstance(event, Call) and event.name == "futex":
+        return event.pid if _is_wake(event, before) else 0
     if isinstance(event, Call):
         told = event.name not in ENDS and is_visible(
             before, event.pid, event.name, event.args, event.tid
@@ -128,7 +132,9 @@ def find_doer(event: Event, before: State) -> int:
         again = event.restarted or (event.name in _WAITS_FOR_CHILD and event.ret > 0)
         return event.pid if told and not again else 0
     if isinstance(event, Waiting):
-        return event.pid if is_visible(before, event.pid, event.call, event.args) else 0
+        shared = not event.semaphore and wakes.is_between_processes(event.futex)
+        told = shared or is_visible(before, event.pid, event.call, event.args)
+        return event.pid if told else 0
     if isinstance(event, SemaphoreOp):
         return event.pid if is_visible_semaphore(event.semaphore) else 0
     return event.pid if isinstance(event, SignalDelivered) and event.action != "ignore" else 0
@@ -142,6 +148,8 @@ def find_arrows(event: Event, before: State, after: State) -> tuple[Arrow, ...]:
         before: The state before it.
         after: The state that it led to.
     """
+    if isinstance(event, Call) and event.name in wakes.CALLS:
+        return _find_waker(event, before)
     if isinstance(event, Call):
         return _find_sources(event, after)
     if isinstance(event, Forked):
@@ -159,6 +167,24 @@ def find_arrows(event: Event, before: State, after: State) -> tuple[Arrow, ...]:
         if found is not None and found.last_op == "post" and found.last_pid not in (0, event.pid):
             return (Arrow("post", found.last_pid, event.pid),)
     return ()
+
+
+def _is_wake(event: Call, before: State) -> bool:
+    """Whether a call on a futex wakes another process, or is that of one that another has woken:
+    what threads of one process do among themselves is no row.
+    """
+    if wakes.sleeps_for_others(before.threads.get(event.tid)):
+        return not event.error
+    return bool(wakes.list_woken_by(before, event))
+
+
+def _find_waker(event: Call, before: State) -> tuple[Arrow, ...]:
+    """Who has woken a thread that comes back from semop(2) or futex(2), where that is certain."""
+    thread = before.threads.get(event.tid)
+    wake = wakes.find_wake(thread.waiting) if thread is not None and not event.error else None
+    if wake is None or wake.pid == event.pid:
+        return ()
+    return (Arrow("wake", wake.pid, event.pid, wake.n, wake.step),)
 
 
 def _find_sources(event: Call, after: State) -> tuple[Arrow, ...]:

@@ -51,8 +51,30 @@ class Value(msgspec.Struct, frozen=True, gc=False):
     """
 
 
+class Wake(Value, frozen=True):
+    """A call that can have woken a thread that sleeps; with no process, several unknown ones.
+
+    Attributes:
+        pid: Whose call it was.
+        n: Number of its event.
+        step: In step mode: the step that it was in.
+        key: The semaphore, or the futex, that it was about.
+        left: How many it may have woken besides those that are known.
+    """
+
+    pid: int = 0
+    n: int = 0
+    step: int = 0
+    key: str = ""
+    left: int = 1
+
+
 class CallInProgress(Value, WithArguments, frozen=True):
-    """The call that a thread is inside; `Waiting` says what the attributes mean."""
+    """The call that a thread is inside; `Waiting` says what the attributes mean.
+
+    Attributes:
+        wakes: What has happened since that can have woken it.
+    """
 
     name: str
     args: Arguments = {}
@@ -60,6 +82,7 @@ class CallInProgress(Value, WithArguments, frozen=True):
     began: float = 0.0
     futex: Futex | None = None
     deadline: float | None = None
+    wakes: tuple[Wake, ...] = ()
 
 
 class Thread(Value, frozen=True):
@@ -282,6 +305,8 @@ class Object(Value, frozen=True):
         bytes_in: Bytes written into it: by traced calls, and as far as sampled /proc/PID/io can be
             laid to it.
         bytes_out: Bytes read from it, likewise.
+        inputs: Of `bytes_in`, what each process has written, in the order of their first writes: as
+            soon as there are two. The first `INPUTS` processes; what others wrote is in none.
         last_writer: The process whose traced call wrote last; 0 if none.
         last_reader: The process whose traced call read last; 0 if none.
         writer_left: Who was the last to have a write end of a pipe or FIFO, while nobody has one; 0
@@ -313,6 +338,7 @@ class Object(Value, frozen=True):
     level_at: float = 0.0
     bytes_in: int = 0
     bytes_out: int = 0
+    inputs: tuple[tuple[int, int], ...] = ()
     last_writer: int = 0
     last_reader: int = 0
     writer_left: int = 0
@@ -801,6 +827,9 @@ class State(StateFields, frozen=True):  # type: ignore[misc]
 
 POSIX = 1000
 """Added to the number of a POSIX timer, where timers are told apart by their signals."""
+
+INPUTS = 16
+"""Of how many writers of an object it is counted what each has written."""
 
 SENT_KEPT = 200
 """How many sendings and deliveries a state remembers."""

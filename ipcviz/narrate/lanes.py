@@ -24,7 +24,7 @@ from ipcviz.events import (
 )
 from ipcviz.events.accesses import format_value
 from ipcviz.events.arguments import number_in, text_in
-from ipcviz.events.calls import OPENS, READS, WRITES
+from ipcviz.events.calls import CHANGES_SEMAPHORES, OPENS, READS, WRITES
 from ipcviz.events.effects import Duplicated, Opened
 from ipcviz.events.signals import signal_name
 from ipcviz.model.lanes import Deed, Sleepers, find_arrows, find_doer
@@ -77,6 +77,10 @@ def _describe_call(event: Call, after: State) -> str:
     name = event.name.removeprefix("rt_")
     if event.error:
         return f"{name} {event.error}"
+    if event.name == "futex":
+        return f"wakes {event.ret}" if "WAKE" in event.get_text("op") else "is woken"
+    if event.name in CHANGES_SEMAPHORES:
+        return f"{name} {event.get_text('ops')}"
     label = after.objects[event.object].label if event.object in after.objects else ""
     if event.name in READS | WRITES and event.name not in SENDS | RECEIVES:
         amount = "end of file" if event.name in READS and not event.ret else count_text(event.ret)
@@ -109,7 +113,9 @@ def _describe_waiting(event: Waiting, before: State, after: State) -> str:
         return name
     label = after.objects[wait.object].label if wait.object in after.objects else ""
     if wait.semaphore in after.semaphores:
-        name, label = "sem_wait", after.semaphores[wait.semaphore].label
+        found = after.semaphores[wait.semaphore]
+        name = name if found.info.kind == "system v" else "sem_wait"
+        label = found.label
     reason = describe_reason_briefly(after, wait)
     return " ".join(part for part in (name, label, reason) if part)
 

@@ -8,11 +8,20 @@ import signal
 import socket
 import stat
 import sys
+import time
 
 import pytest
 
+from ipcviz.app.app import IpcvizApp
 from ipcviz.app.notes.client import choose_screen, find_screens, read_first_page, read_pages
-from ipcviz.app.notes.folder import NotesError, find_folder, list_offers
+from ipcviz.app.notes.folder import (
+    NotesError,
+    find_folder,
+    list_offers,
+    make_folder,
+    name_socket,
+    sweep_folder,
+)
 from ipcviz.app.notes.host import NotesHost
 from ipcviz.app.notes.page import (
     FORMAT,
@@ -28,7 +37,7 @@ from ipcviz.app.notes.screen import NotesApp
 from ipcviz.app.notes.server import NotesServer
 from ipcviz.app.notes.words import format_page
 from ipcviz.scenario import Progress, find_scenario
-from tests import stepped
+from tests import fakes, stepped
 from tests.app.test_stepping import stage
 
 PAGE = NotesPage(
@@ -341,3 +350,39 @@ async def test_the_notes_screen_shows_pages_escaped_and_ends_with_the_screen(fol
             if app.return_value:
                 break
     assert app.return_value == "talk: its screen has ended."
+
+
+def leave_socket(folder, pid):
+    """A socket at which nobody accepts, as a screen leaves it that is killed."""
+    make_folder(folder)
+    path = name_socket(folder, pid)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path.relative_to(os.getcwd())))
+        left.listen()
+    return path
+
+
+async def test_what_a_killed_screen_left_is_removed_by_the_next_one_of_any_kind(folder):
+    path = leave_socket(folder, 99)
+    session = fakes.FakeSession(fakes.pipeline_start())
+    app = IpcvizApp(session, "a command", notes=True)
+    async with app.run_test():
+        deadline = time.monotonic() + 10
+        while path.exists():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+
+async def test_what_cant_be_removed_harms_nobody(folder, monkeypatch):
+    path = leave_socket(folder, 99)
+
+    def refuse(self, missing_ok=False):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(type(path), "unlink", refuse)
+    await sweep_folder(folder)
+    monkeypatch.undo()
+    folder.chmod(0o777)
+    await sweep_folder(folder)
+    await sweep_folder(folder / "nowhere")
+    assert path.exists()

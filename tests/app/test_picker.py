@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.app.picker import Picker
+from ipcviz.app.picker import ExaminedPicker, Picker
 from ipcviz.app.textual_internals import shown_notes
 from ipcviz.tracer.running import RunningProcess
 
@@ -35,10 +35,16 @@ SLEEP = process(30, "sleep", "100", user="bob", blocked_in="clock_nanosleep for 
 class Table:
     """The picker over processes that the test changes."""
 
-    def __init__(self, *processes: RunningProcess, refusal: str = "", **options: object) -> None:
+    def __init__(
+        self,
+        *processes: RunningProcess,
+        refusal: str = "",
+        kind: type[Picker] = Picker,
+        **options: object,
+    ) -> None:
         self.processes = processes
         self.refusal = refusal
-        self.app = Picker(
+        self.app = kind(
             lambda: self.processes, lambda pids, trace: self.refusal, clock=lambda: NOW, **options
         )
 
@@ -140,3 +146,24 @@ async def test_who_is_called_so_comes_before_who_only_mentions_it():
     async with table.app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         assert [row.split()[0] for row in table.rows()] == ["30", "9"]
+
+
+async def test_space_marks_while_nothing_is_searched_for():
+    table = Table(CAT, SLEEP, REDIS)
+    async with table.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("space", "space")
+        assert set(table.app.marked) == {31, 30}
+        await pilot.press(*"bob", "space", "1")
+        assert table.app.query_one("#search").value == "bob 1"
+        await pilot.press("enter")
+    assert table.app.return_value == ((31, 30), False, False)
+
+
+async def test_who_is_examined_is_not_traced():
+    table = Table(CAT, SLEEP, REDIS, kind=ExaminedPicker, tree=True)
+    async with table.app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("ctrl+t", "ctrl+r")
+        await pilot.pause()
+        assert "Enter examines this process and what it forks. Nothing is stopped" in table.about()
+        await pilot.press("enter")
+    assert table.app.return_value == ((31,), False, True)

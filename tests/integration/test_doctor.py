@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz.diagnose.pages import BY_NAME
+from tests.integration.screens import on_terminal
 
 pytestmark = pytest.mark.kernel
 TOP = Path(__file__).parents[2]
@@ -163,15 +166,50 @@ def test_the_commands_output_passes_through_and_its_trace_says_the_same(tmp_path
         (["--ignore", "nosuch", "--", "true"], "'ipcviz explain' lists them"),
         (["--timeout", "1", __file__], "put -- before it"),
         ([__file__], "is no trace"),
+        (["--pid"], "Name the processes by their PIDs or names"),
+        (["--pid", "--pid", "1"], "Name the processes by their PIDs or names"),
+        (["--pid", "no-such-name"], "No process of yours is called no-such-name"),
+        (["--pid", "0"], "no process 0"),
+        (["--pid", "99999999999"], "no process 99999999999"),
+        (["--pid", "--", "true"], "Name one of"),
     ],
 )
 def test_what_can_not_be_examined_is_one_sentence(words, says):
     done = subprocess.run(
-        [*DOCTOR, *words], cwd=TOP, capture_output=True, text=True, timeout=60, check=False
+        [*DOCTOR, *words],
+        cwd=TOP,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def patient():
+    """A process that waits for its child, which waits for input from it."""
+    code = "import subprocess as s; p = s.Popen(['cat'], stdin=s.PIPE); p.wait()"
+    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
+        yield process
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_who_hangs_is_chosen_from_a_table(patient):
+    command = [*DOCTOR, "--timeout", "2", "--pid"]
+    with on_terminal(*command, env={**os.environ, "PYTHONPATH": str(TOP)}) as there:
+        there.until("Examine")
+        there.press(f"{patient.pid} wait4".encode())
+        there.until(" 1 of ")
+        there.press(b"\r")
+        there.until("tells more.")
+        assert "waits for input from its pipe" in there.text().replace("\n", "")
+        assert there.end() == "exit 1"
+        assert there.given_back()
 
 
 def test_a_rule_can_be_ignored(tmp_path):

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from ipcviz.cli.attach import find_processes
+from ipcviz.cli.choosing import find_processes
 from ipcviz.events import Inspect, ProcessFacts, Sample, Started
 from ipcviz.kernel.running import LIMITS, list_processes
 from ipcviz.session.live import LiveSession

@@ -269,3 +269,11 @@ def test_what_lies_in_several_places_is_shown_whatever_call_moves_it():
 def test_the_page_is_up_to_date():
     text = make_calls.PAGE.read_text(encoding="utf-8")
     assert text == make_calls.make_page(), "run python -m docs.make_calls"
+
+
+@pytest.mark.parametrize("name", [call.name for call in CALLS.values() if call.like])
+def test_what_a_call_is_like_is_an_older_call(name):
+    older = CALLS[CALLS[name].like]
+    assert not older.like
+    assert calls.is_same_operation(name, older.name)
+    assert not calls.is_same_operation(name, "read")

@@ -159,12 +159,12 @@ def test_the_readme_is_short():
 
 
 SECTIONS = {
-    "Watching": ("app", "live", "time", "step", "panel", "log", "picture"),
+    "Watching": ("app", "live", "time", "step", "panel", "log", "findings", "picture"),
     "Typing": ("type",),
     "The catalogue": ("catalogue",),
     "The table of running processes": ("picker",),
     "Notes": ("notes",),
-    "Dialogs": ("help", "trouble", "signal", "question", "run", "slow", "save", "watch"),
+    "Dialogs": ("help", "trouble", "signal", "question", "run", "slow", "save", "watch", "rule"),
 }
 SIGNS = {
     "question_mark": "?",

@@ -97,6 +97,120 @@ def test_a_post_leads_to_the_waiter_that_it_woke_and_the_wait_is_a_stretch():
     assert deeds[-2].asleep == {11: "B"}
 
 
+def semop(t, pid, change, number=0):
+    return fakes.call(t, pid, "semop", args={"id": 7, "ops": f"[{number}] {change:+d}"})
+
+
+def asleep_in_semop(t, pid, change=-1):
+    return ev.Waiting(
+        t=t, pid=pid, tid=pid, call="semop", semaphore="sysv:7:0",
+        args={"id": 7, "ops": f"[0] {change:+d}"},
+    )  # fmt: skip
+
+
+SHARED = ev.MapEntry(
+    start=0x7000, length=4096, prot="rw-", shared=True,
+    object=ev.ObjectInfo(key="1:5", kind="anonymous", path="/dev/zero", dev=1, ino=5),
+)  # fmt: skip
+
+
+def futex(t, pid, op, ret, address=0x7010, tid=0):
+    call = fakes.call(t, pid, "futex", ret=ret, args={"op": op, "address": hex(address)})
+    return ev.Call(**{name: getattr(call, name) for name in call.__struct_fields__} | {
+        "tid": tid or pid
+    })  # fmt: skip
+
+
+def asleep_on_futex(t, pid, key="futex:1:5:16", private=False, kind="mutex"):
+    object = key.removeprefix("futex:").rpartition(":")[0] if "vm" not in key else ""
+    word = ev.Futex(key=key, object=object, offset=16, private=private, kind=kind)
+    return ev.Waiting(t=t, pid=pid, tid=pid, call="futex", futex=word)
+
+
+def mapped(*pids):
+    return [ev.Maps(t=0.25, pid=pid, entries=(SHARED,)) for pid in pids]
+
+
+def woken(*more):
+    """The arrows of wakes: from whom to whom, and the number of the event that it began with."""
+    deeds = read_deeds(number(*born(11, 12, 13), *mapped(10, 11, 12, 13), *more))
+    arrows = [arrow for deed in deeds for arrow in deed.arrows if arrow.leads == "wake"]
+    assert all(arrow.sure for arrow in arrows)
+    return [(arrow.source, arrow.target, arrow.n) for arrow in arrows]
+
+
+FIRST = 9
+"""Number of the event behind those of the births and mappings."""
+
+
+def test_a_semop_leads_to_the_waiter_that_it_woke():
+    assert woken(asleep_in_semop(1, 11), semop(2, 12, +1), semop(2.1, 11, -1)) == [
+        (12, 11, FIRST + 1)
+    ]
+    assert woken(asleep_in_semop(1, 11, 0), semop(2, 12, -1), semop(2.1, 11, 0)) == [
+        (12, 11, FIRST + 1)
+    ]
+    assert woken(semop(1, 12, +1), semop(2, 11, -1)) == [], "who did not sleep was not woken"
+    assert woken(asleep_in_semop(1, 11), semop(2, 12, -1), semop(3, 11, -1)) == []
+
+
+def test_two_that_are_woken_by_two_are_not_told_apart():
+    both = (asleep_in_semop(1, 11), asleep_in_semop(1, 13))
+    backs = (semop(3, 11, -1), semop(3.1, 13, -1))
+    assert woken(*both, semop(2, 12, +1), semop(2.1, 10, +1), *backs) == []
+    # One of them gives enough for both; or each comes back before the next is given.
+    assert woken(*both, semop(2, 12, +2), *backs) == [(12, 11, FIRST + 2), (12, 13, FIRST + 2)]
+    assert woken(*both, semop(2, 12, +1), backs[0], semop(3.05, 10, +1), backs[1]) == [
+        (12, 11, FIRST + 2),
+        (10, 13, FIRST + 4),
+    ]
+
+
+def test_what_somebody_else_may_have_taken_has_woken_nobody_for_certain():
+    assert (
+        woken(asleep_in_semop(1, 11), semop(2, 12, +1), semop(2.1, 10, -1), semop(3, 11, -1)) == []
+    )
+
+
+def test_the_wake_of_a_shared_futex_leads_to_who_comes_back():
+    back = futex(3, 11, "FUTEX_WAIT", 0)
+    wake = futex(2, 12, "FUTEX_WAKE", 1)
+    assert woken(asleep_on_futex(1, 11), wake, back) == [(12, 11, FIRST + 1)]
+    for other in (
+        futex(2, 12, "FUTEX_WAKE", 0),
+        futex(2, 12, "FUTEX_WAKE|PRIVATE", 1),
+        futex(2, 12, "FUTEX_WAKE", 1, address=0x7020),
+        futex(2, 12, "FUTEX_WAKE", 1, address=0x9010),
+    ):
+        assert woken(asleep_on_futex(1, 11), other, back) == []
+    assert woken(wake, back) == []
+
+
+def test_one_wake_wakes_as_many_as_it_says():
+    sleep = (asleep_on_futex(1, 11), asleep_on_futex(1, 13))
+    back, later = futex(3, 11, "FUTEX_WAIT", 0), futex(5, 13, "FUTEX_WAIT", 0)
+    first, second = futex(2, 12, "FUTEX_WAKE", 1), futex(4, 10, "FUTEX_WAKE", 1)
+    assert woken(*sleep, first, back, second, later) == [(12, 11, FIRST + 2), (10, 13, FIRST + 4)]
+    assert woken(*sleep, first, second, back, later) == []
+    all_of_them = futex(2, 12, "FUTEX_WAKE", 2)
+    assert woken(*sleep, all_of_them, back, later) == [(12, 11, FIRST + 2), (12, 13, FIRST + 2)]
+    again = futex(2.5, 12, "FUTEX_WAKE", 1)
+    assert woken(*sleep, first, again, back, later) == [(12, 11, 0)], "which one is not known"
+
+
+def test_a_futex_of_one_process_and_one_of_a_semaphore_are_no_rows():
+    own = asleep_on_futex(1, 11, key="futex:vm:11:28688")
+    rows = read_deeds(number(*born(11), *mapped(11), own, futex(2, 11, "FUTEX_WAKE", 1, tid=99)))
+    assert [deed.pid for deed in rows] == [10, 10]
+    semaphore = asleep_on_futex(1, 11, kind="semaphore")
+    wake = futex(2, 10, "FUTEX_WAKE", 1)
+    rows = read_deeds(number(*born(11), *mapped(10, 11), semaphore, wake))
+    assert len(rows) == 2
+    rows = read_deeds(number(*born(11), *mapped(10, 11), asleep_on_futex(1, 11), wake))
+    assert [(deed.pid, deed.letter) for deed in rows[2:]] == [(11, "B"), (10, "")]
+    assert rows[-1].words == "wakes 1"
+
+
 def make_deed(n, pid, words="write 1", same="write", **fields):
     given = {"arrows": (), "asleep": {}, "alive": frozenset({10, 11, 12}), **fields}
     return Deed(n=n, t=n / 10, step=0, pid=pid, words=words, same=same, **given)

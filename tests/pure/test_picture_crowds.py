@@ -222,19 +222,30 @@ def test_who_is_blocked_stands_out_of_a_group_by_name():
     )
 
 
-def test_a_group_of_two_roles_is_called_by_them():
-    """Two programs of one name that play different roles are no crowd."""
+def make_parts(*labels):
+    return [
+        Node(
+            id=f"p:{n}", kind="process", title="python", letter="R", parent="p:0", label=label,
+            lines=(NodeLine("running", "text"),), order=(n, n),
+        )
+        for n, label in enumerate(labels, 1)
+    ]  # fmt: skip
 
-    def fold(*labels):
-        parts = [
-            Node(id=f"p:{n}", kind="process", title="python", letter="R", parent="p:0", label=label,
-                 lines=(NodeLine("running", "text"),), order=n)
-            for n, label in enumerate(labels, 1)
-        ]  # fmt: skip
-        return _build_group_node("g", parts, [], {}).title
 
-    assert fold("sender", "receiver") == "sender, receiver"
-    assert fold("worker", "worker") == "python x2"
-    assert fold("", "") == "python x2"
-    assert fold("python", "python 2") == "python x2"
-    assert fold("the first renderer", "the second renderer") == "python x2"
+def test_a_group_is_called_by_the_role_of_all_its_members():
+    def name(*labels):
+        return _build_group_node("g", make_parts(*labels), [], {}).title
+
+    assert name("worker", "worker") == "worker x2"
+    assert name("", "") == "python x2"
+    assert name("python", "python 2") == "python x2"
+
+
+@pytest.mark.parametrize("most", range(1, 15))
+@pytest.mark.parametrize("level", range(7))
+def test_those_with_different_roles_are_not_folded_together(level, most):
+    """The same program plays both, among many others of it."""
+    parts = make_parts("sender", "receiver", *(f"python {n}" for n in range(40)))
+    folded = fold_scene(Scene(tuple(parts)), most=most, room=14, level=level)
+    assert {"sender", "receiver"} <= {n.label for n in folded.nodes if n.kind == "process"}
+    assert len(folded.nodes) < 15

@@ -30,7 +30,7 @@ from ipcviz.events import (
 )
 from ipcviz.model.layouts import Field
 from ipcviz.model.reduce import reduce_all
-from ipcviz.model.state import State
+from ipcviz.model.state import INPUTS, State
 from tests import picture_states as systems
 
 
@@ -458,3 +458,45 @@ def test_a_queue_without_descriptors_is_in_the_picture():
     edges = build_scene(m.state).edges
     kinds = {edge.kind for edge in edges if "o:msg:3" in (edge.source, edge.target)}
     assert kinds == {"flow"}, "that each could do the other, too, is not said"
+
+
+def ended_writers(*amounts: int) -> State:
+    """A parent read what its children wrote into one pipe; all have exited."""
+    p = systems.pipe(4711)
+    m = systems.Maker(("sh",))
+    m.launch(20, "sh")
+    m.pipe(20, 3, 4, p)
+    for number, amount in enumerate(amounts):
+        m.fork(20, 21 + number, "worker")
+        m.move(21 + number, "write", 4, p, amount)
+        m.move(20, "read", 3, p, amount)
+    m.move(21, "write", 4, p, 1000)
+    for pid in range(21, 21 + len(amounts)):
+        m.add(Exited, pid=pid, code=0)
+        m.add(Reaped, pid=pid, by=20)
+    m.add(Exited, pid=20, code=0)
+    return name_objects(m.state, {}, whole=True)
+
+
+def test_once_all_have_ended_each_writer_has_its_total():
+    found = nodes(ended_writers(5000, 300))
+    lines = [line.text for line in found["o:pipe:[4711]"].lines]
+    assert lines == ["6.2K went through", "of worker 5.9K, worker 2 300 B"]
+    assert found["p:21"].lines[0].text == "exit 0, wrote 5.9K"
+    assert found["p:22"].lines[0].text == "exit 0, wrote 300 B"
+    assert "wrote" not in found["p:20"].lines[0].text
+
+
+def test_of_one_writer_the_total_is_that_of_the_pipe():
+    found = nodes(ended_writers(5000))
+    assert [line.text for line in found["o:pipe:[4711]"].lines] == ["5.9K went through"]
+    assert found["p:21"].lines[0].text == "exit 0"
+
+
+def test_of_many_writers_the_first_are_named_and_their_number_is_bounded():
+    state = ended_writers(*([100] * 40))
+    inputs = state.objects["pipe:[4711]"].inputs
+    assert len(inputs) == INPUTS
+    assert inputs[0] == (21, 1100)
+    found = nodes(state, opened=frozenset({"g:p:20:worker"}))
+    assert found["o:pipe:[4711]"].lines[1].text.endswith(f"worker 3 100 B, +{INPUTS - 3}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.events import Breakpoint, Let, RunUntil, SendSignal
+from ipcviz.events import Breakpoint, Call, Let, Poised, RunUntil, SendSignal
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.model.steps.breakpoints import find_reached
 from ipcviz.model.steps.schedule import (
     GivenNames,
     Recorder,
@@ -14,7 +15,7 @@ from ipcviz.model.steps.schedule import (
     format_breakpoint,
     parse_schedule,
 )
-from ipcviz.model.steps.scheduler import Scheduler
+from ipcviz.model.steps.scheduler import Scheduler, _is_operation
 from ipcviz.narrate.steps import describe_awaited
 from tests import stepped
 
@@ -237,3 +238,15 @@ def test_a_breakpoint_is_written_as_it_is_read():
     assert words == "call=write on=P1 of='the writer' is=full"
     run.scheduler = Scheduler(parse_schedule(f"run until {words}"))
     assert run.scheduler.pop_move(run.state, run.names).command == RunUntil(until=(point,))
+
+
+@pytest.mark.parametrize(("written", "made"), [("accept", "accept4"), ("accept4", "accept")])
+def test_either_form_of_a_call_is_the_operation_that_a_schedule_names(written, made):
+    held = Poised(t=1.0, n=1, pid=10, tid=10, at="entry", call=made)
+    (line,) = parse_schedule(f"server {written}").lines
+    assert _is_operation(line, held, State(), GivenNames())
+    (line,) = parse_schedule("server connect").lines
+    assert not _is_operation(line, held, State(), GivenNames())
+    point = Breakpoint(call=written)
+    call = Call(t=1.0, n=2, pid=10, tid=10, name=made)
+    assert find_reached((point,), call, State()) is point

@@ -7,6 +7,7 @@ import os
 import stat
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -124,14 +125,34 @@ async def clear_leftovers(folder: Path) -> None:
     """
     for offer in list_offers(folder):
         if not await is_accepting(offer.path):
-            offer.path.unlink(missing_ok=True)
+            _remove_file(offer.path)
     for path in folder.glob(f"*{_UNREADY}"):
         try:
             old = time.time() - path.lstat().st_mtime > _READY_SOON
         except OSError:
             continue  # it has its name now
         if old:
-            path.unlink(missing_ok=True)
+            _remove_file(path)
+
+
+def _remove_file(path: Path) -> None:
+    """Remove what is left over; where that can't be, it harms nobody."""
+    with suppress(OSError):
+        path.unlink()
+
+
+async def sweep_folder(folder: Path | None = None) -> None:
+    """Remove what killed screens have left, as far as that can be done.
+
+    Args:
+        folder: Where the sockets are; this user's runtime folder if None.
+    """
+    if os.name != "posix":
+        return
+    if folder is None:
+        folder = await asyncio.to_thread(find_folder)
+    with suppress(NotesError, OSError):
+        await clear_leftovers(folder)
 
 
 async def is_accepting(path: Path) -> bool:

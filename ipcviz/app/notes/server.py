@@ -12,11 +12,11 @@ from typing import Final
 
 from ipcviz.app.notes.folder import (
     NotesError,
-    clear_leftovers,
     find_folder,
     make_folder,
     name_socket,
     name_unready,
+    sweep_folder,
 )
 from ipcviz.app.notes.page import MOST_BYTES, NotesPage, encode_page
 
@@ -57,7 +57,7 @@ class NotesServer:
         """
         folder = self._folder or find_folder()
         make_folder(folder)
-        await clear_leftovers(folder)
+        await sweep_folder(folder)
         unready, path = name_unready(folder, os.getpid()), name_socket(folder, os.getpid())
         try:
             unready.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ empty).
 """
 
 Target = tuple[str, int | str]
-"""What a click on a row selects: `("process", pid)` or `("object", key)`."""
+"""What a click on a row selects: `("process", pid)`, `("object", key)` or `("finding", name)`."""
 
 
 class Row(NamedTuple):

@@ -252,13 +252,50 @@ def add_open_waiters(d: SceneDraft) -> None:
             )
 
 
+_NAMED: Final = 3
+"""So many writers of a channel are named with what they wrote; more are counted."""
+
+
+def _list_inputs(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
+    """What each of several writers has put in; nothing if it was one."""
+    if not thing.inputs:
+        return ()
+    parts = [
+        f"{make_visible(title_of(d.state, pid))} {moved_text(count, thing.exact)}"
+        for pid, count in thing.inputs
+    ]
+    more = f", +{len(parts) - _NAMED}" if len(parts) > _NAMED else ""
+    return (
+        NodeLine(
+            f"of {', '.join(parts[:_NAMED])}{more}", short=f"{','.join(parts[:_NAMED])}{more}"
+        ),
+    )
+
+
+def describe_input(d: SceneDraft, pid: int) -> str:
+    """Once all have ended: what a process has put into channels that had several writers; empty if
+    it is nothing.
+    """
+    things = [link.object for links in d.joins.links.values() for link in links if link.pid == pid]
+    found = [
+        (moved, thing.exact)
+        for key in dict.fromkeys(things)
+        if (thing := d.state.objects.get(key)) is not None and thing.info.kind in CHANNELS
+        for writer, moved in thing.inputs
+        if writer == pid
+    ]
+    if not found:
+        return ""
+    return f"wrote {moved_text(sum(moved for moved, _ in found), all(ok for _, ok in found))}"
+
+
 def _describe_traffic(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
     if not thing.bytes_in and not thing.bytes_out:
         return ()
     put, exact = query.went_in(d.state, thing)
     if d.ended:
         total = moved_text(put, exact)
-        return (NodeLine(f"{total} went through", "dim", short=total),)
+        return (NodeLine(f"{total} went through", "dim", short=total), *_list_inputs(d, thing))
     begin = f"in {moved_text(put, exact)}"
     return (
         NodeLine(f"{begin}, out {moved_text(thing.bytes_out, thing.exact)}", "dim", short=begin),

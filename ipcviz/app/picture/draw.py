@@ -7,11 +7,12 @@ its double frame, a change its `*`.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 from ipcviz.app.picture.canvas import Canvas, Run
+from ipcviz.app.picture.found import FOUND, MARK
 from ipcviz.app.picture.layout import Layout
 from ipcviz.app.picture.routes import Rect
 from ipcviz.app.picture.scene import BLOCKS, TUBES, Edge, Gauge, Node, NodeLine, Scene
@@ -116,7 +117,7 @@ class _Lines:
         """
         process = edge.source if edge.source.startswith("p:") else edge.target
         way = route if process == edge.source else route[::-1]
-        style = "lit" if edge.lit else "text"
+        style = _choose_fds_style(edge, "text")
         for text in _shorten_fds(edge.fds):
             for begin, end in self._list_free_runs(way):
                 first = way[begin]
@@ -209,18 +210,33 @@ def _draw_unused(
     """What a process has open without using it, in the lower border of its box: `also has 4 w P1`;
     where a line says it, it is not said again.
     """
-    titles = {n.id: n.title for n in scene.nodes}
-    found: dict[str, list[Edge]] = defaultdict(list)
+    nodes = {n.id: n for n in scene.nodes}
+    found: dict[str, list[Edge]] = {n.id: [] for n in scene.nodes if n.ends}
     for edge in scene.edges:
         if edge.kind == "hold" and edge.source.startswith("p:") and edge.key not in labelled:
-            found[edge.source].append(edge)
+            found.setdefault(edge.source, []).append(edge)
     for process, edges in found.items():
         rect = layout.rects[process]
         if rect.h < 3:
             continue
-        texts = [f"{edge.fds} {titles[edge.target]}".strip() for edge in edges]
-        style = "lit" if any(edge.lit for edge in edges) else "dim"
-        canvas.write(rect.x + 2, rect.bottom - 1, f" {_list_in(texts, rect.w - 6)} ", style)
+        edges.sort(key=lambda edge: MARK not in edge.fds)  # What is left out is not what is meant.
+        texts = [f"{edge.fds} {nodes[edge.target].title}".strip() for edge in edges]
+        ends = nodes[process].ends
+        styles = {_choose_fds_style(edge, "dim") for edge in edges}
+        styles |= {end.style for end in ends} | {"lit" if end.lit else "dim" for end in ends}
+        style = next(name for name in (FOUND, "lit", "dim") if name in styles)
+        words = _list_in(texts, rect.w - 6) if not ends else _list_ends(ends, texts, rect.w - 6)
+        canvas.write(rect.x + 2, rect.bottom - 1, f" {words} ", style)
+
+
+def _list_ends(ends: tuple[NodeLine, ...], unused: list[str], cells: int) -> str:
+    """What one process alone reads from and writes to, and behind that what it does not use."""
+    also = [f"also {', '.join(unused)}"] if unused else []
+    for texts in ([end.text for end in ends], [end.short for end in ends]):
+        whole = ", ".join([*texts, *also])
+        if measure_width(whole) <= cells:
+            return whole
+    return _fit_list([*(end.short for end in ends), *unused], cells)
 
 
 def _list_in(texts: list[str], cells: int) -> str:
@@ -231,6 +247,11 @@ def _list_in(texts: list[str], cells: int) -> str:
         whole = word + ", ".join(texts)
         if measure_width(whole) <= cells:
             return whole
+    return _fit_list(texts, cells)
+
+
+def _fit_list(texts: list[str], cells: int) -> str:
+    """As many texts as there is room for, and the number of the others."""
     for count in range(len(texts) - 1, 0, -1):
         part = f"{', '.join(texts[:count])} +{len(texts) - count}"
         if measure_width(part) <= cells:
@@ -239,7 +260,16 @@ def _list_in(texts: list[str], cells: int) -> str:
     return clip_text(texts[0], max(1, cells - len(more))) + more
 
 
+def _choose_fds_style(edge: Edge, plain: str) -> str:
+    """The style of the descriptors at a line's end, of which some may be marked."""
+    if MARK in edge.fds:
+        return FOUND
+    return "lit" if edge.lit else plain
+
+
 def _edge_style(edge: Edge) -> str:
+    if edge.found:
+        return FOUND
     if edge.lit:
         return "lit"
     if edge.faded:
@@ -249,6 +279,8 @@ def _edge_style(edge: Edge) -> str:
 
 def _edge_importance(edge: Edge) -> int:
     """Which of two lines through one cell gives it its style: the one with the greater number."""
+    if edge.found:
+        return 4
     if edge.lit:
         return 3
     return 1 if edge.kind in ("child", "hold") else 2
@@ -288,13 +320,19 @@ def _choose_text(line: NodeLine, cells: int) -> str:
 
 
 def _frame_style(node: Node, chosen: bool, own: str) -> str:
-    """The style of a node's frame: that it is selected, or has changed, goes before its own."""
+    """The style of a node's frame: that it is selected, is in the finding, or has changed, goes
+    before its own.
+    """
     if chosen:
         return "selected"
+    if node.found:
+        return FOUND
     return "lit" if node.lit else own
 
 
 def _title_style(node: Node) -> str:
+    if node.found:
+        return FOUND
     if node.faded:
         return "gone"
     return "lit" if node.lit else "title"
@@ -329,7 +367,7 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     canvas.write(
         rect.x + 1 + measure_width(chip),
         rect.y,
-        f"{_change_mark(node)}{title}{after}",
+        f"{_mark_of(node)}{title}{after}",
         _title_style(node),
     )
     if corner and chip and close:
@@ -344,9 +382,18 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
         canvas.write(rect.x, rect.bottom - 1, glyphs[4] + glyphs[1] * inner + glyphs[5], style)
 
 
-def _change_mark(node: Node) -> str:
-    """What stands before a title: a star if it changed in this step."""
+def _mark_of(node: Node) -> str:
+    """What stands before a title: that a finding speaks of it, or a star if it changed in this
+    step.
+    """
+    if node.found:
+        return MARK
     return "*" if node.lit else " "
+
+
+def _short_mark(node: Node) -> str:
+    """What stands before a title in a single row."""
+    return MARK if node.found else ""
 
 
 def _draw_process(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
@@ -417,6 +464,8 @@ def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> 
     """A process in one row: letter, name, PID, what it does."""
     plain = (":", ":") if node.kind == "outsider" else ("[", "]")
     walls = ("▌", "▐") if node.lit else plain
+    if node.found:
+        walls = (MARK, MARK)
     left, right = ("║", "║") if chosen else walls
     style = _frame_style(node, chosen, "box")
     canvas.write(rect.x, rect.y, left + " " * (rect.w - 2) + right, style)
@@ -424,7 +473,8 @@ def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> 
         canvas.write(rect.x + 1, rect.y, f" {node.letter} ", f"chip-{node.chip}")
     x, room = rect.x + (5 if node.letter else 2), rect.w - (6 if node.letter else 3)
     title = clip_text(node.heading, room, where="middle")
-    canvas.write(x, rect.y, title, "gone" if node.faded else "title")
+    own = "gone" if node.faded else "title"
+    canvas.write(x, rect.y, title, FOUND if node.found else own)
     x, room = x + measure_width(title) + 1, room - measure_width(title) - 1
     if node.corner and room > measure_width(node.corner) + _WORDS_ROOM:
         canvas.write(x, rect.y, node.corner, "pid")
@@ -458,8 +508,9 @@ def _draw_end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     is_signal = node.kind == "signal"
     frame = _frame_style(node, chosen, "signal" if is_signal else "end")
     if rect.h < 3:
-        text = f"{node.title} {node.lines[0].text if node.lines else ''}"
-        canvas.write(rect.x, rect.y, fit_text(text if is_signal else node.title, rect.w), frame)
+        title = f"{_short_mark(node)}{node.title}"
+        text = f"{title} {node.lines[0].text if node.lines else ''}"
+        canvas.write(rect.x, rect.y, fit_text(text if is_signal else title, rect.w), frame)
         return
     glyphs = _DOUBLE if chosen else _SINGLE
     inner = rect.w - 2
@@ -468,7 +519,7 @@ def _draw_end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         rect.x,
         rect.y,
         glyphs[0]
-        + (f"{_change_mark(node)}{head} " if head else "").ljust(inner, glyphs[1])
+        + (f"{_mark_of(node)}{head} " if head else "").ljust(inner, glyphs[1])
         + glyphs[2],
         frame,
     )
@@ -480,7 +531,7 @@ def _draw_end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         rect.x + 1 + pad,
         rect.y + 1,
         clip_text(node.title, inner - pad),
-        "lit" if node.lit else "title",
+        _end_title_style(node),
     )
     for y, line in zip(range(rect.y + 2, rect.bottom - 1), node.lines, strict=False):
         canvas.write(
@@ -496,7 +547,10 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
         canvas.write(
             rect.x,
             rect.y,
-            fit_text(f"▐{node.title} {node.lines[0].text if node.lines else ''}", rect.w),
+            fit_text(
+                f"▐{_short_mark(node)}{node.title} {node.lines[0].text if node.lines else ''}",
+                rect.w,
+            ),
             style,
         )
         return
@@ -508,9 +562,7 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     )
     title = clip_text(node.title, inner - 2 - (measure_width(corner) + 2 if corner else 0))
     canvas.write(rect.x, rect.y, "█" + "▀" * inner + "█", style)
-    canvas.write(
-        rect.x + 2, rect.y, f"{_change_mark(node)}{title} ", "lit" if node.lit else "title"
-    )
+    canvas.write(rect.x + 2, rect.y, f"{_mark_of(node)}{title} ", _end_title_style(node))
     if corner:
         canvas.write(rect.right - 3 - measure_width(corner), rect.y, f" {corner} ", "pid")
     for y in range(rect.y + 1, rect.bottom - 1):
@@ -647,7 +699,7 @@ def _draw_tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     title = f"{node.title} (fifo)" if node.kind == "fifo" else node.title
     head = clip_text(title, rect.w - (3 if rect.w < 8 else 4))
     canvas.write(rect.x, top, "═" * rect.w, wall)
-    canvas.write(rect.x + 1, top, f"{_change_mark(node)}{head} ", _tube_title_style(node))
+    canvas.write(rect.x + 1, top, f"{_mark_of(node)}{head} ", _tube_title_style(node))
     room = rect.w - measure_width(head) - 6
     if listed:
         _draw_messages(canvas, node, rect, room, wall)
@@ -666,7 +718,16 @@ def _lists_messages(node: Node) -> bool:
     return node.gauges[0].known and not node.gauges[0].queued
 
 
+def _end_title_style(node: Node) -> str:
+    """The style of a title that is not fainter once all have ended."""
+    if node.found:
+        return FOUND
+    return "lit" if node.lit else "title"
+
+
 def _tube_title_style(node: Node) -> str:
+    if node.found:
+        return FOUND
     if node.lit:
         return "lit"
     return "gone" if node.faded else "title"
@@ -676,7 +737,8 @@ def _draw_tube_line(canvas: Canvas, node: Node, rect: Rect) -> None:
     """A tube in one row: its name, and what waits in it; of a connection both directions."""
     gauges = node.gauges or (Gauge(),)
     strong = _find_strong(node, rect.w // 3 - measure_width(node.title))
-    name = f"{node.title} {strong}" if strong else node.title
+    title = f"{_short_mark(node)}{node.title}"
+    name = f"{title} {strong}" if strong else title
     if measure_width(name) > rect.w // 2:
         # Of two ends of a connection rather one whole name than both cut.
         one_end = node.title.partition("-")[0] if node.kind == "socket" else node.title

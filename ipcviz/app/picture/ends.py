@@ -7,6 +7,7 @@ from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.text import make_visible, moved_text
 from ipcviz.events.calls import READS
 from ipcviz.model import query
+from ipcviz.model.noise import is_own_script
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
@@ -57,6 +58,8 @@ def _is_input(d: SceneDraft, thing: Object, link: query.Link, holders: int) -> b
         return link.writes and used and thing.last_reader == link.pid
     argv = d.processes[link.pid].argv
     path = thing.info.path
+    if is_own_script(argv, path):
+        return False
     return any(
         word and (word == path or path.endswith("/" + word.removeprefix("./"))) for word in argv[1:]
     )

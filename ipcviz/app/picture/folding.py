@@ -106,7 +106,9 @@ def _fold_at_level(
     """The scene at a level, and how many nodes are there only because the viewer opened their
     group.
     """
-    into, extra = _open_groups(_LEVELS[min(level, _LAST - 1)](scene, processes), processes, opened)
+    # Whom a scenario has given a role is told apart from who runs the same program.
+    named = [replace(n, title=n.label) if _has_role(n) else n for n in processes]
+    into, extra = _open_groups(_LEVELS[min(level, _LAST - 1)](scene, named), processes, opened)
     if level == _LAST:
         _group_rest(into, processes, opened, room + extra)
     within = _fold_objects(scene, into, opened, level)
@@ -144,12 +146,25 @@ def _fold_at_level(
         if source == edge.source and target == edge.target:
             edges[edge.key] = edge
             continue
-        new = Edge(source, target, edge.kind, edge.both, edge.lit)
+        new = Edge(source, target, edge.kind, edge.both, edge.lit, found=edge.found)
         old = edges.get(new.key)
-        edges[new.key] = (
-            new if old is None else replace(new, lit=new.lit or old.lit, both=new.both or old.both)
-        )
+        edges[new.key] = new if old is None else _join_edges(new, old)
     return Scene(tuple(nodes), tuple(edges.values())), extra
+
+
+def _has_role(node: Node) -> bool:
+    """Whether a process is called by its role in a scenario, and not by its program."""
+    return bool(node.label) and not node.label.startswith(node.title)
+
+
+def _join_edges(new: Edge, old: Edge) -> Edge:
+    """Two lines between the same boxes as one."""
+    return replace(
+        new,
+        lit=new.lit or old.lit,
+        both=new.both or old.both,
+        found=new.found or old.found,
+    )
 
 
 # -- which processes go together
@@ -263,8 +278,6 @@ def _group_by_name(scene: Scene, processes: list[Node]) -> dict[str, str]:
     return _group_by_key(processes, lambda n: f"g::{n.title}")
 
 
-_ROLES: Final = 20
-"""Cells of the roles in a group's title."""
 _LEVELS: Final = (
     _group_nothing,
     _group_alike,
@@ -307,12 +320,12 @@ def _open_groups(
 def _group_rest(
     into: dict[str, str], processes: list[Node], opened: frozenset[str], room: int
 ) -> None:
-    """Keep the oldest, half as many as there is room for; the others, and the groups of others,
-    become one.
+    """Keep those with a role in the scenario, and then the oldest, half as many as there is room
+    for; the others, and the groups of others, become one.
     """
     keep = max(4, min(LIMIT, room) // 2 + (OPENED // 2 if REST in opened else 0))
     shown: dict[str, None] = {}
-    for node in processes:
+    for node in sorted(processes, key=lambda node: not _has_role(node)):
         shown.setdefault(into.get(node.id, node.id))
     if len(shown) <= keep:
         return
@@ -425,6 +438,7 @@ def _alike_things(group: str, members: list[Node]) -> Node:
         lines=(NodeLine(words, "dim"), *more),
         order=first.order,
         lit=any(m.lit for m in members),
+        found=any(m.found for m in members),
         faded=all(m.faded for m in members),
         select=("group", f"g:{near}" if near else group),
     )
@@ -439,16 +453,11 @@ def _describe_blocked(blocked: list[Node]) -> NodeLine:
 
 
 def _name_group(alike: list[Node]) -> str:
-    """What a group of processes of one program is called: `cat x2`; by their roles in a scenario,
-    if these have room in a title.
+    """What a group of processes of one program is called: `cat x2`; by their role in a scenario, if
+    they have one: `worker x2`.
     """
-    title = alike[0].title
-    roles = {node.label for node in alike}
-    if all(role and not role.startswith(title) for role in roles):
-        told = ", ".join(dict.fromkeys(node.label for node in alike))
-        if len(roles) == len(alike) and len(told) <= _ROLES:
-            return told
-    return f"{title} x{len(alike)}"
+    first = alike[0]
+    return f"{first.label if _has_role(first) else first.title} x{len(alike)}"
 
 
 def _build_group_node(
@@ -489,6 +498,7 @@ def _build_group_node(
         parent=parents.pop() if len(parents) == 1 else "",
         tree=all(m.tree for m in members),
         lit=any(m.lit for m in members),
+        found=any(m.found for m in [*members, *inside]),
         faded=all(m.faded for m in members),
         select=("group", group),
     )

@@ -19,7 +19,9 @@ from ipcviz.app.picture import (
     sockets,
 )
 from ipcviz.app.picture.draft import KEPT, Changes, Joins, SceneDraft, make_process_age_key
+from ipcviz.app.picture.found import mark_finding
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Scene
+from ipcviz.diagnose import Finding
 from ipcviz.events.kinds import MEMORY, NOTIFIERS, PIPES, SOCKETS
 from ipcviz.model import query
 from ipcviz.model.state import Object, State
@@ -44,6 +46,7 @@ def build_scene(
     level: int = 0,
     joins: Joins | None = None,
     about: frozenset[str] = frozenset(),
+    finding: Finding | None = None,
 ) -> Scene:
     """The scene of a moment.
 
@@ -58,6 +61,7 @@ def build_scene(
         joins: What was found of who is connected to what, for the scene before; anything else is
             found anew.
         about: Names of the panels that the story points at: what is to be seen of processes.
+        finding: What it speaks of is marked; nothing is if it is None.
 
     Returns:
         A scene whose size is bounded, whatever the state is.
@@ -67,6 +71,8 @@ def build_scene(
     draft.about = about
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
     whole = _without_private(draft, _build_whole_scene(draft), size[1])
+    if finding is not None:
+        whole = mark_finding(whole, state, finding)
     scene = folding.fold_scene(
         _fade_scene(whole) if draft.ended else whole,
         opened,

@@ -8,8 +8,11 @@ from collections import Counter, defaultdict
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from ipcviz.app.picture.bands import LEAST_STAGES
+from ipcviz.app.picture.inside import tell_ends_inside
+from ipcviz.app.picture.places import find_shift, keep_places
 from ipcviz.app.picture.ranks import Cell, is_process, rank_nodes
 from ipcviz.app.picture.routes import WORK, WORK_KEPT, Rect, Route, Router
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Node, Scene
@@ -47,6 +50,8 @@ nothing to move.
 _SMALLER: Final = 0.8
 """A layout that has to be scrolled is made anew when this share of its width or height is enough.
 """
+_AMPLE: Final = (5, 2)
+"""Up to these widths and heights there is room for files and terminals of one process."""
 _BLOCK_CELLS: Final = 14
 """Cells of words in a block, unless it wants others."""
 _LINE_WIDTH: Final = 30
@@ -65,28 +70,24 @@ class Layout(msgspec.Struct, frozen=True):
         extent: The space that it takes: at least `size`; more if it has to be scrolled.
         rects: Places of nodes by id.
         routes: Ways of edges by key; an edge without a way is not drawn.
-        cells: Column and row of each node in the grid.
         scale: Index of the widths and of the heights.
-        widths: Width of each grid column, in cells.
-        origin: Cell at which the grid begins.
         shape: The scene's shape that it was made for.
         work: Steps that were taken to find the ways; at most `routes.WORK`.
         untold: Keys of edges that say nothing new, and are not drawn.
         later: What is in another row of a long flow than the first.
+        without_way: Keys of edges that should be drawn, and for which there is no way.
     """
 
     size: tuple[int, int]
     extent: tuple[int, int]
     rects: dict[str, Rect]
     routes: dict[EdgeKey, Route]
-    cells: dict[str, Cell]
     scale: tuple[int, int]
-    widths: dict[int, int]
-    origin: tuple[int, int]
     shape: tuple[object, ...]
     work: int = 0
     untold: frozenset[EdgeKey] = frozenset()
     later: frozenset[str] = frozenset()
+    without_way: frozenset[EdgeKey] = frozenset()
 
 
 def arrange_scene(scene: Scene, size: tuple[int, int], previous: Layout | None = None) -> Layout:
@@ -100,23 +101,58 @@ def arrange_scene(scene: Scene, size: tuple[int, int], previous: Layout | None =
     Returns:
         A layout without overlaps, every box inside `extent`.
     """
+    kept = keep_layout(scene, size, previous)
+    if kept is not None:
+        return kept
+    cells, later = _assign_cells(scene, size)
+    scale = _choose_scale(scene, cells, size)
+    return _place_scene(scene, cells, scale, size, scene.compute_shape(), previous, later)
+
+
+def keep_layout(scene: Scene, size: tuple[int, int], previous: Layout | None) -> Layout | None:
+    """The layout before with what is new in it; None if some of what stays would have to move, or
+    could be far larger than it is.
+    """
+    if previous is None or previous.size != size:
+        return None
     shape = scene.compute_shape()
-    if previous is not None and previous.size == size:
-        if previous.shape == shape:
-            return previous
-        cells, later = _assign_cells(scene, size)
-        kept = (
-            None
-            if _is_cramped(scene, cells, previous)
-            else _keep_places(scene, cells, previous, shape, later)
-        )
-        if kept is not None:
-            return kept
-    else:
-        cells, later = _assign_cells(scene, size)
-    made = _place_scene(scene, cells, _choose_scale(scene, cells, size), size, shape, None, later)
-    assert made is not None, "only a layout that must keep places can fail"
-    return made
+    if previous.shape == shape:
+        return previous
+    cells, later = _assign_cells(scene, size)
+    if _is_cramped(scene, cells, previous):
+        return None
+    return _keep_places(scene, cells, previous, shape, later)
+
+
+def choose_ends(
+    scene: Scene, size: tuple[int, int], previous: Layout | None, *, inside: bool
+) -> Scene:
+    """The scene with its files and terminals as boxes, or with those told inside the boxes that one
+    process alone uses: where room is short, and where else something would have to move.
+
+    Args:
+        scene: With all of them as boxes.
+        size: Columns and rows at hand.
+        previous: The layout before; None if there is none.
+        inside: Whether they were told inside before.
+    """
+    told = tell_ends_inside(scene)
+    if told is scene:
+        return replace(scene, inside=inside)
+    if previous is not None and _is_as_large(previous, size):
+        before = previous.size
+        if keep_layout(told if inside else scene, before, previous) is not None:
+            return told if inside else scene
+        if not inside and keep_layout(told, before, previous) is not None:
+            return told
+    cells, _ = _assign_cells(scene, size)
+    wide, tall = _choose_scale(scene, cells, size)
+    return scene if wide <= _AMPLE[0] and tall <= _AMPLE[1] else told
+
+
+def _is_as_large(layout: Layout, size: tuple[int, int]) -> bool:
+    """Whether a layout was made for this room; one column of it can be that of a scroll bar."""
+    return layout.size[1] == size[1] and 0 <= size[0] - layout.size[0] <= 1
 
 
 def _assign_cells(scene: Scene, size: tuple[int, int]) -> tuple[dict[str, Cell], frozenset[str]]:
@@ -170,41 +206,59 @@ def _keep_places(
     shape: tuple[object, ...],
     later: frozenset[str],
 ) -> Layout | None:
-    """The layout with the old places kept and the new nodes put in, or None if that can't be."""
-    nodes = {n.id: n for n in scene.nodes}
-    cells = {i: previous.cells[i] for i in fresh if i in previous.cells}
-    if not cells:
-        return None
-    taken = set(cells.values())
-    near: dict[str, list[str]] = defaultdict(list)
-    for edge in scene.edges:
-        near[edge.source].append(edge.target)
-        near[edge.target].append(edge.source)
-    for new in sorted((i for i in fresh if i not in cells), key=lambda i: (fresh[i], i)):
-        friends = [i for i in near[new] if i in cells] or list(cells)
-        shift = min((cells[i][0] - fresh[i][0] for i in friends), key=abs)
-        drop = min((cells[i][1] - fresh[i][1] for i in friends), key=abs)
-        column, row = fresh[new][0] + shift, max(0, fresh[new][1] + drop)
-        if column < min(c for c, _ in previous.cells.values()) or (column % 2 == 1) != is_process(
-            nodes[new]
-        ):
-            return None
-        while (column, row) in taken:
-            row += 1
-        cells[new] = (column, row)
-        taken.add((column, row))
-    for edge in scene.edges:
-        if edge.kind not in ("flow", "signal"):
-            continue
-        was, now = (
-            fresh[edge.source][0] < fresh[edge.target][0],
-            cells[edge.source][0] < cells[edge.target][0],
+    """The layout with the old places kept and the new boxes put into free ones; None if there is no
+    room for them, or for their lines.
+    """
+    width, height = _WIDTHS[previous.scale[0]], _HEIGHTS[previous.scale[1]]
+    above = _list_mere_parents(scene)
+    sizes = {
+        node.id: tuple(
+            dict.fromkeys(
+                (
+                    _box_width(node, scale, above if _HEIGHTS[scale[1]][2] == 1 else frozenset()),
+                    _box_height(node, scale[1], above),
+                )
+                for scale in _list_scales(previous.scale)
+            )
         )
-        if was and not now:
-            return None
-    return _place_scene(
-        scene, cells, previous.scale, previous.size, shape, previous, later & previous.later
+        for node in scene.nodes
+    }
+    rects = keep_places(
+        scene, fresh, previous.rects, sizes, previous.extent, (width[3], min(height[1], 1))
     )
+    if rects is None:
+        return None
+    silent = _find_silent(scene, later & previous.later)
+    router = _make_router(scene, rects, previous.extent, WORK_KEPT)
+    routes = _find_routes(scene, router, silent, previous)
+    drawn = _list_drawn(scene, silent)
+    if (drawn - previous.without_way) - routes.keys():
+        return None
+    return replace(
+        previous,
+        rects=rects,
+        routes=routes,
+        shape=shape,
+        work=router.work,
+        untold=silent,
+        later=later & previous.later,
+        without_way=drawn - routes.keys(),
+    )
+
+
+def _list_scales(scale: tuple[int, int]) -> list[tuple[int, int]]:
+    """A scale, and some smaller ones at which a new box is still one that can be read."""
+    wide, tall = scale
+    widths = [wide, *range(wide + 1, max(wide, _PLAIN - 2) + 1)]
+    heights = [tall, *range(max(tall + 1, 3), max(tall, 4) + 1)]
+    return [(w, h) for h in heights for w in widths]
+
+
+def _make_router(
+    scene: Scene, rects: dict[str, Rect], extent: tuple[int, int], work: int
+) -> Router:
+    tubes = frozenset(n.id for n in scene.nodes if n.kind in TUBES)
+    return Router(rects, *extent, tubes, work=work)
 
 
 def _list_mere_parents(scene: Scene) -> frozenset[str]:
@@ -232,30 +286,33 @@ def _box_height(node: Node, scale: int, above: frozenset[str]) -> int:
     return height
 
 
-def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int]) -> dict[int, int]:
-    """How wide each column of the grid must be; gutters not counted."""
+def _box_width(node: Node, scale: tuple[int, int], above: frozenset[str]) -> int:
+    """Cells that a node wants."""
     process, channel, end, _ = _WIDTHS[scale[0]]
     if _HEIGHTS[scale[1]][0] == 1:
         process = max(process, min(_LINE_WIDTH, process + 10))
+    if node.id in above:
+        return min(process, len(node.heading) + len(node.corner) + _LINE_EDGES)
+    if is_process(node):
+        return process
+    if node.kind in ENDS:
+        return max(end, min(channel, len(node.title) + 4))
+    if node.kind in BLOCKS:
+        return max(channel, (node.cells or _BLOCK_CELLS) + 4)
+    if node.kind == "signal":
+        return max(channel, node.cells + 4)
+    if node.kind == "group":
+        return max(channel, min(16, len(node.title) + 4))
+    return channel
+
+
+def _column_widths(scene: Scene, cells: dict[str, Cell], scale: tuple[int, int]) -> dict[int, int]:
+    """How wide each column of the grid must be; gutters not counted."""
     above = _list_mere_parents(scene) if _HEIGHTS[scale[1]][2] == 1 else frozenset()
     found: dict[int, int] = {}
     for node in scene.nodes:
         column = cells[node.id][0]
-        if node.id in above:
-            want = min(process, len(node.heading) + len(node.corner) + _LINE_EDGES)
-        elif is_process(node):
-            want = process
-        elif node.kind in ENDS:
-            want = max(end, min(channel, len(node.title) + 4))
-        elif node.kind in BLOCKS:
-            want = max(channel, (node.cells or _BLOCK_CELLS) + 4)
-        elif node.kind == "signal":
-            want = max(channel, node.cells + 4)
-        elif node.kind == "group":
-            want = max(channel, min(16, len(node.title) + 4))
-        else:
-            want = channel
-        found[column] = max(found.get(column, 0), want)
+        found[column] = max(found.get(column, 0), _box_width(node, scale, above))
     return found
 
 
@@ -339,51 +396,51 @@ def _place_scene(
     shape: tuple[object, ...],
     previous: Layout | None,
     later: frozenset[str],
-) -> Layout | None:
-    """Cells of the grid to cells of the screen, and the ways of the edges; None if it outgrows the
-    one before.
+) -> Layout:
+    """Cells of the grid to cells of the screen, and the ways of the edges; as much as can be stays
+    where it was before.
     """
-    widths = _choose_widths(scene, cells, scale, size, previous)
+    widths = _column_widths(scene, cells, scale)
+    room = size[0] - _total_width(widths, _WIDTHS[scale[0]][3]) - 2
+    widths = _stretch_columns(widths, scene, cells, room)
     need, tops = _find_bottom(scene, cells, scale[1])
-    if previous is not None:
-        origin = previous.origin
-    else:
-        total = _total_width(widths, _WIDTHS[scale[0]][3])
-        side = min(_room_beside(scene, cells), max(0, size[0] - total))
-        origin = (max(side, (size[0] - total) // 2), max(0, (size[1] - need) // 2))
+    total = _total_width(widths, _WIDTHS[scale[0]][3])
+    side = min(_room_beside(scene, cells), max(0, size[0] - total))
+    # What comes next stands at the right of what there is, mostly.
+    share = 3 if len(scene.nodes) == 1 else 2
+    origin = (max(side, (size[0] - total) // share), max(0, (size[1] - need) // 2))
     rects = _place_boxes(scene, cells, scale, widths, origin, tops)
+    if previous is not None and previous.size == size:
+        across, down = find_shift(rects, previous.rects, origin, (side, 0), size)
+        origin = (origin[0] + across, origin[1] + down)
+        rects = _place_boxes(scene, cells, scale, widths, origin, tops)
     if not _flow_wraps(scene, cells):
         rects = _grow_boxes(scene, cells, rects, size[1], _HEIGHTS[scale[1]][0])
     right = max((r.right for r in rects.values()), default=0)
     bottom = max((r.bottom for r in rects.values()), default=0)
     extent = (max(size[0], right), max(size[1], bottom, origin[1] + need))
-    if previous is not None and (extent[0] > previous.extent[0] or extent[1] > previous.extent[1]):
-        return None
     silent = _find_silent(scene, later)
-    tubes = frozenset(n.id for n in scene.nodes if n.kind in TUBES)
-    router = Router(rects, *extent, tubes, work=WORK if previous is None else WORK_KEPT)
-    routes = _find_routes(scene, router, silent, previous)
+    router = _make_router(scene, rects, extent, WORK)
+    routes = _find_routes(scene, router, silent, None)
     return Layout(
-        size, extent, rects, routes, cells, scale, widths, origin, shape, router.work, silent, later
+        size,
+        extent,
+        rects,
+        routes,
+        scale,
+        shape,
+        router.work,
+        silent,
+        later,
+        _list_drawn(scene, silent) - routes.keys(),
     )
 
 
-def _choose_widths(
-    scene: Scene,
-    cells: dict[str, Cell],
-    scale: tuple[int, int],
-    size: tuple[int, int],
-    previous: Layout | None,
-) -> dict[int, int]:
-    """The columns' widths: those of the layout before, if they suffice; else what there is room
-    for.
-    """
-    widths = _column_widths(scene, cells, scale)
-    if previous is not None:
-        columns = {*widths, *previous.widths}
-        return {c: max(widths.get(c, 0), previous.widths.get(c, 0)) for c in columns}
-    room = size[0] - _total_width(widths, _WIDTHS[scale[0]][3]) - 2
-    return _stretch_columns(widths, scene, cells, room)
+def _list_drawn(scene: Scene, silent: frozenset[EdgeKey]) -> frozenset[EdgeKey]:
+    """Keys of the edges that tell most: each of them should have a way."""
+    return frozenset(
+        e.key for e in scene.edges if e.kind in ("flow", "signal", "child") and e.key not in silent
+    )
 
 
 def _place_boxes(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from ipcviz.app.picture import signals, words
+from ipcviz.app.picture import channels, signals
+from ipcviz.app.picture import words as words_of
 from ipcviz.app.picture.draft import SceneDraft, make_process_age_key
 from ipcviz.app.picture.scene import Edge, Node, NodeLine
 from ipcviz.app.text import argv_text, make_visible
@@ -16,10 +17,15 @@ def add_process(d: SceneDraft, process: Process) -> None:
     """A process, and the line from its parent where that says something."""
     pid = process.pid
     waits = d.waits[pid]
-    letter, style = words.choose_chip(d.state, process, waits)
+    letter, style = words_of.choose_chip(d.state, process, waits)
     parent = f"p:{process.parent}" if process.parent in d.processes else ""
     lit = ProcessPart(pid) in d.lit or any(ThreadPart(tid) in d.lit for tid in process.threads)
     tree = pid not in d.strong
+    words = words_of.describe_activity(d.state, process, waits)
+    short = words_of.describe_wait_briefly(d.state, process, waits)
+    wrote = channels.describe_input(d, pid) if d.ended else ""
+    if wrote:
+        words, short = f"{words}, {wrote}", words
     d.add_node(
         Node(
             id=f"p:{pid}",
@@ -29,13 +35,7 @@ def add_process(d: SceneDraft, process: Process) -> None:
             corner=str(pid),
             letter=letter,
             chip=style,
-            lines=(
-                NodeLine(
-                    words.describe_activity(d.state, process, waits),
-                    "text",
-                    short=words.describe_wait_briefly(d.state, process, waits),
-                ),
-            ),
+            lines=(NodeLine(words, "text", short=short),),
             order=make_process_age_key(process),
             parent=parent,
             tree=tree,
@@ -52,7 +52,7 @@ def complete_box(d: SceneDraft, node: Node) -> Node:
     """The box with all its lines: made only for those that are not folded away."""
     process = d.processes[int(node.select[1])]
     lines = list(node.lines)
-    lines.extend(words.line_row(d.state, process))
+    lines.extend(words_of.line_row(d.state, process))
     lines.extend(signals.list_signal_lines(d, process))
     rows = len(lines) if signals.ABOUT in d.about and process.fate == "alive" else 0
     if len(process.threads) > 1:

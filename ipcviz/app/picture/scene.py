@@ -107,11 +107,13 @@ class Node(msgspec.Struct, frozen=True):
             high where there is room. 0 for as many as others of its kind have.
         cells: So many cells of words are wanted, likewise.
         gauges: How full it is, one for each direction.
+        ends: Files and terminals that it alone uses, told in its box: `1→out.gz 18K`.
         messages: Those that wait in a queue or a socket, the next to be taken first.
         order: Older nodes come first.
         parent: Id of the node of the parent process; empty if it is not drawn.
         tree: It takes part in no flow: its place is in the tree of processes.
         lit: It changed in this step.
+        found: The finding that is selected speaks of it.
         faded: It has ended.
         ended: All have: it is drawn as it last was, with totals.
         select: What a click on it selects: (`process`, pid), (`object`, key), (`semaphore`, key) or
@@ -130,11 +132,13 @@ class Node(msgspec.Struct, frozen=True):
     rows: int = 0
     cells: int = 0
     gauges: tuple[Gauge, ...] = ()
+    ends: tuple[NodeLine, ...] = ()
     messages: tuple[NodeLine, ...] = ()
     order: tuple[float, int] = (0.0, 0)
     parent: str = ""
     tree: bool = False
     lit: bool = False
+    found: bool = False
     faded: bool = False
     ended: bool = False
     select: tuple[str, int | str] = ("", 0)
@@ -148,11 +152,12 @@ class Node(msgspec.Struct, frozen=True):
 
 class Edge(msgspec.Struct, frozen=True):
     """A line between two nodes, in the direction in which the bytes flow; `both` if they flow both
-    ways; `at_door` if what goes there has not been let in; `faded` if all have ended.
+    ways; `at_door` if what goes there has not been let in; `faded` if all have ended; `found` if
+    the finding that is selected speaks of both its ends.
 
     `fds` are the descriptors by which the process has the object open, as they stand at its end of
-    the line: `1`, `3,4`; with their directions if they are not used: `3 r 4 w`. Empty if there are
-    none.
+    the line: `1`, `3,4`; with their directions if they are not used: `3 r 4 w`. One that the
+    finding speaks of is marked: `!4`. Empty if there are none.
     """
 
     source: str
@@ -162,6 +167,7 @@ class Edge(msgspec.Struct, frozen=True):
     lit: bool = False
     at_door: bool = False
     faded: bool = False
+    found: bool = False
     fds: str = ""
 
     @property
@@ -177,11 +183,13 @@ class Scene(msgspec.Struct, frozen=True):
         nodes: Oldest first.
         edges: In the order of their keys, or nearly so.
         level: How much is folded: 0 for nothing, else the level of `folding`.
+        inside: Files and terminals that one process alone uses are told in its box.
     """
 
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
     level: int = 0
+    inside: bool = False
 
     def compute_shape(self) -> tuple[object, ...]:
         """What a layout depends on: equal shapes can share one."""

@@ -20,8 +20,9 @@ from ipcviz.app.picture.canvas import Run
 from ipcviz.app.picture.channels import LOOKS
 from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint_scene
-from ipcviz.app.picture.layout import Layout, arrange_scene
+from ipcviz.app.picture.layout import Layout, arrange_scene, choose_ends
 from ipcviz.app.picture.scene import Node, Scene
+from ipcviz.diagnose import Finding
 from ipcviz.model.parts import Part
 from ipcviz.model.state import State
 
@@ -46,8 +47,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     blocked until another one acts, **S** waits for time, a signal, a child or input, **D** for a
     device, **T** is stopped, **Z** has ended and was not waited for. The number at a process's end
     of a line is its descriptor. What it has open without using it stands in the lower border of its
-    box: "also has 4 w P1" is descriptor 4, for writing. A star marks what changed; a dotted box is
-    a process that is not watched. **Shift** with the arrow keys moves from one to the next,
+    box: "also has 4 w P1" is descriptor 4, for writing. A star marks what changed; **!** marks what
+    the selected finding speaks of: boxes, lines, descriptors. A dotted box is a process that is not
+    watched. **Shift** with the arrow keys moves from one to the next,
     whatever has the focus. What there is no room for is folded into groups: a second click or
     **enter** opens one; **enter** on anything else folds them again. At a tube, "in" is what was
     written: a write counts when it returns, but what was read and what waits has been written, so
@@ -114,6 +116,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         "picture--memory",
         "picture--semaphore",
         "picture--lit",
+        "picture--found",
         "picture--selected",
         "picture--gone",
         "picture--note",
@@ -142,6 +145,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         & > .picture--semaphore { color: #b5639a; }
         & > .picture--signal { color: #e8793a; }
         & > .picture--lit { color: #f0e442; text-style: bold; }
+        & > .picture--found { color: #ff7a5c; text-style: bold; }
         & > .picture--selected { color: $foreground; text-style: bold; }
         & > .picture--share-1 { background: #56b4e9; color: black; }
         & > .picture--share-2 { background: #e69f00; color: black; }
@@ -159,6 +163,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     }
     Picture:light {
         & > .picture--lit { color: #b00040; }
+        & > .picture--found { color: #c01800; }
         & > .picture--signal { color: #a03c00; }
         & > .picture--full { color: #c77800; }
         & > .picture--memory { color: #00664a; }
@@ -204,6 +209,8 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         """What is shown as changed; what `state.changed` says if None. Set it before `state`."""
         self.about: frozenset[str] = frozenset()
         """The panels that the story points at. Set it before `state`."""
+        self.finding: Finding | None = None
+        """What it speaks of is marked; nothing is if it is None. Set it before `state`."""
         self.scene = Scene()
         self.roomy = False
         """Whether it folds as if there were less room: fewer, larger things, for a projector."""
@@ -248,6 +255,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         if size.width < 1 or size.height < 1:
             return
         room = (max(1, self.size.width), max(1, self.size.height))
+        inside = self.scene.inside
         self.scene = graph.build_scene(
             self.state,
             opened=self._opened,
@@ -257,7 +265,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             level=self.scene.level,
             joins=self._joins,
             about=self.about,
+            finding=self.finding,
         )
+        self.scene = choose_ends(self.scene, room, self._layout_now, inside=inside)
         self._layout_now = self._arrange_scene(room)
         extent = Size(*self._layout_now.extent)
         if extent != self.virtual_size:

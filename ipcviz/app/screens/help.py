@@ -122,6 +122,7 @@ MARKS: Final = (
         ),
     ),
     ("W R", "a writer, a reader is blocked on the object"),
+    ("!", "in the picture: whom and what the selected finding speaks of"),
     ("1.2 s behind", "how old what is shown is: more happens than could be taken in until now"),
     ("N dropped", "data calls that were left out of the stream because there were too many"),
     (

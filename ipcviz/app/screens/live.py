@@ -18,6 +18,7 @@ from textual.widgets import Footer, Input, Static
 
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
 from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, SourcePanel, StoryPanel
+from ipcviz.app.panels.findings import FindingsPanel
 from ipcviz.app.panels.lanes import LanesPanel
 from ipcviz.app.picture import Picture
 from ipcviz.app.questions import Questions
@@ -26,6 +27,7 @@ from ipcviz.app.screens.controller import Answer, ControlledScreen
 from ipcviz.app.screens.lines import Filter, InputLine
 from ipcviz.app.screens.pace import Crowding, Pace
 from ipcviz.app.screens.panes import Panes
+from ipcviz.app.screens.rule import RuleScreen
 from ipcviz.app.screens.selection import Selection
 from ipcviz.app.screens.stepping import StepControl
 from ipcviz.app.screens.timeline import Timeline
@@ -294,8 +296,11 @@ class LiveScreen(ControlledScreen):
     def _draw_picture(self, picture: Picture, view: View) -> None:
         """Have the picture drawn, unless it has to rest."""
         began = time.perf_counter()
-        if not self.pace.may_draw(began, must=view.past or view.state.finished):
+        finding = view.selected_finding if self.panes.is_shown("findings") else None
+        chosen = finding is not picture.finding
+        if not self.pace.may_draw(began, must=view.past or view.state.finished or chosen):
             return
+        picture.finding = finding
         picture.lit = view.lit
         picture.about = view.about
         picture.slots = view.slots if view.state.stepping else None
@@ -363,10 +368,17 @@ class LiveScreen(ControlledScreen):
             self.stepping.advance_thread(int(what))
         elif kind == "slot":
             self.selection.choose_slot(int(what))
+        elif kind == "finding":
+            self.selection.select_finding(str(what))
         elif kind == "process":
             self.selection.select(pid=int(what))
         else:
             self.selection.select(key=str(what))
+
+    def on_findings_panel_page_wanted(self, event: FindingsPanel.PageWanted) -> None:
+        """The page of a finding's rule is to be read."""
+        event.stop()
+        self.app.push_screen(RuleScreen(event.rule))
 
     def on_story_panel_rows_wanted(self, event: StoryPanel.RowsWanted) -> None:
         """The story needs so many rows: it gets them, and the picture the rest."""

@@ -1,4 +1,4 @@
-"""What is selected: one process and one object, which every panel follows."""
+"""What is selected: one process, one object and one finding, which every panel follows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ipcviz.app.view import View
 
 
 class Selection(Controller):
-    """Which process and which object are selected, and the keys for processes.
+    """Which process, object and finding are selected, and the keys for processes.
 
     Args:
         stage: The screen.
@@ -23,6 +23,7 @@ class Selection(Controller):
     Attributes:
         pid: The process that the viewer chose; 0 if none was.
         key: Key of the object that the viewer chose; empty if none was.
+        finding: Name of the finding that the viewer chose; empty if none was.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
@@ -65,6 +66,7 @@ class Selection(Controller):
         super().__init__(stage)
         self.pid = 0
         self.key = ""
+        self.finding = ""
         self._is_scheduling = is_scheduling
         self._advance = advance
 
@@ -75,17 +77,30 @@ class Selection(Controller):
         state = view.state
         pid = self.pid if self.pid in state.processes else state.root
         if self.key in state.objects:
-            return view.select(pid, self.key)
+            return view.select(pid, self.key, self.finding)
         in_use = [
             thing
             for thing in state.objects.values()
             if thing.info.kind in BUFFERED and thing.info.key in view.holders
         ]
         first = min(in_use, key=lambda thing: (thing.opened_at, thing.label), default=None)
-        return view.select(pid, first.info.key if first is not None else "")
+        return view.select(pid, first.info.key if first is not None else "", self.finding)
+
+    def select_finding(self, name: str) -> None:
+        """Select a finding, and with it the first of its processes and objects that there are."""
+        view = self.stage.view
+        finding = view.select(0, "", name).selected_finding if view is not None else None
+        if view is None or finding is None:
+            return
+        pids = [one.pid for one in finding.processes if one.pid in view.state.processes]
+        keys = [key for key in finding.objects if key in view.state.objects]
+        self.pid, self.key = next(iter(pids), self.pid), next(iter(keys), self.key)
+        self.finding = name
+        self.stage.view = self.apply(view)
 
     def select(self, pid: int = 0, key: str = "") -> None:
-        """Select a process or an object; every panel follows."""
+        """Select a process or an object instead of a finding; every panel follows."""
+        self.finding = ""
         if pid:
             self.pid = pid
         if key:

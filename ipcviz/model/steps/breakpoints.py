@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import Accessed, Breakpoint, Call, Event, Sample, SemaphoreOp, Waiting
-from ipcviz.events.calls import READS
+from ipcviz.events.calls import READS, is_same_operation
 from ipcviz.events.signals import signal_name
 from ipcviz.model.query import blocked_readers, blocked_writers, list_waiters
 from ipcviz.model.state import State
@@ -33,7 +33,7 @@ def _is_reached(point: Breakpoint, event: Event, state: State) -> bool:
         return False
     if point.signo and getattr(event, "signo", 0) != point.signo:
         return False
-    if point.call and point.call != _name_event(event):
+    if point.call and not is_same_operation(point.call, _name_event(event)):
         return False
     if point.condition:
         return _is_condition_met(point, event, state)

@@ -22,6 +22,7 @@ from ipcviz.events import (
     Settled,
     Stepped,
 )
+from ipcviz.events.calls import is_same_operation
 from ipcviz.events.signals import bit_of, signal_name, signal_number
 from ipcviz.model.state import Process, State, Thread
 from ipcviz.model.steps import stepping
@@ -314,13 +315,13 @@ def _find_key(state: State, label: str, names: GivenNames) -> str:
 
 
 def _is_operation(line: Line, poised: Poised, state: State, names: GivenNames) -> bool:
-    if stepping.name_operation(poised) != line.operation:
+    if not is_same_operation(stepping.name_operation(poised), line.operation):
         return False
     return not line.on or name_object(state, name_target(poised), names) == line.on
 
 
 def _stands_there(line: Line, poised: Poised, state: State, names: GivenNames) -> bool:
-    if stepping.name_place(poised) != line.operation:
+    if not is_same_operation(stepping.name_place(poised), line.operation):
         return False
     return not line.on or name_object(state, name_target(poised), names) == line.on
 
