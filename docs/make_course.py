@@ -25,7 +25,7 @@ of a class that is asked, guesses, and looks.
 
 **Before the lesson.** `ipcviz` shows the catalogue, by lessons; `v` and `o` choose a variant and
 an order, Enter begins. `ipcviz record --all -o casts` makes a cast of each scenario, for a room
-without Linux: see [casts](recording.md). `ipcviz notes` in a second terminal shows the teacher
+without Linux: see [casts](casts.md). `ipcviz notes` in a second terminal shows the teacher
 what the class does not see: what students get wrong, what to ask next, and the answer.
 
 **In the lesson.** Step with `n`. Before each interesting step the screen asks; let the class

@@ -132,8 +132,8 @@ def choose_lesson(
 
     Each part of the story that was reached has one, and each question two: it is asked at the
     moment before the part that answers it, and answered there. The rest of the room goes to the
-    turns of the run that say something new, and then to the steps that lead to those parts. It
-    begins just before the first part and ends with the last step.
+    turns of the run between them that say something new, and then to the steps that lead to those
+    parts. It begins just before the first part, and the last step is its end.
 
     Args:
         steps: All steps of the run.
@@ -154,7 +154,7 @@ def choose_lesson(
     end = len(steps) - 1
     kept = {*told_at, end}
     room = max(0, most - len(must) - 1)
-    optional = [*_list_turns(steps, told_at[0], kept), *_list_leading(steps, kept)]
+    optional = [*_list_turns(steps, told_at[0], told_at[-1], kept), *_list_leading(steps, kept)]
     for at in optional:
         if room and at not in kept:
             kept.add(at)
@@ -193,12 +193,12 @@ def _make_story_chapters(
         yield CastChapter(n, "answer", asked)
 
 
-def _list_turns(steps: Sequence[CastStep], begin: int, kept: set[int]) -> list[int]:
-    """List the turns of the run after the story's beginning that say something new."""
+def _list_turns(steps: Sequence[CastStep], begin: int, end: int, kept: set[int]) -> list[int]:
+    """List the turns of the run between the story's first and last part that say something new."""
     return [
         at
         for at, step in enumerate(steps)
-        if at > begin and step.turns and not step.repeats and at not in kept
+        if begin < at < end and step.turns and not step.repeats and at not in kept
     ]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 
 import click
 
 from ipcviz.cli.words import describe_cast_error
 from ipcviz.export import CastError, check_cast
 from ipcviz.export.unshown import find_unshown
-from ipcviz.messages import exit_with_error, write_line
-from ipcviz.scenario import explain_missing, load_scenario
+from ipcviz.messages import REFUSED, exit_with_error, write_error, write_line, write_lines
+from ipcviz.scenario import ScenarioError, explain_missing, load_scenario
+from ipcviz.scenario.loader import list_missing
 from ipcviz.scenario.reasons import find_phrases
 
 
@@ -21,7 +23,9 @@ def check(*, path: str) -> None:
     """Check the scenario in the folder PATH (keys, names, programs), or the cast in the file PATH
     (asciicast).
 
-    Exit status 0 if nothing wrong was found, else 2 and one sentence; for a cast it names the line.
+    Exit status 0 if nothing wrong was found, else 2. Each thing that is wrong is said with its
+    line; of a cast it is the first. What a scenario is missing for a lesson is said as well, and is
+    no error.
     """
     if _is_folder(path):
         _check_scenario(path)
@@ -54,7 +58,12 @@ def _check_cast(path: str) -> None:
 
 
 def _check_scenario(path: str) -> None:
-    scenario = load_scenario(path)
+    try:
+        scenario = load_scenario(path)
+    except ScenarioError as error:
+        for problem in error.problems or (error.message,):
+            write_error(problem)
+        sys.exit(REFUSED)
     write_line(
         f"{scenario.name}: {scenario.title!r}, {_format_count(scenario.variants, 'variant')},"
         f" {_format_count(scenario.parameters, 'parameter')},"
@@ -62,6 +71,7 @@ def _check_scenario(path: str) -> None:
         f" {_format_count(scenario.questions, 'question')},"
         f" {_format_count(scenario.schedules, 'schedule')}: nothing wrong found."
     )
+    write_lines(list_missing(scenario))
     for name in scenario.variants:
         reason = explain_missing(scenario, name)
         if reason:

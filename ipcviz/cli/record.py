@@ -43,7 +43,7 @@ from ipcviz.scenario import (
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.kept import meta_of, scenario_of, sources_of
 from ipcviz.scenario.loader import FILE
-from ipcviz.scenario.plans import BEGIN, find_begin
+from ipcviz.scenario.plans import BEGIN, find_begin, find_cast
 from ipcviz.scenario.workplace import make_workplace
 from ipcviz.trace import TraceError, TraceReader, TraceWriter
 
@@ -280,8 +280,9 @@ def _run_scenario(fresh: Fresh, path: str) -> None:
     scenario = fresh.scenario
     order: Schedule = TURNS
     plan: SchedulePlan | None = None
-    if fresh.schedule:
-        order, plan = read_schedule(fresh.schedule, scenario)
+    asked = fresh.schedule or ("" if fresh.live else find_cast(scenario, fresh.variant))
+    if asked:
+        order, plan = read_schedule(asked, scenario)
     elif not fresh.live and find_begin(scenario, fresh.variant):
         # It leads to where the lesson begins; from there on all take turns.
         begin, plan = read_schedule(BEGIN, scenario)
@@ -321,7 +322,7 @@ def _run_scenario(fresh: Fresh, path: str) -> None:
             writer.close()
     if writer.trouble:
         raise TraceError(f"The run can't be kept, so there is nothing to show: {writer.trouble}.")
-    if driver.departed and not fresh.schedule:
+    if driver.departed and not asked:
         write_error(f"Nobody went on any more, for {PATIENCE:g} seconds: the cast ends there.")
     elif driver.departed:
         write_error(f"{driver.departed} The cast shows what was done until then.")

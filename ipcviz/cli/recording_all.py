@@ -32,12 +32,12 @@ class PlannedCast(NamedTuple):
 
 
 def list_lessons(scenarios: Iterable[Scenario]) -> Iterator[PlannedCast]:
-    """List the casts of scenarios: of each one as it begins by itself, and of each schedule."""
+    """List the casts of scenarios: of each one, and of each further schedule."""
     for scenario in scenarios:
         variant = choose_variant(scenario, None)
         yield PlannedCast(scenario.name, (scenario.name,), explain_missing(scenario, variant))
         for name, plan in scenario.schedules.items():
-            if name == BEGIN:
+            if name in (BEGIN, scenario.cast):
                 continue
             if plan.variants and variant not in plan.variants:
                 missing = explain_missing(scenario, plan.variants[0])

@@ -52,6 +52,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
             found out.
         guessed: `taken` is a guess: bytes were read that it or another write of its knot had put
             there, and nothing spoke for either.
+        put: How many bytes it has put there by now, of a write that sleeps; -1 if not known.
     """
 
     write: Write
@@ -59,6 +60,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     read_at: float = -1.0
     cut: bool = False
     guessed: bool = False
+    put: int = -1
 
     @property
     def left(self) -> int:
@@ -71,6 +73,20 @@ class Part(msgspec.Struct, frozen=True, gc=False):
         return self.write.length < 0
 
 
+class Laid(msgspec.Struct, frozen=True, gc=False):
+    """Bytes of one write that lie side by side in a channel.
+
+    Attributes:
+        tid: The thread that wrote them.
+        began: When its write was entered.
+        length: How many they are.
+    """
+
+    tid: int
+    began: float
+    length: int
+
+
 class Knot(msgspec.Struct, frozen=True, gc=False):
     """Writes that were under way at the same time, so that the order of their bytes is not known;
     mostly it is one.
@@ -78,10 +94,13 @@ class Knot(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         parts: The writes, in the order of their returns.
         last: When the last of them returned; infinite while one is under way.
+        laid: What lies at its front, in the order of the bytes, as far as that is certain although
+            several writes were under way.
     """
 
     parts: tuple[Part, ...]
     last: float
+    laid: tuple[Laid, ...] = ()
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):

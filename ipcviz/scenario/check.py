@@ -17,7 +17,7 @@ from ipcviz.scenario.format import ACCESSES, KEYS_OF, Document, Label, Parameter
 from ipcviz.scenario.lines import Path as KeyPath
 from ipcviz.scenario.operations import SEMAPHORE_OPS, list_calls
 from ipcviz.scenario.parameters import problem_of_value, type_of
-from ipcviz.scenario.plans import problems_of_schedule
+from ipcviz.scenario.plans import problems_of_cast, problems_of_schedule
 from ipcviz.scenario.reasons import NAMES as NAMES_OF_REASONS
 from ipcviz.scenario.reasons import reasons_of
 from ipcviz.scenario.shape import Problem, suggest_allowed
@@ -69,6 +69,7 @@ def problems_of_meaning(sheet: Document, folder: Path) -> Iterator[Problem]:
     yield from _check_questions(sheet)
     for name, plan in sheet.schedules.items():
         yield from problems_of_schedule(sheet, name, plan)
+    yield from problems_of_cast(sheet)
 
 
 def _check_sentences(sentences: tuple[str, ...], path: KeyPath) -> Iterator[Problem]:

@@ -10,4 +10,10 @@ class ScenarioError(UserError):
     allowed or what to do.
 
     A compiler's own words are its `details`.
+
+    Attributes:
+        problems: Everything that is wrong with a file, a line each, in the order of the file; empty
+            where it is one sentence.
     """
+
+    problems: tuple[str, ...] = ()

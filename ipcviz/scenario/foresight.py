@@ -20,6 +20,14 @@ from ipcviz.scenario.reasons import is_because
 from ipcviz.scenario.recognise import Recognised, named_by_path
 
 _EXECUTES: Final = where(lambda call: call.family == "program")
+_KILLS: Final = where(lambda call: "sends signals" in call.traits)
+_EXITS: Final = where(lambda call: call.family == "end")
+_CHANGES: Final = where(lambda call: "effects" in call.traits)
+"""Calls that change what a process has: by one of them it may lose the descriptor that it names."""
+_ENDS: Final = where(lambda call: call.family in ("end", "program"))
+"""Calls behind which the code that made them does not run on."""
+_SEMAPHORES: Final = "/dev/shm/sem."
+"""Beginning of the path of a named semaphore's file."""
 _OWN_CODE: Final = ("access", "start", "return", "running")
 """Where a thread is held that runs its own code next, and makes no call first."""
 _NOTHING: Final = State()
@@ -59,13 +67,17 @@ def may_meet(
         poised: What the thread is about to do.
         state: The moment: who has loaded which variable.
     """
+    if _may_concern_another(when, cast, poised, state):
+        return True
     if when.role and cast.roles.get(poised.pid) not in _list_texts(when.role):
         return False
     kind, entry = when.kind, poised.at == "entry"
     if kind == "waiting" and _surely_reads(when, poised, state):
         return False
     if kind in ("call", "waiting"):
-        return _meets_call(when, scenario, cast, poised)
+        return _meets_call(when, scenario, cast, poised, state)
+    if kind == "semaphore-op" and entry:
+        return _may_open_semaphore(when, poised)
     if kind == "semaphore-op":
         return (
             poised.at == "semaphore"
@@ -77,6 +89,8 @@ def may_meet(
         return poised.at == "signal" and (
             not when.signal or signal_name(poised.signo) in _list_texts(when.signal)
         )
+    if kind == "handler-returned" and when.jumped:
+        return poised.at == "signal" and poised.action == "handler"
     if kind == "accessed":
         return _may_access(when, cast, poised, state)
     if kind == "exited":
@@ -93,7 +107,44 @@ def may_meet(
     return kind != "marker" or _is_like(when.marker, poised.get_text("text"))
 
 
-def _meets_call(when: When, scenario: Scenario, cast: Recognised, poised: Poised) -> bool:
+def _may_concern_another(when: When, cast: Recognised, poised: Poised, state: State) -> bool:
+    """Whether what one process does may bring the event of another one, which sleeps: by SIGKILL,
+    or by closing the last write end of what the other one reads.
+    """
+    if when.kind == "exited" and poised.at == "entry" and poised.call in _KILLS:
+        target = poised.args.get("pid")
+        return (
+            poised.get_text("signal") == "SIGKILL"
+            and (not when.signal or "SIGKILL" in _list_texts(when.signal))
+            and isinstance(target, int)
+            and (not when.role or cast.roles.get(target) in _list_texts(when.role))
+        )
+    ends = poised.call in _EXITS
+    if when.kind != "call" or when.result != 0 or not (ends or poised.call in _CHANGES):
+        return False
+    for thread in state.threads.values():
+        call = thread.waiting
+        if call is None or not _is_like(when.call, call.name):
+            continue
+        label = cast.labels.get(call.object, "")
+        if (not when.role or cast.roles.get(thread.pid) in _list_texts(when.role)) and (
+            not when.object or label in _list_texts(when.object)
+        ):
+            holders = list_holders(state).get(call.object, ())
+            return (ends or poised.object == call.object) and any(
+                one.pid == poised.pid and one.writes for one in holders
+            )
+    return False
+
+
+def _may_open_semaphore(when: When, poised: Poised) -> bool:
+    """Whether a call at its entry is what sem_open(3) makes of a name: a file under /dev/shm."""
+    return _is_like(when.op, "open") and poised.get_text("path").startswith(_SEMAPHORES)
+
+
+def _meets_call(
+    when: When, scenario: Scenario, cast: Recognised, poised: Poised, state: State
+) -> bool:
     if poised.at == "semaphore":
         return (
             when.kind == "waiting"
@@ -109,7 +160,13 @@ def _meets_call(when: When, scenario: Scenario, cast: Recognised, poised: Poised
     ):
         return False
     if when.object:
-        labels = {_find_label(cast, poised), *named_by_path(scenario, poised.get_text("path"))}
+        path = poised.get_text("path")
+        labels = {_find_label(cast, poised), *named_by_path(scenario, path)}
+        labels |= {
+            label
+            for key, label in cast.labels.items()
+            if path and key in state.objects and state.objects[key].info.path == path
+        }
         return not labels.isdisjoint(_list_texts(when.object))
     return True
 
@@ -152,24 +209,32 @@ def _may_access(when: When, cast: Recognised, poised: Poised, state: State) -> b
     """Whether a thread's own code may bring an access to a variable.
 
     Nobody can read from the code what it will load next, so a load may come wherever the code runs
-    on. A store follows from what the thread has loaded.
+    on, and behind another load too. A store follows from what the thread has loaded.
     """
     for key, variable in state.variables.items():
         if when.object and cast.labels.get(key) not in _list_texts(when.object):
             continue
         loaded = variable.loads.get(poised.tid)
-        if loaded is None:
-            if _is_like(when.op, "load", "update") and poised.at in _OWN_CODE and not when.lost:
-                return True
-        elif _is_like(when.op, "store") and (
-            not when.lost
-            or any(
-                store.version > loaded.version and store.tid != poised.tid
-                for store in variable.stores
+        if _is_like(when.op, "load", "update") and not when.lost and _may_run_on(poised):
+            return True
+        if (
+            loaded is not None
+            and _is_like(when.op, "store")
+            and (
+                not when.lost
+                or any(
+                    store.version > loaded.version and store.tid != poised.tid
+                    for store in variable.stores
+                )
             )
         ):
             return True
     return False
+
+
+def _may_run_on(poised: Poised) -> bool:
+    """Whether a thread's own code may run when it is let go: at once, or when its call returns."""
+    return poised.at in _OWN_CODE or (poised.at == "entry" and poised.call not in _ENDS)
 
 
 def _find_label(cast: Recognised, poised: Poised) -> str:

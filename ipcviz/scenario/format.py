@@ -208,6 +208,7 @@ class When(Sheet, frozen=True):
         signal: Name of the signal delivered or sent, or that ended or stopped a process.
         action: For `signal-delivered`: handler, ignore, terminate, core, stop, continue.
         interrupted: For `signal-delivered`: the call that it cut short.
+        jumped: For `handler-returned`: whether the handler was left by a jump (longjmp).
         op: For `semaphore-op`: the function without `sem_`, or `acquired`; for `accessed`: `load`,
             `store` or `update` (both in one instruction).
         lost: For `accessed`: the store overwrites what another thread had stored since this one
@@ -235,6 +236,7 @@ class When(Sheet, frozen=True):
     signal: Texts = ()
     action: Texts = ()
     interrupted: Texts = ()
+    jumped: bool | None = None
     op: Texts = ()
     lost: bool = False
     between: bool = False
@@ -269,6 +271,7 @@ TELLING: Final = {
     "program": "executed",
     "interrupted": "signal-delivered",
     "action": "signal-delivered",
+    "jumped": "handler-returned",
     "code": "exited",
 }
 """Keys of a condition that tell the event's kind when `event` does not."""
@@ -281,7 +284,7 @@ KEYS_OF: Final[dict[str, frozenset[str]]] = {
     "exited": frozenset({"code", "signal"}),
     "reaped": frozenset({"child"}),
     "signal-delivered": frozenset({"signal", "action", "interrupted"}),
-    "handler-returned": frozenset(),
+    "handler-returned": frozenset({"jumped"}),
     "semaphore-op": frozenset({"op", "object", "value"}),
     "accessed": frozenset({"op", "object", "lost", "between"}),
     "marker": frozenset({"marker"}),
@@ -393,6 +396,8 @@ class Document(Sheet, frozen=True):
         story: Its steps.
         questions: What to ask before some of them.
         schedules: Orders in which its processes can be stepped, by name.
+        cast: The schedule whose run shows the lesson's moment: `ipcviz record NAME` follows it.
+            Empty where all who take turns come to that moment.
         elsewhere: Where other systems than Linux differ; empty if nothing is to be said.
         reading: What to read about it: manual pages (`pipe(2)`), chapters of books.
         teacher: What the teacher should know.
@@ -411,9 +416,22 @@ class Document(Sheet, frozen=True):
     story: tuple[Step, ...] = ()
     questions: tuple[Question, ...] = ()
     schedules: dict[str, SchedulePlan] = {}
+    cast: str = ""
     elsewhere: str = ""
     reading: tuple[str, ...] = ()
     teacher: Teacher = Teacher()
+
+
+def name_default_variant(sheet: Document) -> str:
+    """The variant to run if none is named: the first that needs no compiler, if the file names
+    none; empty if there are no variants.
+    """
+    if sheet.default:
+        return sheet.default
+    return next(
+        (name for name, variant in sheet.variants.items() if not variant.build),
+        next(iter(sheet.variants), ""),
+    )
 
 
 class Scenario(Document, frozen=True, kw_only=True):
@@ -432,12 +450,7 @@ class Scenario(Document, frozen=True, kw_only=True):
     @property
     def default_variant(self) -> str:
         """The variant to run if none is named."""
-        if self.default:
-            return self.default
-        return next(
-            (name for name, variant in self.variants.items() if not variant.build),
-            next(iter(self.variants)),
-        )
+        return name_default_variant(self)
 
     def list_sources(self, variant: str) -> tuple[Path, ...]:
         """The files of a variant that were written to be read, in the order of its command and

@@ -20,6 +20,7 @@ from ipcviz.scenario.check import problems_of_meaning
 from ipcviz.scenario.course import LESSONS, place_in_course
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario
+from ipcviz.scenario.gaps import list_gaps
 from ipcviz.scenario.lines import key_lines, line_of
 from ipcviz.scenario.shape import Problem, problems_of_shape
 
@@ -172,6 +173,14 @@ def _build_first_error(file: Path, text: str, problems: list[Problem]) -> Scenar
     """The error for the problem that stands first in the file, and how many more there are."""
     lines = key_lines(text)
     ordered = sorted(problems, key=lambda problem: (problem.absent, line_of(lines, problem.path)))
-    line = line_of(lines, ordered[0].path)
-    more = f" ({len(ordered) - 1} more.)" if len(ordered) > 1 else ""
-    return ScenarioError(f"{file}:{line}: {ordered[0].message}{more}")
+    found = tuple(f"{file}:{line_of(lines, one.path)}: {one.message}" for one in ordered)
+    error = ScenarioError(found[0] + (f" ({len(found) - 1} more.)" if found[1:] else ""))
+    error.problems = found
+    return error
+
+
+def list_missing(scenario: Scenario) -> list[str]:
+    """What a scenario has not that a lesson needs: a line each, with its place in the file."""
+    file = scenario.folder / FILE
+    lines = key_lines(_read_text(file))
+    return [f"{file}:{line_of(lines, gap.path)}: {gap.message}" for gap in list_gaps(scenario)]

@@ -15,6 +15,7 @@ from ipcviz.events import (
     Executed,
     Exited,
     Forked,
+    HandlerReturned,
     Mapped,
     Marker,
     NameCreated,
@@ -100,6 +101,8 @@ def _meets_other(when: When, event: Event) -> bool:
             and _is_like(when.action, event.action)
             and _is_like(when.interrupted, event.interrupted)
         )
+    if isinstance(event, HandlerReturned):
+        return when.jumped in (None, event.jumped)
     if isinstance(event, Stopped):
         return _has_wanted_signal(when, [event.signo])
     return True

@@ -13,7 +13,7 @@ from ipcviz.inputs import read_input
 from ipcviz.model.steps.schedule import ACCESSES, Line, Schedule, ScheduleError, parse_schedule
 from ipcviz.model.steps.visible import ENDS
 from ipcviz.scenario.errors import ScenarioError
-from ipcviz.scenario.format import Document, Scenario, SchedulePlan
+from ipcviz.scenario.format import Document, Scenario, SchedulePlan, name_default_variant
 from ipcviz.scenario.launch import choose_variant
 from ipcviz.scenario.lines import Path as KeyPath
 from ipcviz.scenario.operations import SEMAPHORE_OPS, list_calls
@@ -35,6 +35,38 @@ def find_begin(scenario: Scenario, variant: str | None = None) -> str:
     plan = scenario.schedules.get(BEGIN)
     chosen = choose_variant(scenario, variant)
     return BEGIN if plan is not None and (not plan.variants or chosen in plan.variants) else ""
+
+
+def find_cast(scenario: Scenario, variant: str | None = None) -> str:
+    """The name of the schedule that a scenario's cast follows if none is asked for; empty if all
+    are to take turns from where the lesson begins.
+
+    Args:
+        scenario: The scenario.
+        variant: What was asked for; None for its default.
+    """
+    plan = scenario.schedules.get(scenario.cast)
+    chosen = choose_variant(scenario, variant)
+    fits = plan is not None and (not plan.variants or chosen in plan.variants)
+    return scenario.cast if fits else ""
+
+
+def problems_of_cast(sheet: Document) -> Iterator[Problem]:
+    """What is wrong with the schedule that a scenario's cast is to follow."""
+    if not sheet.cast:
+        return
+    plan = sheet.schedules.get(sheet.cast)
+    if plan is None:
+        hint = suggest_allowed(sheet.cast, sheet.schedules)
+        yield Problem(("cast",), f"{sheet.cast!r} is not a schedule{hint}")
+        return
+    default = name_default_variant(sheet)
+    if plan.variants and default not in plan.variants:
+        yield Problem(
+            ("cast",),
+            f"Schedule {sheet.cast!r} is not for {default!r}, the variant that is run if none is"
+            " named.",
+        )
 
 
 _OTHERS: Final = ("start", "return", "run", "marker")

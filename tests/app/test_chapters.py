@@ -10,6 +10,7 @@ from ipcviz.app.chapters import CastChapter, CastStep, choose_lesson, list_steps
 from ipcviz.cli.recording_all import list_lessons
 from ipcviz.export import read_cast
 from ipcviz.scenario import find_scenario, load_all
+from ipcviz.scenario.plans import find_cast
 from tests import fakes
 
 SCENARIO = find_scenario("sleep-race")
@@ -68,9 +69,18 @@ def test_what_is_made_before_the_first_step_is_preparation():
 
 
 def test_a_turn_that_says_what_was_said_is_no_turn():
-    told = {10: ((100, ALARM),)}
+    told = {10: ((100, ALARM),), 30: ((300, LOST),)}
     steps = steps_with(told=told, turns={5, 15, 25}, repeats={15})
-    assert [c.n for c in choose_lesson(steps, SCENARIO, most=3)] == [100, 250, 390]
+    assert [c.n for c in choose_lesson(steps, SCENARIO, most=4)] == [100, 250, 300, 390]
+
+
+def test_turns_behind_the_last_part_are_no_part_of_the_lesson():
+    told = {10: ((100, ALARM),), 20: ((200, LOST),)}
+    steps = steps_with(told=told, turns={15, 25, 26, 27})
+    chapters = [c.n for c in choose_lesson(steps, SCENARIO, most=60)]
+    assert 150 in chapters
+    assert not {250, 260, 270} & set(chapters)
+    assert chapters[-1] == 390
 
 
 def test_two_parts_in_one_step_have_a_chapter_each():
@@ -117,11 +127,19 @@ def test_every_step_is_there_for_the_asking():
     assert [place for step in steps for _, place in step.told]
 
 
+def test_a_cast_follows_the_schedule_that_shows_the_moment():
+    scenario = find_scenario("sleep-race")
+    assert find_cast(scenario) == find_cast(scenario, "c") == "lost"
+    assert find_cast(scenario, "c-sigsuspend") == "", "the schedule is not for this variant"
+    assert find_cast(find_scenario("pipe-fork")) == ""
+
+
 def test_the_whole_catalogue_is_a_cast_for_each_schedule():
     lessons = list(list_lessons(load_all()))
     names = [lesson.name for lesson in lessons]
     assert len(set(names)) == len(names)
-    assert {"sleep-race", "sleep-race-lost", "sem-counter-one-by-one"} <= set(names)
+    assert {"sleep-race", "sleep-race-mended", "sem-counter-one-by-one"} <= set(names)
+    assert "sleep-race-lost" not in names, "that is what the scenario's own cast shows"
     assert not any(name.endswith("-begin") for name in names)
     words = {lesson.name: lesson.words for lesson in lessons}
-    assert words["sleep-race-lost"] == ("sleep-race", "--schedule", "lost")
+    assert words["sleep-race-mended"] == ("sleep-race", "--schedule", "mended")

@@ -88,7 +88,7 @@ async def test_a_show_of_hands_takes_many_digits_and_then_reveals():
         await steps(s, "Q")
         assert isinstance(s.app.screen, QuestionsScreen)
         told = str(s.app.screen.query_one("#told").render())
-        assert "1 of 1 questions were asked" in told
+        assert "1 of 2 questions were asked" in told
         assert "hands of a class are counted" in told
         assert "███ 3  pause waits for another signal" in told
         await steps(s, "h")

@@ -41,7 +41,8 @@ async def test_every_step_of_a_scenario_is_told_whole_and_moves_nothing(name, si
 
 async def test_what_a_run_has_passed_over_is_told_at_its_end_and_not_before():
     scenario = find_scenario("sleep-race")
-    skipped = (Skip(1, "It is not blocked."), Skip(5, "Nobody was asleep."))
+    asleep = "Nobody was asleep, and nobody was woken. " * 4  # more than there is room for
+    skipped = (Skip(1, "It is not blocked."), Skip(5, asleep))
     rest = tuple(n for n in range(len(scenario.story)) if n not in (1, 5))
     async with stage(stepped.pair(), scenario=scenario) as s:
         await show(s, Progress(reached=rest[:-1], skipped=skipped))

@@ -38,6 +38,7 @@ from ipcviz.scenario.plans import BEGIN, find_begin
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 from tests.fakes import FakeSession, FrozenClock
+from tests.integration.forked import ForkedSession
 from tests.integration.harness import (
     TAG,
     contents,
@@ -51,6 +52,8 @@ from tests.seen import see_story, tell_step, texts_of
 ORDERS = range(int(os.environ.get("IPCVIZ_ORDERS", "2")))
 """Seeds of the random orders that a lesson is stepped in."""
 PATIENCE = 20.0
+MOST_OPERATIONS = 60
+"""What a class steps through in a lesson, from the first step of its story to the last."""
 STANDSTILL = 0.5
 """Seconds without news after which a run in which all wait for ever is taken for over."""
 
@@ -130,9 +133,11 @@ class Lesson:
         variant: Which of its variants.
         told: The number of the event that reached each step, by the step's id.
         skipped: Why a step was not reached, by its id.
+        unasked: Steps that were reached while everything ran: nobody is asked then.
         asked: The event with which a thread was let go before which each question was asked, by
             the ids of the steps that answer it.
         operations: How many operations were let go.
+        pids: Processes by role.
         events: All that was seen.
         state: The last state.
         departed: Where the run departed from the schedule; empty if it did not.
@@ -144,8 +149,10 @@ class Lesson:
     variant: str
     told: dict[str, int] = dataclasses.field(default_factory=dict)
     skipped: dict[str, str] = dataclasses.field(default_factory=dict)
+    unasked: set[str] = dataclasses.field(default_factory=set)
     asked: dict[str, int] = dataclasses.field(default_factory=dict)
     operations: int = 0
+    pids: dict[str, int] = dataclasses.field(default_factory=dict)
     events: list[ev.Event] = dataclasses.field(default_factory=list)
     state: State = dataclasses.field(default_factory=State)
     departed: str = ""
@@ -158,6 +165,14 @@ class Lesson:
         data = b"".join(e.data for e in self.events if isinstance(e, ev.Output))
         return data.decode(errors="replace").replace("\r\n", "\n")
 
+    @property
+    def length(self) -> int:
+        """How many operations lie between the first step of the story and the last."""
+        first, last = min(self.told.values(), default=0), max(self.told.values(), default=0)
+        return sum(
+            isinstance(e, ev.Stepped) and e.step > 0 and first <= e.n <= last for e in self.events
+        )
+
     def assert_whole(self, *untold: str) -> None:
         """Every step was told or it was said why not, each question was asked before its step, the
         run went as its schedule wanted, and nothing was left behind.
@@ -169,6 +184,7 @@ class Lesson:
         ids = {step.id for step in self.scenario.story}
         assert ids == self.told.keys() | self.skipped.keys(), "not told, and not said why"
         assert self.skipped.keys() == set(untold)
+        assert self.length <= MOST_OPERATIONS
         self.assert_sound()
         self.assert_asked()
 
@@ -183,11 +199,11 @@ class Lesson:
         assert not self.left, self.left
 
     def assert_asked(self) -> None:
-        """Each question whose answer was told was asked before."""
+        """Each question whose answer was told step by step was asked before."""
         silent = [
             question.ids
             for question in self.scenario.questions
-            if not self.told.keys().isdisjoint(question.ids)
+            if not (self.told.keys() - self.unasked).isdisjoint(question.ids)
             and " ".join(question.ids) not in self.asked
         ]
         assert not silent, f"told and not asked before: {silent}"
@@ -209,6 +225,7 @@ class _Run:
         self.questions = Questions()
         self.due: list[tuple[Reader, Seen]] = []
         self.resting = False
+        self.running = False
         self.news = time.monotonic()
 
     @property
@@ -231,11 +248,12 @@ class _Run:
     def _take(self, event: ev.Event) -> None:
         lesson = self.lesson
         if isinstance(event, ev.Stepped):
-            self.resting = False
+            self.resting = self.running = False
             lesson.operations += event.step > 0
             self._ask(event)
         elif isinstance(event, ev.Released | ev.Held):
             self.resting = False
+            self.running = isinstance(event, ev.Released)
         elif isinstance(event, ev.Settled):
             self.resting = True
         before, lesson.state = lesson.state, reduce(lesson.state, event)
@@ -250,6 +268,8 @@ class _Run:
             return
         step = steps[move.step]
         lesson.told[step.id] = event.n
+        if self.running:
+            lesson.unasked.add(step.id)
         seen = Seen(lesson.state, self.story, tuple(lesson.events))
         claim = self.claims.get(step.id)
         assert claim is None or claim(seen), f"{step.id} is told and not so: {step.text}"
@@ -282,7 +302,7 @@ class _Run:
         """Go on as a schedule wants it, until that is over."""
         driver = Driver(self.session, parse_schedule(text), Story(self.lesson.scenario))
         driver.apply_events(self.lesson.events)
-        while not driver.over and not self.over:
+        while not self.over and not (driver.over and list_living(self.state)):
             events = self.drain()
             driver.apply_events(events)
             if not events:
@@ -334,6 +354,7 @@ def run_lesson(
     settings: Mapping[str, Any] | None = None,
     claims: Mapping[str, Claim] | None = None,
     readers: Mapping[str, Reader] | None = None,
+    at_end: Reader | None = None,
     most: int = 600,
 ) -> Lesson:
     """Step a scenario; the test is skipped where a program that it needs is missing.
@@ -348,6 +369,7 @@ def run_lesson(
         settings: Parameters; else those of the schedule.
         claims: What must be so at the event that reaches a step, by its id.
         readers: What reads the kernel while all are held behind a step, by its id.
+        at_end: What reads it when the schedule is over, before the rest is ended.
         most: Operations after which a random order must have come to an end.
     """
     scenario = find_scenario(name)
@@ -367,7 +389,7 @@ def run_lesson(
     lesson = Lesson(scenario, variant)
     values = {**(chosen.settings if chosen is not None else {}), **(settings or {})}
     with prepare_launch(scenario, variant, values) as launch:
-        session = LiveSession(configure_steps(launch))
+        session = ForkedSession(configure_steps(launch))
         with mock.patch.dict(os.environ, {TAG: tag}):
             session.start()
         try:
@@ -378,6 +400,9 @@ def run_lesson(
             if seed is not None and not lesson.departed:
                 run.go_on_at_random(random.Random(seed), most)
             run.drain()
+            lesson.pids = {role: pid for pid, role in run.story.roles.items()}
+            if at_end is not None:
+                at_end(Seen(lesson.state, run.story, tuple(lesson.events)))
         finally:
             session.close()
         if not list_living(lesson.state):

@@ -5,7 +5,8 @@ with.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from ipcviz.events import SemaphoreInfo, SemaphoreLevel
 from ipcviz.kernel import procfs, queues, semaphores, sockets
@@ -13,6 +14,9 @@ from ipcviz.kernel.locks import Lock, parse_locks, read_raw
 from ipcviz.kernel.maps import SHM
 from ipcviz.kernel.procfs import Io, parse_io
 from ipcviz.kernel.sockets import InetSocket
+
+if TYPE_CHECKING:
+    from tests.integration.lessons import Seen
 
 
 def read_io(pid: int) -> Io | None:
@@ -109,3 +113,22 @@ def list_queue_mounts() -> list[str]:
             )
             mounts.setdefault(words[2], os.fsdecode(path))
     return list(mounts.values())
+
+
+def read_semaphore(seen: Seen, label: str) -> tuple[int, int]:
+    """(value, waiters) of a semaphore of a story, from the memory of the first process that has it
+    mapped: glibc's sem_t has them in one word of 8 bytes.
+    """
+    info = seen.state.semaphores[seen.keys[label]].info
+    inode = info.object.rpartition(":")[2]
+    for pid in seen.pids.values():
+        maps = Path(f"/proc/{pid}/maps")
+        for row in maps.read_text().splitlines() if maps.exists() else ():
+            span, _, offset, _, number, *_ = row.split()
+            if number == inode:
+                with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+                    start = int(span.partition("-")[0], 16)
+                    memory.seek(start + info.offset - int(offset, 16))
+                    word = int.from_bytes(memory.read(8), "little")
+                return word & 0xFFFFFFFF, word >> 32
+    raise AssertionError(f"nobody has {label} mapped")

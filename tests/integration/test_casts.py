@@ -18,10 +18,12 @@ from pathlib import Path
 import pyte
 import pytest
 
+from ipcviz.app.casting import MOST_SECONDS
+from ipcviz.app.chapters import MOST_CHAPTERS
 from ipcviz.cli import recording_all
 from ipcviz.cli.main import main
 from ipcviz.export import check_cast, read_cast
-from ipcviz.scenario import find_scenario
+from ipcviz.scenario import find_scenario, load_all
 from ipcviz.scenario.kept import meta_of
 from ipcviz.trace import TraceWriter
 from tests import fakes
@@ -107,8 +109,10 @@ def test_check_says_what_it_found(cast, tmp_path):
     assert done.stderr.startswith(f"ipcviz: {bad}, line {number}: its time, 1, is before")
 
 
-def test_another_reader_of_casts_takes_it(cast, tmp_path):
-    place = tmp_path / "reader"
+@pytest.fixture(scope="module")
+def asciinema(tmp_path_factory):
+    """A folder with asciinema, another reader of casts."""
+    place = tmp_path_factory.mktemp("reader")
     pip = [
         sys.executable,
         "-m",
@@ -127,9 +131,14 @@ def test_another_reader_of_casts_takes_it(cast, tmp_path):
         )
     except (subprocess.SubprocessError, OSError):
         pytest.skip("asciinema 2.4.0 can't be installed here")
+    return place
+
+
+def assert_played(cast, asciinema):
+    """asciinema plays a cast to its end, and every byte of it."""
     done = subprocess.run(
         [sys.executable, "-m", "asciinema", "cat", str(cast)],
-        env={**os.environ, "PYTHONPATH": str(place), "LC_ALL": "C.UTF-8"},
+        env={**os.environ, "PYTHONPATH": str(asciinema), "LC_ALL": "C.UTF-8"},
         capture_output=True,
         timeout=60,
         check=True,
@@ -137,6 +146,42 @@ def test_another_reader_of_casts_takes_it(cast, tmp_path):
     assert done.stdout.decode() == "".join(
         event.data for event in read_cast(cast).events if event.code == "o"
     )
+
+
+def test_another_reader_of_casts_takes_it(cast, asciinema):
+    assert_played(cast, asciinema)
+
+
+SOME = ("pipe-blocking", "shell-pipeline", "sleep-race-cut")
+"""Casts that are made in each run of the tests; IPCVIZ_CASTS=all makes the whole catalogue's."""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    "lesson",
+    [
+        lesson
+        for lesson in recording_all.list_lessons(load_all())
+        if lesson.name in SOME or os.environ.get("IPCVIZ_CASTS") == "all"
+    ],
+    ids=lambda lesson: lesson.name,
+)
+def test_a_cast_of_the_catalogue_is_a_lesson(lesson, tmp_path, asciinema):
+    if lesson.missing:
+        pytest.skip(lesson.missing)
+    file = tmp_path / "lesson.cast"
+    done = run("record", *lesson.words, "-o", str(file))
+    assert done.returncode == 0, done.stderr
+    found = check_cast(file)
+    labels = [event.data for event in found.events if event.code == "m"]
+    scenario = find_scenario(lesson.words[0])
+    parts = [step.title for step in scenario.story]
+    told = [n for n, label in enumerate(labels) if label.startswith(tuple(parts))]
+    assert told[0] <= 3, "it begins where the lesson begins"
+    assert len(labels) <= MOST_CHAPTERS
+    assert found.duration <= MOST_SECONDS + 2
+    assert file.stat().st_size <= 400_000
+    assert_played(file, asciinema)
 
 
 def test_a_scenarios_story_makes_the_chapters(trace, tmp_path):

@@ -4,12 +4,17 @@ so at the moment at which it is told, and the kernel says the same by another wa
 
 from __future__ import annotations
 
+import csv
+import json
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from ipcviz.events import Sample
-from tests.integration.lessons import ORDERS, run_lesson
+from ipcviz.scenario import find_scenario, prepare_launch
+from tests.integration.lessons import MOST_OPERATIONS, ORDERS, run_lesson
 
 pytestmark = pytest.mark.kernel
 
@@ -99,6 +104,8 @@ def step_lesson(name, variant, plan="", settings=None, claims=CLAIMS):
     assert {step.id for step in lesson.scenario.story} == lesson.told.keys() | lesson.skipped.keys()
     if not variant.endswith("-left"):
         lesson.assert_sound()
+    lesson.assert_asked()
+    assert lesson.length <= MOST_OPERATIONS
     return list(lesson.told), lesson.output, lesson.state, lesson.events
 
 
@@ -126,7 +133,7 @@ RUNS = [
     ("sysv-shm", "c", "", {"nobody", "marked", "gone"}, "contains: 'Hello World'"),
     ("sysv-shm", "py-left", "", {"nobody", "left"}, "contains: 'Hello World'"),
     ("persistence", "py", "", {"found-file", "found-posix"}, "anonymous  gone"),
-    ("mmap-vs-write", "c", "", {"write", "map", "updates-map"}, "take the counts"),
+    ("mmap-vs-write", "c", "", {"write", "map", "updates-map"}, "Take the counts"),
     ("lock-file", "c", "both", {"free", "both"}, "b is inside"),
     ("lock-file", "py", "both", {"free", "both"}, "b is inside"),
     ("lock-file", "c-excl", "one", {"refused"}, "b is inside"),
@@ -177,6 +184,49 @@ def test_what_becomes_of_a_segment():
     assert changed[-1] == (), "what the second run finds, nobody has changed"
 
 
+def compare_alone(variant, **settings):
+    """What the comparison of a mapping and write() prints without ipcviz."""
+    wanted = {"large": 64, "many": 1000, "rounds": 2, **settings}
+    with prepare_launch(find_scenario("mmap-vs-write"), variant, wanted) as launch:
+        done = subprocess.run(
+            launch.argv, cwd=launch.cwd, capture_output=True, text=True, timeout=60, check=True
+        )
+        assert not list(Path(launch.cwd).iterdir())
+    return done.stdout
+
+
+@pytest.mark.parametrize("variant", ["py-measure", "c-measure"])
+def test_a_mapping_and_write_are_measured_alone(variant):
+    text = compare_alone(variant)
+    assert "ipcviz" not in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+    _, curve = text.split("microseconds per update, by the number of updates\n")
+    head, write, mapped, last = curve.splitlines()
+    assert head.split() == ["1", "10", "100", "1,000"]
+    for row, way in ((write, "write"), (mapped, "map")):
+        assert row.split()[0] == way
+        assert re.search(r" [▁-█]{4}$", row)
+    assert last.startswith("the mapping is ")
+
+
+def test_a_mapping_and_write_as_figures():
+    rows = json.loads(compare_alone("py-measure", form="json"))
+    table = list(csv.DictReader(compare_alone("py-measure", form="csv").splitlines()))
+    assert [row["way"] for row in rows] == [row["way"] for row in table] == ["write", "map"] * 5
+    for row in rows:
+        assert row["least_s"] <= row["median_s"] <= row["most_s"]
+        pieces = row["updates"] or 1  # 64 KiB in pieces of 64 KiB
+        assert row["calls"] == (pieces if row["way"] == "write" else 0)
+
+
+def test_a_mapping_and_write_when_watched_show_counts_and_no_times():
+    settings = {"large": 64, "many": 3}
+    lesson = run_lesson("mmap-vs-write", "c-measure", then="run", settings=settings)
+    assert "no times are shown" in lesson.output
+    assert "To measure, run it alone: " in lesson.output
+    assert " ms " not in lesson.output
+
+
 @pytest.mark.parametrize("seed", ORDERS)
 @pytest.mark.parametrize(
     ("name", "variant"),
@@ -184,6 +234,12 @@ def test_what_becomes_of_a_segment():
         ("mmap-hello", "c"),
         ("mmap-shared-private", "c"),
         ("mmap-anonymous", "c"),
+        ("mmap-pages", "c"),
+        ("mmap-pointers", "c"),
+        ("mmap-segv", "c-handler"),
+        ("sysv-shm", "c"),
+        ("persistence", "py"),
+        ("mmap-vs-write", "c"),
         ("posix-shm", "c"),
         ("lock-file", "c"),
         ("lock-file", "c-excl"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from ipcviz.model.mechanisms.datagrams import list_waiting
 from ipcviz.model.mechanisms.sockets import describe_closing
 from ipcviz.model.waits.values import Why
 from tests.integration.lessons import ORDERS, assert_on_screen, run_lesson
-from tests.integration.test_lessons_memory import step_lesson
+from tests.integration.test_lessons_memory import choose_claims, step_lesson
 
 pytestmark = pytest.mark.kernel
 
@@ -36,7 +38,7 @@ RUNS = [
     ("unix-stream", "c", "half", SERVED, "one read returned 100 bytes"),
     ("unix-stream", "py-stale", "", {"refused"}, "bind: Address already in use"),
     ("unix-stream", "c-stale", "", {"refused"}, "bind: Address already in use"),
-    ("unix-stream", "py-unlink", "", SERVED | {"removed"}, "client: hello from the server"),
+    ("unix-stream", "py-unlink", "early-py", SERVED | {"removed"}, "client: hello from the server"),
     ("unix-stream", "c-unlink", "", SERVED | {"removed"}, "client: hello from the server"),
 ]
 
@@ -52,11 +54,60 @@ def test_what_a_lesson_must_show(name, variant, plan, wanted, says):
     assert says in output
 
 
+def read_queues_of_sockets():
+    """(bytes or connections that wait, the limit of a listening one) by inode, as ss(8) says."""
+    if not shutil.which("ss"):
+        pytest.skip("ss is not installed")
+    done = subprocess.run(["ss", "-xanH"], capture_output=True, text=True, check=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return {int(row[5]): (int(row[2]), int(row[3])) for row in rows if row[5].isdigit()}
+
+
+def are_as_ss_says(seen):
+    """Each buffer of a connection, and the listener's backlog, is as full as ss says."""
+    found = read_queues_of_sockets()
+    levels = [
+        (thing.level.queued, found[int(key[8:-1])][0])
+        for key, thing in seen.state.objects.items()
+        if thing.info.kind == "unix socket" and thing.level and int(key[8:-1]) in found
+    ]
+    assert levels
+    assert [one for one, _ in levels] == [other for _, other in levels]
+
+
+def both_hold_bytes(seen):
+    are_as_ss_says(seen)
+    (mine,) = (
+        seen.state.objects[file.object]
+        for row, file in seen.state.descriptions_of(seen.pids["client"])
+        if row.fd > 2
+    )
+    found = read_queues_of_sockets()
+    ends = (mine.info.key, mine.info.peer)
+    assert [found[int(key[8:-1])][0] for key in ends] == [len("hello from the server"), 100]
+
+
+async def test_both_buffers_of_a_connection_hold_bytes():
+    steps = ("connected", "sent", "accepted", "read", "answer", "closed")
+    readers = dict.fromkeys(steps, are_as_ss_says) | {"both": both_hold_bytes}
+    lesson = run_lesson("unix-stream", "c", "half", readers=readers)
+    lesson.assert_whole("refused", "removed")
+    await assert_on_screen(lesson, {"both": {"u": ["100", "21"]}})
+
+
 @pytest.mark.parametrize(("variant", "plan"), [("c", "early"), ("py", "early-py")])
 def test_a_client_is_connected_and_has_written_before_accept(variant, plan):
     told, output, _, _ = step_lesson("unix-stream", variant, plan, claims=CLAIMS)
     assert told.index("connected") < told.index("sent") < told.index("accepted")
     assert "returned 200 bytes" in output
+
+
+@pytest.mark.parametrize("seed", ORDERS)
+def test_a_server_at_a_path_in_any_order(seed):
+    claims = choose_claims("unix-stream", CLAIMS)
+    lesson = run_lesson("unix-stream", "c", seed=seed, claims=claims)
+    lesson.assert_sound()
+    assert {"connected", "sent", "accepted", "read", "answer", "end"} <= lesson.told.keys()
 
 
 # unix-datagram

@@ -77,7 +77,21 @@ def is_armed(seen):
     return any(timer.armed for timer in seen.state.timers.values())
 
 
+def is_empty_on_the_disk(seen):
+    """Bytes are in the FIFO, and the file of its name has none."""
+    name = Path(f"/proc/{seen.pids['shell']}/cwd/pipe")
+    assert name.is_fifo()
+    assert (name.stat().st_size, name.stat().st_blocks) == (0, 0)
+    assert seen.object("the FIFO").level.queued > 0
+
+
 CLAIMS = {
+    "fifo-gzip": {
+        "blocked": lambda m: m.waits("gzip", Why.NO_WRITER) and not m.modes("gzip", "the FIFO"),
+        "writer": lambda m: "w" in m.modes("cat", "the FIFO").values(),
+        "reader": lambda m: "r" in m.modes("gzip", "the FIFO").values(),
+        "full": lambda m: m.waits("cat", Why.FULL),
+    },
     "fifo-rendezvous": {
         "made": lambda m: not any(o.info.kind == "pipe" for o in m.state.objects.values()),
         "nobody": lambda m: m.event.error == "ENXIO",
@@ -119,6 +133,7 @@ CLAIMS = {
 }
 """What must be so at the event that reaches a step."""
 READERS = {
+    "fifo-gzip": {"blocked": sleeps_in_open("gzip"), "flow": is_empty_on_the_disk},
     "fifo-rendezvous": {
         "reader-waits": sleeps_in_open("reader"),
         "writer-waits": sleeps_in_open("writer"),
@@ -155,6 +170,7 @@ READ = "read: at last\n"
 MET = "reader: so we have met\nreader: end of file\n"
 QUICK = {"fifo-timeout": {"limit": 1}}
 RUNS = [
+    ("fifo-gzip", "sh", "meet", set(), "the same bytes came out\n"),
     ("fifo-rendezvous", "py", "reader-first", {"nobody", "writer-waits"}, MET),
     ("fifo-rendezvous", "c", "reader-first", {"nobody", "writer-waits"}, MET),
     ("fifo-rendezvous", "c", "writer-first", {"nobody", "reader-waits"}, MET),
@@ -181,7 +197,7 @@ RUNS = [
     ("fifo-tail", "sh-tail", "reads-on", {"kept", "no-eof", "nobody", "other"}, "one\ntwo\n"),
     ("fifo-adapter", "sh", "seeks", {"seeks"}, "Illegal seek\nstatus of gzip: 141\n"),
     ("fifo-adapter", "py", "seeks", {"seeks"}, "Illegal seek\nstatus of gzip: -13\n"),
-    ("fifo-adapter", "sh-file", "seeks", NO_FIFO_TO_SEEK, "the last line is 2000\n"),
+    ("fifo-adapter", "sh-file", "copy", NO_FIFO_TO_SEEK, "the last line is 2000\n"),
     ("fifo-tail", "sh-keep", "kept", {"reads-on", "nobody", "same", "other"}, "one\ntwo\n"),
 ]
 
@@ -199,6 +215,7 @@ def test_what_a_lesson_must_show(name, variant, plan, untold, says):
 @pytest.mark.parametrize(
     ("name", "variant"),
     [
+        ("fifo-gzip", "sh"),
         ("fifo-rendezvous", "c"),
         ("fifo-rendezvous", "c-nonblock"),
         ("fifo-timeout", "c"),

@@ -5,6 +5,7 @@ at the moment at which it is told, and the kernel says the same.
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import select
 import signal
@@ -15,10 +16,12 @@ from pathlib import Path
 import pytest
 
 import ipcviz.events as ev
+from ipcviz.model.ledger.provenance import waiting_ranges
 from ipcviz.model.mechanisms.notifiers import list_found
 from ipcviz.model.waits.values import Why
 from ipcviz.scenario import find_scenario
 from tests.integration.lessons import ORDERS, assert_on_screen, run_lesson
+from tests.integration.ordered import waiting_in
 
 pytestmark = pytest.mark.kernel
 
@@ -116,6 +119,20 @@ def level(seen):
     return found.queued, found.capacity, found.slots, found.slots_total
 
 
+def is_in_order(seen):
+    """The pipe's own bytes, copied out of it, are those that the ledger says, in this order."""
+    pid = seen.pids["reader"]
+    (fd,) = seen.modes("reader", "the pipe")
+    runs = [(letter, len(list(run))) for letter, run in itertools.groupby(waiting_in(pid, fd))]
+    roles = {pid: role for role, pid in seen.pids.items()}
+    told = [
+        (ord(roles[one.write.pid]), one.length, one.sure)
+        for one in waiting_ranges(seen.state, seen.keys["the pipe"])
+    ]
+    assert told == [(letter, count, True) for letter, count in runs]
+    assert len(told) > 1
+
+
 def holds_whole_messages(seen):
     queued, _, _ = ask_pipe(seen, "a")
     assert queued
@@ -142,6 +159,12 @@ def has_lost_one(seen):
     ]
     assert states[0] != "Z"
     assert states[1] == "Z"
+
+
+def has_no_end_of_its_own(seen):
+    """The shell is in wait4, and has no pipe open: who brings the bytes is not the shell."""
+    assert not descriptors_of_pipe(seen.pids["shell"])
+    assert descriptors_of_pipe(seen.pids["cat"])
 
 
 def list_ready(seen):
@@ -193,6 +216,19 @@ def is_full_of(count):
 
 
 CLAIMS = {
+    "pipe-fork": {
+        "sleeps": lambda m: m.waits("parent", Why.EMPTY),
+        "read": lambda m: m.event.data == b"5000\n",
+    },
+    "pipe-eof": {"waits": lambda m: m.waits("cat", Why.EMPTY)},
+    "shell-pipeline": {
+        "fork-cat": lambda m: len(m.modes("cat", "the pipe")) == 2,
+        "cat-stdout": lambda m: m.modes("cat", "the pipe")[1] == "w",
+        "gzip-stdin": lambda m: m.modes("gzip", "the pipe")[0] == "r",
+        "wait": lambda m: m.waits("shell", Why.CHILD) and not m.modes("shell", "the pipe"),
+        "full": lambda m: m.waits("cat", Why.FULL),
+        "eof": lambda m: not [r for r in m.pids if "w" in m.modes(r, "the pipe").values()],
+    },
     "pipe-blocking": {
         "empty": lambda m: (
             m.waits("reader", Why.EMPTY) and "w" in m.modes("writer", "the pipe").values()
@@ -243,15 +279,18 @@ CLAIMS = {
 }
 """What must be so at the event that reaches a step, by scenario."""
 READERS = {
+    "shell-pipeline": {"wait": has_no_end_of_its_own},
     "pipe-blocking": {"full": is_full_of(4 * 4096), "half": is_full_of(4 * 2049)},
     "sigpipe": {"epipe": has_no_reader},
     "browser": {"busy": has_no_room, "epipe": has_lost_one},
     "select-poll": {"beside": sleeps_beside, "ready": has_one_ready},
-    "pipe-atomicity": {"waits": holds_whole_messages},
+    "pipe-atomicity": {"waits": holds_whole_messages, "part": is_in_order, "behind": is_in_order},
 }
 """What the kernel says while all are held behind a step."""
 LINES = "\n".join(f"consumer: hello from producer {number}" for number in (1, 2, 3))
 RUNS = [
+    ("pipe-fork", "c", "child-first", "sleeps", "the number is 5000"),
+    ("shell-pipeline", "sh", "flow", "", "status of the pipeline: 0\n200000 file"),
     ("pipe-blocking", "py", "full", "empty half goes-on-half", "writer: 24576 bytes in all"),
     ("pipe-blocking", "c", "full", "empty half goes-on-half", "writer: 24576 bytes in all"),
     ("pipe-blocking", "py-half", "half", "empty full goes-on", "writer: 12294 bytes in all"),
@@ -282,9 +321,9 @@ RUNS = [
         "5000 a, 904 b, 904 a, 4096 b, 4096 a, 5000 b",
     ),
     ("pipe-atomicity", "c", "mixed", "waits whole", "5000 a, 904 b, 904 a, 4096 b, 4096 a, 5000 b"),
-    ("pipe-atomicity", "c", "luck", "part waits mixed", "5000 a, 5000 b"),
-    ("pipe-atomicity", "py-whole", "whole", "part mixed", "each message is whole"),
-    ("pipe-atomicity", "c-whole", "whole", "part mixed", "each message is whole"),
+    ("pipe-atomicity", "c", "luck", "part behind waits mixed", "5000 a, 5000 b"),
+    ("pipe-atomicity", "py-whole", "whole", "part behind mixed", "each message is whole"),
+    ("pipe-atomicity", "c-whole", "whole", "part behind mixed", "each message is whole"),
 ]
 """Scenario, variant, schedule, steps that can't be reached with these, what is printed."""
 
@@ -302,6 +341,9 @@ def test_what_a_schedule_must_show(name, variant, plan, untold, says):
 @pytest.mark.parametrize(
     ("name", "variant"),
     [
+        ("pipe-fork", "c"),
+        ("pipe-eof", "c"),
+        ("shell-pipeline", "sh"),
         ("pipe-blocking", "c-half"),
         ("browser", "py"),
         ("select-poll", "c"),
@@ -353,8 +395,15 @@ async def test_the_panel_says_bytes_and_pages():
 async def test_whose_bytes_are_in_the_pipe_is_said_as_far_as_it_is_known():
     lesson = run_lesson("pipe-atomicity", "c", "mixed")
     shows = {
-        "part": {"u": ["5,904/8,192 2/2p", "Whose: a 5,000 B, b a part of a write that goes on"]},
-        "read": {"u": ["Whose: 8,192 B of b and a, nobody can tell how many of each"]},
+        "part": {
+            "u": ["5,904/8,192 2/2p", "Whose: a 5,000 B, b 904 B"],
+            "t": ["bbaaa", "of a 4.9K, b 904"],
+        },
+        "behind": {"u": ["Whose: a 5,000 B, b 904 B, a 904 B"], "t": ["abb", "bba"]},
+        "read": {
+            "u": ["Whose: b 4,096 B and a 4,096 B, in whatever order"],
+            "t": ["??????", "of b 4K, a 4K"],
+        },
         "mixed": {"t": ["A message in pieces"]},
     }
     await assert_on_screen(lesson, shows)

@@ -126,7 +126,9 @@ async def test_a_handler_gets_stuck_in_malloc():
 
 
 @pytest.mark.parametrize("seed", ORDERS)
-@pytest.mark.parametrize(("name", "variant"), [("sigcont", "py"), ("sigcont", "sh")])
+@pytest.mark.parametrize(
+    ("name", "variant"), [("sigcont", "py"), ("sigcont", "sh"), ("unsafe-handler", "c-self-pipe")]
+)
 def test_what_is_told_is_so_in_any_order(name, variant, seed):
     lesson = step(name, variant, seed=seed)
     lesson.assert_sound()

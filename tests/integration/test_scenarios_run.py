@@ -35,16 +35,17 @@ from ipcviz.scenario.compile import build_programs, cache_folder
 from ipcviz.scenario.plans import find_begin
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
+from tests.integration.forked import ForkedSession
 from tests.integration.harness import kernel_objects, list_left_objects
 from tests.integration.lessons import configure_steps
 
 QUICK = {
-    "shell-pipeline": {"size": "3"},
+    "shell-pipeline": {"size": "3000"},
     "browser": {"rest": "0.05"},
     "pipe-blocking": {"rest": "0.01"},
     "select-poll": {"rest": "0.05"},
     "pipe-atomicity": {"rest": "0.05"},
-    "fifo-gzip": {"size": "2", "delay": "0.2"},
+    "fifo-gzip": {"size": "2000", "delay": "0.2"},
     "fifo-rendezvous": {"seconds": "0.3"},
     "fifo-timeout": {"late": "1.3"},
     "fifo-tail": {"seconds": "0.2"},
@@ -77,11 +78,23 @@ LEFT = {"sysv-shm": "shmdemo.key", "sysv-msg": "queue.key"}
 VARIANTS = [(scenario.name, variant) for scenario in load_all() for variant in scenario.variants]
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Where what was compiled is kept for all tests here."""
+    return tmp_path_factory.mktemp("built")
+
+
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def places(tmp_path, monkeypatch, built):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(built))
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch, places):
+    """A cache of its own, with nothing in it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -155,28 +168,19 @@ def run_alone(name, variant):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def alone(tmp_path_factory, built):
     """What becomes of each variant that can run here, by scenario and variant. Most of the time
-    they sleep, so scenarios run side by side.
+    they sleep, so they run side by side.
     """
     place = tmp_path_factory.mktemp("alone")
     (place / "tmp").mkdir()
     before = kernel_objects(os.geteuid())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
+        patch.setenv("XDG_CACHE_HOME", str(built))
         patch.setattr("tempfile.tempdir", str(place / "tmp"))
-
-        def run_all(scenario):
-            return {
-                (scenario.name, variant): run_alone(scenario.name, variant)
-                for variant in scenario.variants
-                if not explain_missing(scenario, variant)
-            }
-
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            found = {}
-            for results in pool.map(run_all, load_all()):
-                found |= results
+        rows = [row for row in VARIANTS if not explain_missing(find_scenario(row[0]), row[1])]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            found = dict(zip(rows, pool.map(lambda row: run_alone(*row), rows), strict=True))
     assert not list_left_objects(os.geteuid(), before, seconds=10)
     return found
 
@@ -209,7 +213,7 @@ def begin_lesson(name, variant):
     scenario = find_scenario(name)
     order, plan = read_schedule(find_begin(scenario, variant), scenario)
     with prepare_launch(scenario, variant, plan.settings) as launch:
-        session = LiveSession(configure_steps(launch))
+        session = ForkedSession(configure_steps(launch))
         session.start()
         try:
             driver = Driver(session, order, Story(scenario), patience=30)
@@ -413,7 +417,7 @@ def test_programs_are_compiled_once_and_again_when_they_change(tmp_path, cache):
     assert sorted(os.listdir(second)) == ["sleep_pause"]
 
 
-def test_two_that_compile_at_once_do_no_harm(tmp_path):
+def test_two_that_compile_at_once_do_no_harm(tmp_path, cache):
     scenario = find_scenario("mmap-queue")
     if reason := explain_missing(scenario, "c"):
         pytest.skip(reason)

@@ -7,12 +7,14 @@ import pytest
 from ipcviz.events import (
     Accessed,
     Level,
+    ObjectInfo,
     Opened,
     Poised,
     Sample,
     SemaphoreLevel,
     VariableFound,
     VariableInfo,
+    Waiting,
 )
 from ipcviz.model.maps import Map
 from ipcviz.model.reduce import reduce
@@ -30,6 +32,8 @@ CAST = Recognised(
 
 
 def entry(call, pid=5, obj="", **args):
+    """A thread before a call; `pid_` is that call's own argument."""
+    args = {name.removesuffix("_"): value for name, value in args.items()}
     return Poised(t=1, pid=pid, tid=pid, at="entry", call=call, object=obj, args=args)
 
 
@@ -77,6 +81,19 @@ def signal(signo, action="handler"):
         (When(marker="half *"), entry("marker", text="half way"), True),
         (When(marker="half *"), entry("marker", text="done"), False),
         (When(event="reaped"), entry("wait4"), True),
+        (When(event="handler-returned"), signal(14), False),
+        (When(event="handler-returned", jumped=True), signal(14), True),
+        (When(event="handler-returned", jumped=True), signal(14, "terminate"), False),
+        (When(op="open", object="_empty"), entry("openat", path="/dev/shm/sem.x"), True),
+        (When(op="open", object="_empty"), entry("openat", path="/tmp/sem.x"), False),
+        (When(event="exited", role="consumer"), entry("kill", pid_=6, signal="SIGKILL"), True),
+        (When(event="exited", role="consumer"), entry("kill", pid_=7, signal="SIGKILL"), False),
+        (When(event="exited", role="consumer"), entry("kill", pid_=6, signal="SIGTERM"), False),
+        (
+            When(event="exited", role="consumer", signal="SIGTERM"),
+            entry("kill", pid_=6, signal="SIGKILL"),
+            False,
+        ),
     ],
 )
 def test_what_may_meet_a_condition(when, poised, expected):
@@ -119,7 +136,7 @@ def state_after(*accesses):
     [
         ([], "load", False, True),
         ([], "store", False, False),
-        ([(5, "load")], "load", False, False),
+        ([(5, "load")], "load", False, True),
         ([(5, "load")], "store", False, True),
         ([(5, "load")], "store", True, False),
         ([(5, "load"), (6, "load")], "store", True, False),
@@ -133,6 +150,43 @@ def test_a_store_is_foreseen_once_the_thread_has_loaded(accesses, op, lost, expe
     poised = Poised(t=1, pid=5, tid=5, at="access", op="load", object="v")
     when = When(op=op, object="counter", lost=lost)
     assert may_meet(when, scenario, cast, poised, state) is expected
+
+
+def test_a_path_means_what_somebody_has_open_there():
+    path = "/dev/shm/ipcviz-x"
+    segment = ObjectInfo(key="1:2", kind="shared memory", path=path)
+    made = Opened(fd=3, ofd=10, object=segment, mode="rw")
+    state = reduce(State(), fakes.call(0, 6, "openat", made))
+    cast = Recognised(roles=Map({5: "user"}), labels=Map({"1:2": "segment"}))
+    when = When(role="user", call="openat", object="segment")
+    scenario = find_scenario("posix-shm")
+    assert may_meet(when, scenario, cast, entry("openat", path=path), state)
+    assert not may_meet(when, scenario, cast, entry("openat", path="/dev/shm/other"), state)
+
+
+@pytest.mark.parametrize(
+    ("call", "has_it", "sleeps", "expected"),
+    [
+        ("close", True, True, True),
+        ("exit_group", True, True, True),
+        ("close", True, False, False),
+        ("close", False, True, False),
+        ("write", True, True, False),
+    ],
+)
+def test_who_closes_a_write_end_may_bring_the_end_of_file(call, has_it, sleeps, expected):
+    state = reduce(State(), fakes.call(0, 6, "pipe2", READ_END))
+    if has_it:
+        state = reduce(state, fakes.call(0, 5, "pipe2", WRITE_END))
+    if sleeps:
+        args = {"fd": 3}
+        asleep = Waiting(t=1, pid=6, tid=6, call="read", args=args, object=fakes.PIPE.key)
+        state = reduce(state, asleep)
+    roles = Map({5: "writer", 6: "cat"})
+    cast = Recognised(roles=roles, labels=Map({fakes.PIPE.key: "the pipe"}))
+    when = When(role="cat", call="read", object="the pipe", result=0)
+    poised = entry(call, obj=fakes.PIPE.key, fd=4)
+    assert may_meet(when, find_scenario("pipe-eof"), cast, poised, state) is expected
 
 
 READ_END = Opened(fd=3, ofd=10, object=fakes.PIPE, mode="r")

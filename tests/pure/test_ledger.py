@@ -12,15 +12,20 @@ from ipcviz.events import (
     Entered,
     Exited,
     Forked,
+    Held,
     Level,
     ObjectInfo,
     Opened,
     OpenedOutside,
+    Released,
     Sample,
+    Settled,
     Started,
     StatusFlags,
+    Stepped,
     Table,
     TableEntry,
+    Waiting,
 )
 from ipcviz.model.channels import Part, Write
 from ipcviz.model.ledger.ledger import _count_room
@@ -416,3 +421,91 @@ def test_what_is_laid_to_one_of_several_for_no_reason_is_marked():
     story.read(12, 6)
     story.write(11, 4)
     assert [w.guessed for w in waiting_ranges(story.state, KEY)] == [False]
+
+
+class Steps(Story):
+    """Two writers, 11 and 12, and a reader, 13, of whom one at a time is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(11, 12, 13)
+        self.step = 0
+        self.say(Held)
+
+    def let(self, pid: int) -> None:
+        self.step += 1
+        self.say(Stepped, step=self.step, pid=pid, tid=pid)
+
+    def sleep_in_write(self, pid: int, count: int) -> None:
+        """It is let go, and sleeps with what has no room."""
+        self.let(pid)
+        args = {"fd": 4, "count": count}
+        self.say(Waiting, pid=pid, tid=pid, call="write", args=args, object=KEY, began=self.t + 0.5)
+
+    def rest(self, queued: int) -> None:
+        self.say(Sample, levels=(Level(object=KEY, queued=queued, capacity=8192, unit="bytes"),))
+        self.say(Settled, step=self.step)
+
+    @property
+    def ranges(self) -> list[tuple[int, int, int, bool]]:
+        found = waiting_ranges(self.state, KEY)
+        return [(one.write.pid, one.offset, one.length, one.sure) for one in found]
+
+
+def fill_in_steps() -> Steps:
+    """11 has written 5,000 bytes, 12 has put in 904 of 5,000, and 11 as many of its next ones."""
+    steps = Steps()
+    steps.let(11)
+    steps.write(11, 5000)
+    steps.rest(5000)
+    steps.sleep_in_write(12, 5000)
+    steps.rest(5904)
+    steps.sleep_in_write(11, 5000)
+    steps.rest(6808)
+    return steps
+
+
+def test_at_rest_it_is_certain_what_a_write_that_sleeps_has_put_in():
+    steps = fill_in_steps()
+    assert steps.ranges == [(11, 0, 5000, True), (12, 0, 904, True), (11, 0, 904, True)]
+    steps.let(13)
+    steps.write(12, 5000)
+    steps.write(11, 5000)
+    n = steps.read(13, 6808)
+    sources = sources_of(steps.state, n).sources
+    assert [(one.pid, one.offset, one.length, one.sure) for one in sources] == [
+        (11, 0, 5000, True),
+        (12, 0, 904, True),
+        (11, 0, 904, True),
+    ]
+    steps.rest(8192)
+    assert steps.ranges == [(12, 904, 4096, False), (11, 904, 4096, False)], "who was first?"
+
+
+def test_what_two_have_put_in_at_once_is_not_known():
+    steps = fill_in_steps()
+    steps.let(13)
+    steps.read(13, 5904)
+    steps.rest(8192)
+    assert steps.ranges == [(11, 0, 904, True), (12, 904, -1, False), (11, 904, -1, False)]
+
+
+def test_a_write_that_has_no_room_for_anything_has_put_in_nothing():
+    steps = Steps()
+    steps.let(11)
+    steps.write(11, 8192)
+    steps.rest(8192)
+    steps.sleep_in_write(12, 5000)
+    steps.rest(8192)
+    assert steps.ranges == [(11, 0, 8192, True)]
+
+
+def test_where_all_run_a_write_that_sleeps_may_have_gone_on():
+    steps = fill_in_steps()
+    steps.say(Released)
+    assert [(pid, length) for pid, _, length, _ in steps.ranges] == [
+        (11, 5000),
+        (12, 904),
+        (11, 904),
+        (12, -1),
+        (11, -1),
+    ]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ipcviz.cli.check import check
 from ipcviz.scenario import ScenarioError, find_scenario, list_layouts, load_all, load_scenario
 from ipcviz.scenario.lines import key_lines, line_of
-from ipcviz.scenario.loader import TOPICS, shipped_folder
+from ipcviz.scenario.loader import TOPICS, list_missing, shipped_folder
 from ipcviz.scenario.reasons import find_phrases
 
 GOOD = """\
@@ -596,6 +596,49 @@ def test_what_is_wrong_with_a_schedule(folder, old, new, words):
         load_scenario(folder)
     assert words in caught.value.message
     assert "scenario.toml:" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("cast", "words"),
+    [
+        ("frist", "'frist' is not a schedule; did you mean 'first'?"),
+        ("first", "Schedule 'first' is not for 'py', the variant that is run if none is named."),
+    ],
+)
+def test_what_is_wrong_with_the_schedule_of_a_cast(folder, cast, words):
+    other = '[variants.py]\nlanguage = "py"\ncommand = ["cat"]\n\n[variants.sh]'
+    text = GOOD.replace("minutes = 5", f'minutes = 5\ncast = "{cast}"') + PLAN
+    (folder / "scenario.toml").write_text(text.replace("[variants.sh]", other))
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(folder)
+    assert "scenario.toml:6: " in caught.value.message
+    assert words in caught.value.message
+
+
+def test_check_says_all_that_is_wrong_line_by_line(folder):
+    text = GOOD.replace("default = 3", "default = 0").replace('answer = "so"', 'answer = "yes"')
+    (folder / "scenario.toml").write_text(text)
+    done = CliRunner().invoke(check, [str(folder)])
+    assert done.exit_code == 2
+    lines = done.output.splitlines()
+    assert [re.search(r"scenario\.toml:(\d+): ", line)[1] for line in lines] == ["8", "44"]
+    assert "more.)" not in done.output
+
+
+def test_check_says_what_a_lesson_is_missing(folder):
+    done = CliRunner().invoke(check, [str(folder)])
+    assert done.exit_code == 0
+    for words in (
+        "scenario.toml:1: There is no 'reading'",
+        "[teacher] needs 'wrong'",
+        "Step 'eof' has no 'look'",
+        "This question has no 'why'",
+    ):
+        assert words in done.output, done.output
+
+
+def test_nothing_is_missing_in_what_comes_with_ipcviz():
+    assert [line for scenario in load_all() for line in list_missing(scenario)] == []
 
 
 def test_words_of_the_screen_are_taken_for_names_and_said_to_be_old(folder):

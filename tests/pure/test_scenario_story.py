@@ -17,6 +17,7 @@ from ipcviz.events import (
     Exited,
     Finished,
     Forked,
+    HandlerReturned,
     Marker,
     NameCreated,
     ObjectInfo,
@@ -316,6 +317,7 @@ KILL = call(
 )
 DIED = Exited(t=0, pid=CAT, signo=signal.SIGPIPE)
 CUT = SignalDelivered(t=0, pid=CAT, tid=CAT, signo=signal.SIGALRM, interrupted="pause")
+LEFT = HandlerReturned(t=0, pid=CAT, tid=CAT, jumped=True)
 POST = SemaphoreOp(t=0, pid=CAT, tid=CAT, op="post", semaphore=SEMAPHORE, value=0)
 
 
@@ -333,6 +335,9 @@ POST = SemaphoreOp(t=0, pid=CAT, tid=CAT, op="post", semaphore=SEMAPHORE, value=
         (When(call="read", failed=True), READ, False),
         (When(call="read", failed=False), READ, True),
         (When(call="read", blocked=True), READ, False),
+        (When(event="handler-returned"), LEFT, True),
+        (When(jumped=True), LEFT, True),
+        (When(jumped=False), LEFT, False),
         (When(call="read", args={"count": 512}), READ, True),
         (When(call="read", args={"size": 512}), READ, False),
         (When(call="write", error="EPIPE", failed=True), FAILED, True),
@@ -409,7 +414,9 @@ def test_the_shipped_sleep_race_tells_both_ways():
         "caught", "alarm", "window", "lost", "for-ever",
     ]  # fmt: skip
     (move,) = too_late(Exited(t=0, pid=SHELL, signo=signal.SIGKILL))
-    assert [ids[skip.step] for skip in move.skipped] == ["awake"]
+    assert [ids[skip.step] for skip in move.skipped] == [
+        "slow", "jumped", "cut", "awake",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

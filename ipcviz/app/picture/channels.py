@@ -182,25 +182,33 @@ LOOKS: Final = 4
 
 
 def list_shares(d: SceneDraft, key: str) -> tuple[Share, ...]:
-    """Whose bytes wait in a channel, first those that are taken next; empty if it is not known."""
+    """Whose bytes wait in a channel, first those that are taken next; empty if it is not known.
+
+    Where the order of several writers is not known, their bytes have no letter.
+    """
     runs: list[list[int]] = []
     ranges = waiting_ranges(d.state, key)
     if any(one.guessed for one in ranges):
         return ()
+    doubted = {one.write.pid for one in ranges if not one.sure}
     for one in ranges:
         if one.length <= 0:
             continue
-        if runs and runs[-1][0] == one.write.pid:
+        mixed = not one.sure and len(doubted) > 1
+        if runs and runs[-1][::2] == [one.write.pid, mixed]:
             runs[-1][1] += one.length
         elif len(runs) == _MOST_SHARES:
             break
         else:
-            runs.append([one.write.pid, one.length])
-    pids = sorted({pid for pid, _ in runs})
+            runs.append([one.write.pid, one.length, mixed])
+    pids = sorted({pid for pid, _, _ in runs})
     names = {pid: make_visible(title_of(d.state, pid)) for pid in pids}
     letters = choose_letters(names)
     return tuple(
-        Share(letters[pid], names[pid], length, pids.index(pid) % LOOKS + 1) for pid, length in runs
+        Share("?", names[pid], length, 0)
+        if mixed
+        else Share(letters[pid], names[pid], length, pids.index(pid) % LOOKS + 1)
+        for pid, length, mixed in runs
     )
 
 

@@ -646,7 +646,9 @@ def _draw_shares(canvas: Canvas, gauge: Gauge, x: int, y: int, cells: int) -> No
             last = cells
         width = last - place
         left = x + place if gauge.backwards else x + cells - last
-        canvas.write(left, y, share.letter * width, f"share-{share.look}")
+        plain = "full" if gauge.full else "fill"
+        style = f"share-{share.look}" if share.look else plain
+        canvas.write(left, y, share.letter * width, style)
         place = last
 
 

@@ -36,10 +36,11 @@ class Share(msgspec.Struct, frozen=True):
     """Bytes of one writer that wait together.
 
     Attributes:
-        letter: The writer's letter in this channel.
+        letter: The writer's letter in this channel; ? where its bytes lie among others' in an order
+            that is not known.
         name: Its name.
         length: How many bytes.
-        look: Which of the colours of writers it has, from 1.
+        look: Which of the colours of writers it has, from 1; 0 for none.
     """
 
     letter: str

@@ -30,6 +30,7 @@ from ipcviz.model.channels import (
     Channel,
     Interleaving,
     Knot,
+    Laid,
     Part,
     Read,
     Reading,
@@ -47,6 +48,7 @@ from ipcviz.model.ledger.directions import (
     untouched_asleep,
 )
 from ipcviz.model.ledger.knowledge import distrust_channel, find_channels, store_channel
+from ipcviz.model.ledger.resting import count_laid, count_waiting
 
 replace = msgspec.structs.replace
 
@@ -291,12 +293,16 @@ def _add_write(draft: Draft, channel: Channel, part: Part, earliest: float, last
     """
     knots, at = channel.knots, channel.next
     parts: tuple[Part, ...] = (part,)
+    laid: tuple[Laid, ...] = ()
     while at > channel.first and knots[at - 1].last > earliest:
         at -= 1
-        parts = (*knots[at].parts, *parts)
-        last = max(last, knots[at].last)
+        knot = knots[at]
+        parts = (*knot.parts, *parts)
+        laid = (*knot.laid, *laid) if count_laid(knot.laid) == count_waiting(knot) else ()
+        last = max(last, knot.last)
         knots = knots.delete(at)
-    store_channel(draft, replace(channel, knots=knots.set(at, Knot(parts, last)), next=at + 1))
+    new = Knot(parts, last, laid)
+    store_channel(draft, replace(channel, knots=knots.set(at, new), next=at + 1))
 
 
 def _replace_part(draft: Draft, channel: Channel, at: int, old: Part, new: Part, t: float) -> None:
@@ -318,7 +324,14 @@ def _replace_part(draft: Draft, channel: Channel, at: int, old: Part, new: Part,
             return
     under_way = any(part.write.n == 0 and not part.cut for part in parts)
     last = math.inf if under_way else max([t, *(part.write.t for part in parts if not part.open)])
-    store_channel(draft, _with_knot(channel, at, Knot(tuple(parts), last)))
+    before, after = old.write, new.write
+    laid = tuple(
+        replace(one, began=after.began)
+        if (one.tid, one.began) == (before.tid, before.began)
+        else one
+        for one in channel.knots[at].laid
+    )
+    store_channel(draft, _with_knot(channel, at, Knot(tuple(parts), last, laid)))
 
 
 def _with_knot(channel: Channel, at: int, knot: Knot) -> Channel:
@@ -427,10 +440,13 @@ def _draw_bytes(
             return _TOO_MANY
         knot = channel.knots[channel.first]
         wanted = length - position
-        alone = len(knot.parts) == 1
+        laid = knot.laid[0] if knot.laid else None
+        alone = len(knot.parts) == 1 or laid is not None
         rivals: tuple[Part, ...] = ()
         part: Part | None = knot.parts[0]
-        if not alone:
+        if laid is not None:
+            part = _find_part(knot, laid)
+        elif not alone:
             part, rivals = _find_likeliest_write(knot, data[position:])
         if part is not None and part.guessed:
             # How much of each was read before is a guess, so this is one as well.
@@ -439,8 +455,8 @@ def _draw_bytes(
             return _TOO_MANY
         if part.cut and part.open and (channel.first != channel.next - 1 or not alone):
             return "a thread ended inside a write to it"
-        count = min(wanted, _count_room(part))
-        if alone and part.open and count < wanted:
+        count = min(wanted, _count_room(part), laid.length if laid is not None else wanted)
+        if laid is None and alone and part.open and count < wanted:
             return _TOO_MANY
         write = part.write
         if count:
@@ -462,9 +478,29 @@ def _draw_bytes(
         guessed = part.guessed or bool(rivals)
         taken = replace(part, taken=part.taken + count, read_at=read_at, guessed=guessed)
         parts = tuple(taken if p is part else _doubt_part(p, rivals) for p in knot.parts)
-        channel = _with_knot(channel, channel.first, Knot(parts, knot.last))
+        rest = _drop_laid(knot.laid, count) if laid is not None else ()
+        channel = _with_knot(channel, channel.first, Knot(parts, knot.last, rest))
         position += count
     return channel, tuple(sources)
+
+
+def _find_part(knot: Knot, laid: Laid) -> Part | None:
+    """The write that these bytes are of; None if it is none of the knot's any more."""
+    return next(
+        (
+            part
+            for part in knot.parts
+            if (part.write.tid, part.write.began) == (laid.tid, laid.began)
+        ),
+        None,
+    )
+
+
+def _drop_laid(laid: tuple[Laid, ...], count: int) -> tuple[Laid, ...]:
+    """What lies in a knot when so many bytes of the first of it were read."""
+    first, *rest = laid
+    left = first.length - count
+    return (replace(first, length=left), *rest) if left else tuple(rest)
 
 
 def _doubt_part(part: Part, rivals: tuple[Part, ...]) -> Part:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ipcviz.model.channels import Interleaving, Read, Write
+from ipcviz.model.channels import Interleaving, Part, Read, Write
 from ipcviz.model.state import State
 
 
@@ -40,13 +40,28 @@ def waiting_ranges(state: State, key: str) -> tuple[QueuedBytes, ...]:
     alone = not channel.reading and not channel.named
     found = []
     for number in range(channel.first, channel.next):
-        parts = channel.knots[number].parts
-        for part in parts:
-            if part.open or part.left:
-                length = -1 if part.open else part.left
-                sure = alone and len(parts) == 1 and not part.guessed
-                found.append(QueuedBytes(part.write, part.taken, length, sure, part.guessed))
+        knot = channel.knots[number]
+        shown: dict[Part, int] = {}
+        for laid in knot.laid:
+            of = [p for p in knot.parts if (p.write.tid, p.write.began) == (laid.tid, laid.began)]
+            for part in of:
+                offset = part.taken + shown.get(part, 0)
+                shown[part] = shown.get(part, 0) + laid.length
+                found.append(QueuedBytes(part.write, offset, laid.length, alone))
+        for part in knot.parts:
+            rest = _count_rest(part, shown.get(part, 0))
+            if rest:
+                sure = alone and len(knot.parts) == 1 and not part.guessed
+                offset = part.taken + shown.get(part, 0)
+                found.append(QueuedBytes(part.write, offset, rest, sure, part.guessed))
     return tuple(found)
+
+
+def _count_rest(part: Part, laid: int) -> int:
+    """How many bytes of a write wait besides those whose place is certain; -1 if not known."""
+    if not part.open:
+        return part.left - laid
+    return -1 if part.put < 0 else 0
 
 
 def waiting_bytes(state: State, key: str) -> int:

@@ -6,6 +6,7 @@ import msgspec
 
 from ipcviz.events import Held, Located, Poised, Released, Settled, Stepped
 from ipcviz.model.draft import Draft
+from ipcviz.model.ledger.resting import apply_rest, forget_rest
 
 replace = msgspec.structs.replace
 
@@ -19,6 +20,7 @@ def apply_released(draft: Draft, event: Released) -> None:
     """Everything runs by itself from here on."""
     draft.stepping = False
     draft.moving = 0
+    forget_rest(draft)
     for thread in draft.threads.values():
         if thread.poised is not None:
             draft.store_thread(replace(thread, poised=None, state="R", source=None))
@@ -55,3 +57,4 @@ def apply_located(draft: Draft, event: Located) -> None:
 def apply_settled(draft: Draft, event: Settled) -> None:
     """All is at rest."""
     draft.moving = 0
+    apply_rest(draft)

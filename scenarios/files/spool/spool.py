@@ -32,8 +32,8 @@ def find_job():
 
 def print_jobs(crash):
     job = find_job()
-    with open(job) as control:
-        lines = control.read().splitlines()
+    with open(job, "rb", buffering=0) as control:
+        lines = control.read(4096).decode().splitlines()  # in one call: what is there now
     print(f"daemon: {job} says {lines}", flush=True)
     for line in lines:
         word, _, rest = line.partition(" ")

@@ -68,6 +68,6 @@ int main(int argc, char **argv)
     double seconds = read_clock() - begin;
     faults = count_faults() - faults;
     read_counts(&bytes, &calls);
-    printf("%.6f %ld %ld %ld\n", seconds, calls, bytes, faults);
+    printf("%.9f %ld %ld %ld\n", seconds, calls, bytes, faults);
     return 0;
 }

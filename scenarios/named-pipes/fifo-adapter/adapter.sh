@@ -28,5 +28,5 @@ else
     "$@" last copy
     rm copy
 fi
-rm data.gz feed
 trap - EXIT
+exec rm data.gz feed

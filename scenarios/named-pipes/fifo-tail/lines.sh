@@ -42,4 +42,4 @@ elif [ "$how" = tail ]; then
     wait $reader
 fi
 trap - EXIT
-rm log
+exec rm log

@@ -10,7 +10,7 @@ def wake(signo, frame):
     pass  # nothing to do: that the signal is caught ends the pause
 
 
-def my_sleep():
+def sleep_for():
     signal.signal(signal.SIGALRM, wake)
     signal.alarm(seconds)
     # The window: on a busy machine we may lose the processor here, for as long as it likes.
@@ -21,5 +21,5 @@ def my_sleep():
 
 
 print(f"sleeping for {seconds} s", flush=True)
-my_sleep()
+sleep_for()
 print("awake", flush=True)

@@ -15,7 +15,7 @@ static void rest(double seconds) {
     nanosleep(&t, NULL);
 }
 
-static void my_sleep(unsigned seconds, double window) {
+static void sleepFor(unsigned seconds, double window) {
     struct sigaction action = {.sa_handler = wake};
     sigset_t alarm_only, before, waiting;
     sigaction(SIGALRM, &action, NULL);
@@ -36,7 +36,7 @@ int main(int argc, char **argv) {
     double window = argc > 2 ? atof(argv[2]) : 0;
     setvbuf(stdout, NULL, _IOLBF, 0);
     printf("sleeping for %u s\n", seconds);
-    my_sleep(seconds, window);
+    sleepFor(seconds, window);
     printf("awake\n");
     return 0;
 }

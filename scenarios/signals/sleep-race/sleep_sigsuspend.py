@@ -11,7 +11,7 @@ def wake(signo, frame):
     pass  # nothing to do: that the signal is caught ends the sigsuspend
 
 
-def my_sleep():
+def sleep_for():
     nothing_blocked = ctypes.create_string_buffer(128)  # a sigset_t with no signal in it
     signal.signal(signal.SIGALRM, wake)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])  # from here on it can only become pending
@@ -24,5 +24,5 @@ def my_sleep():
 
 
 print(f"sleeping for {seconds} s", flush=True)
-my_sleep()
+sleep_for()
 print("awake", flush=True)
