@@ -322,6 +322,10 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     room = inner - measure_width(chip) - (1 if chip else 2)
     if corner:
         room -= measure_width(corner) + (1 if close else 3)
+    mark, tight = _change_mark(node), inner - measure_width(chip) - (1 if node.lit else 0)
+    if not corner and room < measure_width(node.heading) <= tight:
+        # Rather no blanks around it than half a name.
+        mark, room = mark.strip(), tight
     title = clip_text(node.heading, room, where="middle")
     canvas.write(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
     canvas.write(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
@@ -329,7 +333,7 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     canvas.write(
         rect.x + 1 + measure_width(chip),
         rect.y,
-        f"{_change_mark(node)}{title}{after}",
+        f"{mark}{title}{after}",
         _title_style(node),
     )
     if corner and chip and close:
@@ -423,6 +427,9 @@ def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> 
     if node.letter:
         canvas.write(rect.x + 1, rect.y, f" {node.letter} ", f"chip-{node.chip}")
     x, room = rect.x + (5 if node.letter else 2), rect.w - (6 if node.letter else 3)
+    if measure_width(node.heading) == room + 1:
+        # Rather no blank before it than half a name.
+        x, room = x - 1, room + 1
     title = clip_text(node.heading, room, where="middle")
     canvas.write(x, rect.y, title, "gone" if node.faded else "title")
     x, room = x + measure_width(title) + 1, room - measure_width(title) - 1
