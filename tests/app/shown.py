@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 
 from textual.geometry import Region
 
@@ -20,9 +21,6 @@ from tests import fakes
 from tests.app.driven import Driven
 from tests.kept_runs import read_run
 from tests.seen import see_story, tell_step, texts_of
-
-LEADING = 8
-"""So many turns of a run are looked at besides those at which the story goes on."""
 
 
 class ShownRun(Driven):
@@ -41,6 +39,12 @@ class ShownRun(Driven):
         while self.session._queue or self.app.feed.behind:
             self.app.run_frame()
         await self.frame()
+        await self.pilot.pause()
+
+    async def set_theme(self, name: str) -> None:
+        """Show the same moment in another theme."""
+        self.app.theme = name
+        await self.pilot.pause()
         await self.pilot.pause()
 
     def list_unreadable(self) -> Iterator[str]:
@@ -135,20 +139,34 @@ async def show_run(name: str, size: tuple[int, int]) -> AsyncIterator[ShownRun]:
         yield ShownRun(app, pilot, session, clock, scenario, events)
 
 
+@cache
 def choose_moments(name: str, *, every: bool = False) -> list[int]:
-    """The numbers of the events after which a run is looked at: where the story goes on, some of
-    its turns, and its end; or, from the story's beginning, all that a viewer would stop at.
+    """The numbers of the events after which a run is looked at: where the story goes on, and its
+    end; or, from the story's beginning, all that a viewer would stop at.
     """
     steps = list_steps(read_run(name)[1], find_scenario(name))
     first = next(place for place, step in enumerate(steps) if step.told)
     if every:
         return [step.n for step in steps[first:]]
-    told = [step for step in steps if step.told]
-    turns = [step for step in steps[first:] if step.turns and not step.told and not step.repeats]
-    chosen = [*told, *turns[:: max(1, len(turns) // LEADING)], steps[-1]]
-    return sorted({step.n for step in chosen})
+    return [step.n for step in steps if step.told or step is steps[-1]]
 
 
+@cache
+def find_answer(name: str) -> int:
+    """The number of the event after which the scenario's first question that the run asks is
+    answered; the end of the story where none is.
+    """
+    told = find_told(name)
+    answers = [
+        told[one].n
+        for question in find_scenario(name).questions
+        for one in question.ids
+        if one in told
+    ]
+    return answers[0] if answers else max(step.n for step in told.values())
+
+
+@cache
 def find_told(name: str) -> dict[str, CastStep]:
     """The moment at which each part of the story is told that the run reaches, by its id."""
     scenario = find_scenario(name)
