@@ -262,7 +262,7 @@ def _make_spans(
     origin, text, content, others = _describe_row(view, descriptor, description, thing, mode)
     spans: list[Span] = [(mark, "lit-chip" if lit else "")]
     spans.append((fit_value(descriptor.fd, 3, right=True), "number" if not lit else "lit"))
-    spans.append((fit_value(origin[3:], first - 3), lit or "dim"))
+    spans.append((fit_value(origin[3:], first - 3) + " ", lit or "dim"))
     spans.append((fit_value(text, second) + " ", lit))
     if thing is None:
         spans.append((fit_value(content, third) + " ", "dim"))
