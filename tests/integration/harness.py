@@ -20,7 +20,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -256,7 +256,7 @@ class Bench:
         for pid, _ in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        objects = settled(lambda: sorted(kernel_objects(self.actor.uid) - before), 1.0)
+        objects = list_left_objects(self.actor.uid, before)
         return Outcome(
             status=status if status >= 0 else 128 - status,
             stdout=out,
@@ -369,6 +369,26 @@ def settled(look: Callable[[], list[Any]], seconds: float) -> list[Any]:
     while (found := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return found
+
+
+OTHERS_SECONDS: Final = 60.0
+"""How long objects of a test may be there that another process of the test run makes."""
+
+
+def list_left_objects(uid: int, before: set[str], seconds: float = 2.0) -> list[str]:
+    """Those of a user's kernel objects that were not there before, and stay.
+
+    Where several processes run the tests, what another test has made comes and goes; what was left
+    behind stays, and is waited for as long as another test may take.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        seconds = OTHERS_SECONDS
+    deadline = time.monotonic() + seconds
+    staying = kernel_objects(uid) - before
+    while staying and time.monotonic() < deadline:
+        time.sleep(0.02)
+        staying &= kernel_objects(uid)
+    return sorted(staying)
 
 
 def kernel_objects(uid: int) -> set[str]:

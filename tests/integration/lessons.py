@@ -38,7 +38,14 @@ from ipcviz.scenario.plans import BEGIN, find_begin
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
 from tests.fakes import FakeSession, FrozenClock
-from tests.integration.harness import TAG, contents, kernel_objects, settled, tagged
+from tests.integration.harness import (
+    TAG,
+    contents,
+    kernel_objects,
+    list_left_objects,
+    settled,
+    tagged,
+)
 from tests.seen import see_story, tell_step, texts_of
 
 ORDERS = range(int(os.environ.get("IPCVIZ_ORDERS", "2")))
@@ -376,7 +383,7 @@ def run_lesson(
         if not list_living(lesson.state):
             lesson.left += [f"file {path}" for path in contents(Path(launch.cwd))]
     lesson.left += [f"process {pid} {comm}" for pid, comm in settled(lambda: tagged(tag), 3.0)]
-    new = settled(lambda: sorted(kernel_objects(os.geteuid()) - before), 2.0)
+    new = list_left_objects(os.geteuid(), before)
     lesson.left += [f"object {key}" for key in new]
     return lesson
 

@@ -18,6 +18,7 @@ from tests.integration.harness import (
     by_turns,
     contents,
     kernel_objects,
+    list_left_objects,
     read_stream,
     settled,
     tagged,
@@ -78,7 +79,7 @@ def test_nothing_is_left(bench: Bench, victim: str, signo: signal.Signals, optio
         assert run.process.returncode != 0
     assert not contents(bench.temporary)
     assert not contents(bench.work)
-    assert not kernel_objects(bench.actor.uid) - before
+    assert not list_left_objects(bench.actor.uid, before)
     assert read_stream_until_cut(bench)
 
 

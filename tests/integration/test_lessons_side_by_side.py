@@ -14,7 +14,7 @@ import pytest
 import ipcviz.events as ev
 from ipcviz.model.waits.values import Why
 from ipcviz.scenario import find_scenario, prepare_launch
-from tests.integration.harness import contents, kernel_objects, settled
+from tests.integration.harness import contents, kernel_objects, list_left_objects
 from tests.integration.lessons import ORDERS, assert_on_screen, run_lesson
 
 pytestmark = pytest.mark.kernel
@@ -141,7 +141,7 @@ def run_alone(variant, folder, **settings):
             launch.argv, cwd=launch.cwd, capture_output=True, text=True, timeout=60, check=False
         )
         assert not contents(Path(launch.cwd))
-    assert not settled(lambda: sorted(kernel_objects(os.geteuid()) - before), 2.0)
+    assert not list_left_objects(os.geteuid(), before)
     text = saved.read_text() if saved.exists() else ""
     if saved.suffix == ".csv":
         return done, list(csv.DictReader(text.splitlines()))

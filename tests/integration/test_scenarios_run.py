@@ -35,6 +35,7 @@ from ipcviz.scenario.compile import build_programs, cache_folder
 from ipcviz.scenario.plans import find_begin
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
+from tests.integration.harness import kernel_objects, list_left_objects
 from tests.integration.lessons import configure_steps
 
 QUICK = {
@@ -131,16 +132,6 @@ def see_hang(launch):
     wait_until(lambda: not is_group(child.pid))
 
 
-def system_objects():
-    """Names of POSIX objects and System V identifiers, for before and after."""
-    shm = set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
-    for kind in ("shm", "sem", "msg"):
-        rows = Path(f"/proc/sysvipc/{kind}")
-        if rows.exists():
-            shm |= {f"{kind} {line.split()[1]}" for line in rows.read_text().splitlines()[1:]}
-    return shm
-
-
 def wait_until(true, seconds=10):
     deadline = time.monotonic() + seconds
     while not true():
@@ -170,7 +161,7 @@ def alone(tmp_path_factory):
     """
     place = tmp_path_factory.mktemp("alone")
     (place / "tmp").mkdir()
-    before = system_objects()
+    before = kernel_objects(os.geteuid())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(place / "cache"))
         patch.setattr("tempfile.tempdir", str(place / "tmp"))
@@ -186,9 +177,7 @@ def alone(tmp_path_factory):
             found = {}
             for results in pool.map(run_all, load_all()):
                 found |= results
-    # Others on this machine may have made some meanwhile; theirs go, and what we had left behind
-    # would stay.
-    wait_until(lambda: system_objects() <= before)
+    assert not list_left_objects(os.geteuid(), before, seconds=10)
     return found
 
 
