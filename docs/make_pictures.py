@@ -207,6 +207,38 @@ def _show_light(terminal: Terminal) -> None:
     _follow(r"B  open")(terminal)
 
 
+def _step_to(pattern: str, *keys: str, most: int = 90) -> Callable[[Terminal], None]:
+    """Let one operation after the other happen until the screen has a match; then press keys."""
+
+    def drive(terminal: Terminal) -> None:
+        terminal.until(r"step \d+ ")
+        for _ in range(most):
+            if re.search(pattern, "\n".join(texts_of(terminal.grid()))):
+                terminal.press(*keys)
+                terminal.clear()
+                return
+            terminal.press("n")
+        raise SystemExit(f"{pattern!r} never came:\n" + "\n".join(texts_of(terminal.grid())))
+
+    return drive
+
+
+def _show_hands(terminal: Terminal) -> None:
+    _step_to(r"What will happen\?")(terminal)
+    terminal.press("Q", *"2221122321")
+
+
+def _show_findings(terminal: Terminal) -> None:
+    terminal.until(r"wait for each other|ended")
+    terminal.press("F")
+    terminal.rest()
+
+
+def _show_end(terminal: Terminal) -> None:
+    terminal.until(r"exited|ended")
+    terminal.rest()
+
+
 PICTURES: Final = {
     "pipeline": Picture(
         "A pipeline: seq is blocked on the full pipe P1 that gzip reads",
@@ -350,6 +382,80 @@ PICTURES: Final = {
             r"Waiting at the name",
         ),
         light=True,
+    ),
+}
+
+PICTURES |= {
+    "lanes": Picture(
+        "The lanes: a message passes from the producer to the consumer, in time",
+        ("run", "--schedule", "consumer-first", "mmap-queue"),
+        LARGE,
+        _step_to(r"step 3\d ", "L"),
+        (
+            r"main +(?P<at>producer +consumer)",
+            r"(?P<at>fork ─+→)",
+            r"(?P<at>> +\d+) ",
+        ),
+    ),
+    "accesses": Picture(
+        "Two processes and one counter: the second store overwrites the first",
+        ("run", "--schedule", "lost", "sem-counter"),
+        LARGE,
+        _step_to(r"stored counter: 2 over 2"),
+        (
+            r"(?P<at>[ab] stored counter: 2 over 2)",
+            r"(?P<at>▀+ ?\*?counter)",
+            r"(?P<at>>\d+ .*?)  ",
+        ),
+    ),
+    "hands": Picture(
+        "A question with a show of hands",
+        ("run", "pipe-eof"),
+        SMALL,
+        _show_hands,
+        (r"What will happen\?", r"(?P<at>[█▌▏▎▍▋▊▉]{2,})"),
+    ),
+    "findings": Picture(
+        "The findings: what is wrong here, on what evidence",
+        ("run", "--", "python3", "docs/examples/circle.py"),
+        LARGE,
+        _show_findings,
+        (r"Findings", r"wait for each other"),
+    ),
+    "presenter": Picture(
+        "The presenter's size, for a projector",
+        ("run", "--schedule", "lost", "sleep-race"),
+        SMALL,
+        _step_to(r"handler for SIGALRM", "P"),
+        (r"(?P<at>SIGALRM)", r"The alarm is set"),
+    ),
+    "signals": Picture(
+        "A process with signals that are pending, blocked and caught",
+        ("run", "--schedule", "all-sent", "signal-table"),
+        LARGE,
+        _step_to(r"sender exited|sender ended"),
+        (r"pending", r"blocked", r"caught"),
+    ),
+    "queue": Picture(
+        "A message queue that is full, with its messages by priority",
+        ("run", "--schedule", "full", "posix-mq"),
+        LARGE,
+        _step_to(r"it is full: 3 of 3", "u"),
+        (r"3/3", r"full"),
+    ),
+    "tcp": Picture(
+        "A TCP connection of which both queues are full",
+        ("run", "--schedule", "full", "tcp-loopback"),
+        LARGE,
+        _step_to(r"client is blocked in send", "u"),
+        (r"B  send", r"client is blocked"),
+    ),
+    "end": Picture(
+        "All has ended: the system as it last was, with what went through it",
+        ("run", "--", "sh", "-c", "seq 1 300000 | gzip -c9 | wc -c"),
+        SMALL,
+        _show_end,
+        (r"(?P<at>═ [\d.]+[KM] ═)", r"In [\d.]+ s .* pipes", r"Home and"),
     ),
 }
 

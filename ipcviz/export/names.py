@@ -176,7 +176,7 @@ class Names:
         if found["place"]:
             if found.string[found.end() :]:
                 return found["place"].removesuffix("-")
-            # By what a semaphore's or a segment's name begins with its scenario knows it: `*ipcviz-*`.
+            # A scenario knows its semaphores and segments by how they begin: `*ipcviz-*`.
             return f"{found['place']}{self._number_name('place', found['name'])}"
         return f"{found['kind']}:[{self._number_name(found['kind'], found['inode'])}]"
 

@@ -11,6 +11,7 @@ from ipcviz.app.text import bytes_text, make_visible
 from ipcviz.app.view import View
 from ipcviz.model.layouts import read_fields
 from ipcviz.model.mechanisms.system_v_keys import warning_of
+from ipcviz.model.noise import is_noise
 from ipcviz.model.parts import MemoryPart
 from ipcviz.model.query import Mapper, list_mappers, rank_memory
 from ipcviz.model.state import Memory, Object
@@ -36,8 +37,16 @@ class MemoryPanel(Panel):
 
     @classmethod
     def has_content(cls, view: View) -> bool:
-        """Whether any memory is or was shared, as far as it is known."""
-        return bool(list_mappers(view.state) or view.state.memory)
+        """Whether any memory is or was shared, as far as it is known, but for what programs have
+        from how they start.
+        """
+        found = list_mappers(view.state)
+        things = [view.state.objects[key] for key in found if key in view.state.objects]
+        return bool(_list_remembered(view)) or any(
+            rank_memory(view.state, thing, found[thing.info.key]) < _OWN
+            or not is_noise(thing.info.path)
+            for thing in things
+        )
 
     def build_rows(self, view: View, width: int) -> list[Row]:
         """A row for each object, then the selected one's mappings, pages and bytes."""
@@ -90,9 +99,16 @@ def _plan_widths(width: int) -> tuple[int, int]:
 
 
 def _list_remembered(view: View) -> list[Object]:
-    """Objects whose last bytes are known, whether or not somebody has them mapped."""
+    """Objects whose last bytes are known, whether or not somebody has them mapped; without what
+    programs have from how they start.
+    """
     keys = dict.fromkeys(key for key, _ in view.state.memory)
-    return [view.state.objects[key] for key in keys if key in view.state.objects]
+    things = (view.state.objects[key] for key in keys if key in view.state.objects)
+    return [thing for thing in things if thing.named or not is_noise(thing.info.path)]
+
+
+_OWN: Final = 3
+"""The rank of memory that no two processes have (`rank_memory`)."""
 
 
 def _build_object_row(
