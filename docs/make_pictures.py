@@ -387,12 +387,12 @@ PICTURES: Final = {
 
 PICTURES |= {
     "lanes": Picture(
-        "The lanes: a message passes from the producer to the consumer, in time",
-        ("run", "--schedule", "consumer-first", "mmap-queue"),
+        "The lanes: what two processes do to a pipe, in time",
+        ("run", "--schedule", "full", "pipe-blocking"),
         LARGE,
-        _step_to(r"step 3\d ", "L"),
+        _step_to(r"writer is blocked in write(?s:.*)step \d+ +reader read|reader read", "L"),
         (
-            r"main +(?P<at>producer +consumer)",
+            r"(?P<at>writer +reader) ",
             r"(?P<at>fork ─+→)",
             r"(?P<at>> +\d+) ",
         ),
@@ -401,9 +401,9 @@ PICTURES |= {
         "Two processes and one counter: the second store overwrites the first",
         ("run", "--schedule", "lost", "sem-counter"),
         LARGE,
-        _step_to(r"stored counter: 2 over 2"),
+        _step_to(r"stored counter: 1 over 1"),
         (
-            r"(?P<at>[ab] stored counter: 2 over 2)",
+            r"(?P<at>[ab] stored counter: 1 over 1)",
             r"(?P<at>▀+ ?\*?counter)",
             r"(?P<at>>\d+ .*?)  ",
         ),

@@ -458,3 +458,19 @@ def test_a_queue_without_descriptors_is_in_the_picture():
     edges = build_scene(m.state).edges
     kinds = {edge.kind for edge in edges if "o:msg:3" in (edge.source, edge.target)}
     assert kinds == {"flow"}, "that each could do the other, too, is not said"
+
+
+def test_memory_with_a_name_of_the_scenarios_is_drawn_when_nobody_has_it():
+    segment = ObjectInfo(key="shm:7", kind="shared memory", ino=7)
+    gone = [Maps(t=1.0, n=5 + n, pid=pid, entries=()) for n, pid in enumerate((10, 11))]
+    state = reduce_all([*mapped_by_two(segment), *gone])
+    left = name_objects(state, {segment.key: "segment"})
+    assert "nobody has it now" in {line.text for line in nodes(left)["o:shm:7"].lines}
+    assert "o:shm:7" not in nodes(state), "no scenario names it"
+
+
+def test_a_script_is_called_without_its_folder_where_there_is_no_room():
+    m = systems.Maker()
+    m.launch(11, "python3", "/home/ann/demo/number.py", "7")
+    line = nodes(m.state)["p:11"].lines[-1]
+    assert (line.text, line.short) == ("python3 /home/ann/demo/number.py 7", "python3 number.py 7")

@@ -171,12 +171,19 @@ class _Lines:
             yield here, _side_toward(here, before) | _side_toward(here, after)
 
 
+_FEW: Final = 2
+"""More descriptors than this, one after the other, are told by the first and the last."""
+
+
 def _shorten_fds(fds: str) -> Iterator[str]:
     """Descriptors at the end of a line, in fewer and fewer cells."""
     yield fds
     if " " in fds:
         yield fds.replace(" ", "")
     first, comma, _ = fds.partition(",")
+    numbers = [int(fd) for fd in fds.split(",") if fd.isdecimal()]
+    if len(numbers) > _FEW and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        yield f"{numbers[0]}-{numbers[-1]}"
     if comma:
         yield f"{first}…"
 
