@@ -403,9 +403,10 @@ PICTURES |= {
         LARGE,
         _step_to(r"stored counter: 1 over 1"),
         (
-            r"(?P<at>[ab] stored counter: 1 over 1)",
-            r"(?P<at>▀+ ?\*?counter)",
-            r"(?P<at>>\d+ .*?)  ",
+            r"[ab] stored counter: 1 over 1",
+            r"█ (?P<at>counter = 1)",
+            r"(?P<at>>16 +counter\[0\] = mine \+ 1)",
+            r"\[01\]",
         ),
     ),
     "hands": Picture(
