@@ -138,6 +138,8 @@ _MARK: Final = struct.Struct("=B3xIQQQ6QI")
 _MARK_ALONE: Final = struct.Struct("=B23xQ48xI")
 _EXIT: Final = struct.Struct("=B3xIQQqB")
 _HEAD: Final = struct.Struct("=B3xIQQ")
+_CALL_NUMBER: Final = struct.Struct("=i")
+"""What a register set of a call's number holds: below 0 if the thread is in no call."""
 _ROOM: Final = 512
 """More than the general registers of any architecture take."""
 _registers = ctypes.create_string_buffer(_ROOM)
@@ -270,19 +272,46 @@ def tgkill(pid: int, tid: int, signo: int) -> bool:
 
 
 def get_registers(tid: int, arch: Arch) -> list[int] | None:
-    """The general registers (NT_PRSTATUS) in the order of `Arch.registers`."""
+    """The general registers (NT_PRSTATUS) in the order of `Arch.registers`, and behind them the
+    number of the call where that is a register set of its own (`Arch.call_set`).
+    """
     _registers_place.length = _ROOM
     if _quick(GETREGSET, tid, NT_PRSTATUS, _registers_pointer) == -1:
         return None
-    return list(struct.unpack_from(arch.registers, _registers))
+    registers = list(struct.unpack_from(arch.registers, _registers))
+    if arch.call_set:
+        _registers_place.length = _CALL_NUMBER.size
+        if _quick(GETREGSET, tid, arch.call_set, _registers_pointer) == -1:
+            return None
+        registers.append(_CALL_NUMBER.unpack_from(_registers)[0] & NO_CALL)
+    return registers
 
 
 def set_registers(tid: int, arch: Arch, registers: list[int]) -> bool:
-    """Set the general registers, in the order of `Arch.registers`."""
-    data = struct.pack(arch.registers, *registers)
+    """Set what `get_registers` has read."""
+    if not arch.call_set:
+        return write_register_set(tid, NT_PRSTATUS, struct.pack(arch.registers, *registers))
+    *general, call = registers
+    return write_register_set(
+        tid, NT_PRSTATUS, struct.pack(arch.registers, *general)
+    ) and write_register_set(tid, arch.call_set, struct.pack("=I", call & 0xFFFFFFFF))
+
+
+def read_register_set(tid: int, number: int) -> bytes:
+    """One of a stopped tracee's register sets (PTRACE_GETREGSET; NT_* in linux/elf.h); nothing if
+    it has none of that number, or is gone.
+    """
+    _registers_place.length = _ROOM
+    if _quick(GETREGSET, tid, number, _registers_pointer) == -1:
+        return b""
+    return _registers.raw[: _registers_place.length]
+
+
+def write_register_set(tid: int, number: int, data: bytes) -> bool:
+    """Set the beginning of a register set (PTRACE_SETREGSET), or all of it."""
     buffer = ctypes.create_string_buffer(data, len(data))
     iovec = memory.IoVec(ctypes.addressof(buffer), len(data))
-    return _ptrace(SETREGSET, tid, NT_PRSTATUS, ctypes.addressof(iovec)) != -1
+    return _ptrace(SETREGSET, tid, number, ctypes.addressof(iovec)) != -1
 
 
 def set_pc(tid: int, arch: Arch, registers: list[int], pc: int) -> bool:

@@ -15,7 +15,7 @@ from typing import Final
 from ipcviz import __version__
 from ipcviz.outputs import OutputError, OutputFile, explain_write_error
 from ipcviz.trace.errors import TraceError
-from ipcviz.trace.keyframes import SHAPE
+from ipcviz.trace.keyframes import find_shape
 from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, VIEWS
 
 _BESIDE: Final = ("-wal", "-shm", "-journal")
@@ -40,7 +40,7 @@ def create_trace(meta: Mapping[str, str], sources: Mapping[str, str]) -> sqlite3
     known = {
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "version": __version__,
-        "state": SHAPE,
+        "state": find_shape(),
         **meta,
     }
     db.executemany("INSERT INTO meta VALUES (?, ?)", known.items())

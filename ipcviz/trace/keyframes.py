@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from functools import cache
+from typing import Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -28,21 +29,6 @@ class Changes(msgspec.Struct, array_like=True):
     gone: msgspec.Raw
 
 
-_HINTS: Final = get_type_hints(State)
-_MAPS: Final = {name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is Map}
-_Body: Final = msgspec.defstruct(
-    "_Body",
-    [
-        (
-            name,
-            Changes | msgspec.UnsetType if name in _MAPS else hint | msgspec.UnsetType,
-            msgspec.UNSET,
-        )
-        for name, hint in _HINTS.items()
-    ],
-)
-
-
 def _describe_type(kind: Any, seen: dict[str, str]) -> None:
     """Describe a type and all that it is made of, by the names and types of the fields."""
     if (
@@ -58,15 +44,14 @@ def _describe_type(kind: Any, seen: dict[str, str]) -> None:
         _describe_type(part, seen)
 
 
-def _shape_of_states() -> str:
+@cache
+def find_shape() -> str:
+    """Names the shape of the states that this version keeps; keyframes of another shape are not
+    used.
+    """
     seen: dict[str, str] = {}
     _describe_type(State, seen)
     return hashlib.sha256(repr(sorted(seen.items())).encode()).hexdigest()[:16]
-
-
-SHAPE: Final = _shape_of_states()
-"""Names the shape of the states that this version keeps; keyframes of another shape are not used.
-"""
 
 
 def _encode_map(value: Any) -> Any:
@@ -83,34 +68,75 @@ def _decode_map(kind: Any, value: Any) -> Any:
     raise NotImplementedError
 
 
+class _Codec(NamedTuple):
+    """What packs and unpacks states, made from the types of their fields.
+
+    Attributes:
+        fields: Names of all fields.
+        body: A struct of what is kept of each: a map's as `Changes`; unset if it is as in the base.
+        bodies: Decodes it.
+        put: Decode the rows of a map that were put, by its field's name.
+        gone: Decode the keys of a map that are gone.
+    """
+
+    fields: tuple[str, ...]
+    body: type[msgspec.Struct]
+    bodies: msgspec.msgpack.Decoder[Any]
+    put: dict[str, msgspec.msgpack.Decoder[Any]]
+    gone: dict[str, msgspec.msgpack.Decoder[Any]]
+
+
+@cache
+def _make_codec() -> _Codec:
+    """It is made when it is first needed: that takes longer than most imports."""
+    hints = get_type_hints(State)
+    maps = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Map}
+    body = msgspec.defstruct(
+        "_Body",
+        [
+            (
+                name,
+                Changes | msgspec.UnsetType if name in maps else hint | msgspec.UnsetType,
+                msgspec.UNSET,
+            )
+            for name, hint in hints.items()
+        ],
+    )
+    return _Codec(
+        tuple(hints),
+        body,
+        msgspec.msgpack.Decoder(body, dec_hook=_decode_map),
+        {
+            name: msgspec.msgpack.Decoder(list[tuple[key, item]], dec_hook=_decode_map)  # type: ignore[valid-type]
+            for name, (key, item) in maps.items()
+        },
+        {
+            name: msgspec.msgpack.Decoder(list[key])  # type: ignore[valid-type]
+            for name, (key, _) in maps.items()
+        },
+    )
+
+
 _encoder: Final = msgspec.msgpack.Encoder(enc_hook=_encode_map)
-_decoder: Final = msgspec.msgpack.Decoder(_Body, dec_hook=_decode_map)
-_put_decoders: Final = {
-    name: msgspec.msgpack.Decoder(list[tuple[key, item]], dec_hook=_decode_map)  # type: ignore[valid-type]
-    for name, (key, item) in _MAPS.items()
-}
-_gone_decoders: Final = {
-    name: msgspec.msgpack.Decoder(list[key])  # type: ignore[valid-type]
-    for name, (key, _) in _MAPS.items()
-}
 
 
 def pack_state(state: State, base: State | None = None) -> bytes:
     """The bytes of a state, or of what differs from `base`."""
     fields: dict[str, Any] = {}
-    for name in _HINTS:
+    codec = _make_codec()
+    for name in codec.fields:
         value = getattr(state, name)
         before = getattr(base, name) if base is not None else None
         if base is not None and value is before:
             continue
-        if name in _MAPS:
+        if name in codec.put:
             old = before if before is not None else Map()
             put = [(key, item) for key, item in value.items() if old.get(key) is not item]
             gone = [key for key in old if key not in value]
             fields[name] = Changes(_encode_raw(put), _encode_raw(gone))
         else:
             fields[name] = value
-    return zlib.compress(_encoder.encode(_Body(**fields)), 1)
+    return zlib.compress(_encoder.encode(codec.body(**fields)), 1)
 
 
 def _encode_raw(value: Any) -> msgspec.Raw:
@@ -124,18 +150,19 @@ def unpack_state(data: bytes, base: State | None = None) -> State:
         TraceError: The bytes are no state.
     """
     try:
-        body = decode_messagepack(_decoder, unpack_bytes(data))
+        codec = _make_codec()
+        body = decode_messagepack(codec.bodies, unpack_bytes(data))
         fields: dict[str, Any] = {}
-        for name in _HINTS:
+        for name in codec.fields:
             value = getattr(body, name)
             if value is msgspec.UNSET:
                 if base is not None:
                     fields[name] = getattr(base, name)
-            elif name in _MAPS:
+            elif name in codec.put:
                 with (getattr(base, name) if base is not None else Map()).mutate() as rows:
-                    for key in decode_messagepack(_gone_decoders[name], value.gone):
+                    for key in decode_messagepack(codec.gone[name], value.gone):
                         rows.pop(key, None)
-                    for key, item in decode_messagepack(_put_decoders[name], value.put):
+                    for key, item in decode_messagepack(codec.put[name], value.put):
                         rows[key] = item
                     fields[name] = rows.finish()
             else:

@@ -25,7 +25,7 @@ from ipcviz.inputs import read_input
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.trace.errors import TraceError
-from ipcviz.trace.keyframes import MOST_BYTES, SHAPE, unpack_bytes, unpack_state
+from ipcviz.trace.keyframes import MOST_BYTES, find_shape, unpack_bytes, unpack_state
 from ipcviz.trace.schema import APPLICATION_ID, TABLES, VERSION, count_microseconds
 
 _READ: Final = (
@@ -378,7 +378,7 @@ class TraceReader:
             self._lasts.append(last)
 
     def _read_keyframes(self, after: int) -> None:
-        if self.meta.get("state") != SHAPE:
+        if self.meta.get("state") != find_shape():
             return
         for n, base in self._read_rows(
             "SELECT n, base FROM keyframes WHERE n > ? ORDER BY n", after

@@ -16,10 +16,11 @@ instruction, where it can be decoded; else whether the value has changed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -33,7 +34,15 @@ from ipcviz.events.accesses import (
 )
 from ipcviz.kernel import instructions, maps, memory, ptrace, source, unwinding, variables
 from ipcviz.kernel.maps import MapLine
-from ipcviz.kernel.watchpoints import REGISTERS, TRAP_HWBKPT, On, Watchpoint, read_hits
+from ipcviz.kernel.watchpoints import (
+    REGISTERS,
+    TRAP_HWBKPT,
+    On,
+    Watchpoint,
+    find_touched,
+    read_hits,
+    set_watchpoints,
+)
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.returns import set_registers
 from ipcviz.tracer.tasks import Task, TracedProcess
@@ -42,6 +51,18 @@ SIGTRAP_BIT: Final = 1 << ptrace.SIGTRAP - 1
 _POINTER: Final = 8
 MOST_CODE: Final = 4096
 """Instructions of one process that are remembered."""
+
+
+class _Executed(NamedTuple):
+    """What a thread did that had stopped before it.
+
+    Attributes:
+        hits: Places of the watchpoints that it touched.
+        instruction: What it did; that of a sequence, by its first one.
+    """
+
+    hits: frozenset[int]
+    instruction: instructions.Instruction
 
 
 @dataclass
@@ -170,7 +191,9 @@ class AccessStops:
         ]
         points = [Watchpoint(address, size) for address, size in places]
         pointers = dict.fromkeys(mine.pointers.values())
-        if len(points) * 2 + len(pointers) <= REGISTERS:
+        # Where the thread stops before the instruction, that tells.
+        doubles = not self._context.arch.stops_before
+        if doubles and len(points) * 2 + len(pointers) <= REGISTERS:
             points += [Watchpoint(address, size, On.STORE) for address, size in places]
         points += [Watchpoint(address, _POINTER, On.STORE) for address in pointers]
         return tuple(points[:REGISTERS])
@@ -224,12 +247,13 @@ class AccessStops:
 
     # Stops.
 
-    def handle_trap(self, task: Task) -> tuple[Accessed, ...] | None:
+    def handle_trap(self, task: Task) -> tuple[Accessed, ...] | int | None:
         """A thread stands at a SIGTRAP: if one of its watchpoints stopped it, tell what it did.
 
         Returns:
             The loads and stores of variables; none if it has stored a pointer that leads to one.
-            None if no watchpoint on memory stopped it.
+            A wait status that came before it could do it. None if no watchpoint on memory stopped
+            it.
         """
         points = task.watchpoints
         if not points:
@@ -237,7 +261,13 @@ class AccessStops:
         info = ptrace.signal_info(task.tid)
         if info is None or info.code != TRAP_HWBKPT:
             return None
-        hits = read_hits(task.tid)
+        if self._context.arch.stops_before:
+            executed = self._execute(task, points, info.address)
+            if not isinstance(executed, _Executed):
+                return executed
+            hits, instruction = executed.hits, executed.instruction
+        else:
+            hits, instruction = read_hits(task.tid), None
         if not any(number < len(points) for number in hits):
             return None
         hit = [points[number] for number in sorted(hits) if number < len(points)]
@@ -248,10 +278,70 @@ class AccessStops:
         for place, address in sorted(mine.found.items()):
             here = [point for point in hit if point.address == address]
             if here and place in mine.infos:
-                found.append(self._build_access(task, mine, mine.infos[place], address, here))
+                found.append(
+                    self._build_access(task, mine, mine.infos[place], address, here, instruction)
+                )
         if any(point.address in mine.pointers.values() for point in hit):
             self.locate_variables(task.process)
         return tuple(found)
+
+    def _execute(
+        self, task: Task, points: tuple[Watchpoint, ...], address: int
+    ) -> _Executed | int | None:
+        """Bring a thread past the instruction that it is stopped before, or past a whole sequence
+        that begins with a load-exclusive.
+
+        Its debug registers are taken away meanwhile, and signals wait.
+
+        Args:
+            task: The thread, stopped by a debug register.
+            points: What its debug registers watch.
+            address: What the instruction loads or stores.
+
+        Returns:
+            What it has done; a wait status that came instead; None if it is not stopped by one that
+            watches memory.
+        """
+        tid, arch = task.tid, self._context.arch
+        registers, mask = ptrace.get_registers(tid, arch), ptrace.get_mask(tid)
+        if registers is None or mask is None or address == registers[arch.pc]:
+            return None
+        pc = registers[arch.pc]
+        code = memory.read_bytes(tid, pc, instructions.LONGEST_SEQUENCE) or b""
+        if len(code) < instructions.LONGEST_SEQUENCE:
+            code = memory.read_bytes(tid, pc, instructions.WORD) or b""
+        instruction = instructions.decode_word(code[: instructions.WORD], pc)
+        ends = instructions.find_exclusive_ends(code, pc)
+        stops = [Watchpoint(end, 1, On.EXECUTION) for end in ends]
+        request = ptrace.CONT if ends and set_watchpoints(tid, arch, stops) else ptrace.SINGLESTEP
+        if request == ptrace.SINGLESTEP:
+            set_watchpoints(tid, arch, ())
+        ptrace.set_mask(tid, ptrace.NO_CALL & ~SIGTRAP_BIT)
+        resumed = ptrace.resume_thread(tid, request)
+        came = ptrace.wait_for_change(tid, block=True) if resumed else None
+        if came is None:
+            return None  # killed: its end comes by itself
+        status = came[1]
+        if os.WIFSTOPPED(status):
+            ptrace.set_mask(tid, mask)
+            set_registers(tid, arch, points, task.trying.address)
+        if not os.WIFSTOPPED(status) or status >> 8 != ptrace.SIGTRAP:
+            return status
+        if ends:
+            registers = ptrace.get_registers(tid, arch) or registers
+            storing = code[ends[0] - instructions.WORD - pc :]
+            stored = (
+                request == ptrace.CONT
+                and registers[arch.pc] == ends[0]
+                and not registers[instructions.find_status_register(storing)]
+            )
+            last = instructions.decode_word(
+                storing[: instructions.WORD], ends[0] - instructions.WORD
+            )
+            words = f"{instruction.words} ... {last.words}" if stored else instruction.words
+            instruction = instruction._replace(words=words, stores=stored)
+        hits = find_touched(points, address, stores=instruction.stores)
+        return _Executed(hits, instruction)
 
     def _build_access(
         self,
@@ -260,12 +350,14 @@ class AccessStops:
         info: VariableInfo,
         address: int,
         hit: Sequence[Watchpoint],
+        instruction: instructions.Instruction | None,
     ) -> Accessed:
         pid = task.process.pid
         after = memory.read_bytes(pid, address, info.size) or b""
         before = self._values.get(info.key, b"")
         self._values[info.key] = after
-        where, instruction = self._read_code(task, mine)
+        where, decoded = self._read_code(task, mine)
+        instruction = instruction or decoded
         doubled = any(
             point.on is On.STORE and point.address == address for point in task.watchpoints
         )
@@ -312,7 +404,7 @@ class AccessStops:
         where = source.find_source(
             pid, arch, registers, find_mapping, f"/proc/{pid}/root", behind=True
         )
-        instruction = self._decode(pid, pc, where)
+        instruction = None if arch.stops_before else self._decode(pid, pc, where)
         # The line of a caller is that of this call alone.
         if where.is_inner and len(mine.code) < MOST_CODE:
             mine.code[pc] = where, instruction

@@ -93,9 +93,14 @@ def _is_relative(arch: Arch, code: bytes) -> bool:
     """
     if arch.machine == "aarch64":
         word = int.from_bytes(code[:4], "little")
+        # adr, adrp; ldr (literal); b, bl; b.cond; cbz, tbz; blr, which leaves where it returns to.
         return (
-            word & 0x1F000000 == 0x10000000 or word & 0x3B000000 == 0x18000000
-        )  # adr, adrp, ldr (literal)
+            word & 0x1F000000 == 0x10000000
+            or word & 0x3B000000 == 0x18000000
+            or word & 0x7C000000 in (0x14000000, 0x34000000)
+            or word >> 24 == 0x54
+            or word & 0xFFFFFC1F == 0xD63F0000
+        )
     index = 0
     while index < len(code) - 2 and (
         code[index] in (0x66, 0xF2, 0xF3) or 0x40 <= code[index] <= 0x4F

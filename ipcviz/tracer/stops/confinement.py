@@ -138,7 +138,7 @@ def answer_call(tid: int, arch: Arch, result: int) -> bool:
     False if that can't be done here.
     """
     registers = ptrace.get_registers(tid, arch)
-    if registers is None or arch.original == arch.number:
+    if registers is None:
         return False
     registers[arch.original] = ptrace.NO_CALL
     registers[arch.result] = result & ptrace.NO_CALL
@@ -217,8 +217,6 @@ def _install_strict(arch: Arch, task: Task, info: ptrace.SyscallInfo) -> bool:
     """
     numbers = call_numbers(arch.table)
     program = seccomp.build_strict(arch)
-    if arch.original == arch.number:
-        return False
     header = struct.Struct("=HxxxxxxQ")
     room = header.size + len(program)
     address = (info.sp - RED_ZONE - room) & ~0xF

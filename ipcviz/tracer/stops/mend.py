@@ -45,7 +45,7 @@ from typing import Final, NamedTuple
 
 from ipcviz.events.calls import READS_ANY, having
 from ipcviz.kernel import memory, procfs, ptrace
-from ipcviz.kernel.arch import call_numbers
+from ipcviz.kernel.arch import Arch, call_numbers
 from ipcviz.kernel.borrow import borrow
 from ipcviz.tracer.calls import deadlines, limits, remainders
 from ipcviz.tracer.calls.remainders import File, Kind, Leg
@@ -58,8 +58,9 @@ _MASK: Final = (1 << 64) - 1
 _HALF: Final = struct.Struct("=I")
 _LENGTH: Final = struct.Struct("=qq")
 
+ERESTARTSYS: Final = 512
 RESTART_CODES: Final = {
-    512: "ERESTARTSYS",
+    ERESTARTSYS: "ERESTARTSYS",
     513: "ERESTARTNOINTR",
     514: "ERESTARTNOHAND",
     516: "ERESTART_RESTARTBLOCK",
@@ -132,8 +133,8 @@ class Mending:
                 result = entered.last
         else:
             number = _to_signed(registers[arch.original])
-            if number < 0 or arch.original == arch.number:
-                return None  # it was in no call, or there is no telling
+            if number < 0:
+                return None  # it was in no call, or there is no telling (`Arch.restart_shows`)
             name, result = self._context.names.get(number, ""), _to_signed(registers[arch.result])
             raw = tuple(registers[i] for i in arch.call_arguments)
             entered = Entered(name, number, raw, {}, self._context.emitter.now(), told=False)
@@ -150,11 +151,7 @@ class Mending:
         """Whether a thread stands behind a call that the kernel does not begin again by itself."""
         arch = self._context.arch
         registers = ptrace.get_registers(task.tid, arch)
-        if (
-            registers is None
-            or arch.original == arch.number
-            or _to_signed(registers[arch.original]) < 0
-        ):
+        if registers is None or _to_signed(registers[arch.original]) < 0:
             return False
         return -_to_signed(registers[arch.result]) not in RESTART_CODES
 
@@ -213,9 +210,9 @@ class Mending:
             registers[index] = value & _MASK
         entered.making = self._numbers.get(leg.name, entered.number)
         registers[arch.number] = entered.making
-        registers[arch.pc] -= arch.syscall_length
-        if arch.original != arch.number:
-            registers[arch.original] = _MASK  # in no call any more: not to be brought back twice
+        if not _is_before_call(task.tid, arch, registers):
+            registers[arch.pc] -= arch.syscall_length
+        registers[arch.original] = _MASK  # in no call any more: not to be brought back twice
         return ptrace.set_registers(task.tid, arch, registers)
 
     def _add_gained(self, task: Task, entered: Entered, leg: Leg, gained: int) -> None:
@@ -419,7 +416,8 @@ class Mending:
             registers[index] = value
         registers[arch.number] = entered.number
         registers[arch.original] = entered.number
-        registers[arch.result] = result & _MASK
+        if -result not in RESTART_CODES or not _is_before_call(task.tid, arch, registers):
+            registers[arch.result] = result & _MASK
         ptrace.set_registers(task.tid, arch, registers)
 
     def cut_call(self, task: Task, entered: Entered) -> int:
@@ -440,13 +438,14 @@ class Mending:
             registers[arch.pc] += arch.syscall_length
             result = entered.carried or entered.code or entered.last
         else:
+            last = _read_result(task.tid, arch, registers)
             # Below zero: nothing of this part was moved.
-            gained = max(_to_signed(registers[arch.result]), 0)
+            gained = max(last, 0)
             leg = entered.legs[0] if entered.legs else None
             if leg is not None:
                 self._add_gained(task, entered, leg, gained)
                 gained = 0
-            result = entered.carried + gained or _to_signed(registers[arch.result])
+            result = entered.carried + gained or last
         self._restore_registers(task, entered, registers, result)
         return result
 
@@ -573,6 +572,23 @@ def _is_cut(entered: Entered, leg: Leg, result: int) -> bool:
     if result < 0 and -result in RESTART_CODES:
         return bool(entered.legs) or leg.name in limits.ANEW
     return result == -errno.EINTR or remainders.may_be_cut(leg.name, leg.args, result)
+
+
+def _read_result(tid: int, arch: Arch, registers: list[int]) -> int:
+    """What the call has returned that a thread made which is stopped at the delivery of a signal;
+    minus one of `RESTART_CODES` if the kernel begins it again.
+    """
+    if _is_before_call(tid, arch, registers):
+        return -ERESTARTSYS
+    return _to_signed(registers[arch.result])
+
+
+def _is_before_call(tid: int, arch: Arch, registers: list[int]) -> bool:
+    """Whether the kernel has brought a thread back already to where it makes its call again."""
+    if arch.restart_shows or _to_signed(registers[arch.original]) >= 0:
+        return False
+    there = memory.read_bytes(tid, registers[arch.pc], arch.syscall_length)
+    return there == arch.syscall_code
 
 
 def _to_number(value: int | bytes) -> int:

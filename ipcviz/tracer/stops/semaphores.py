@@ -399,7 +399,9 @@ class SemaphoreStops:
             return
         back = breakpoints.return_address(task.tid, arch, registers)
         if returns.set_registers(task.tid, arch, task.watchpoints, back):
-            task.trying = returns.Trying(back, registers[arch.sp] + 8, info.key, found=value > 0)
+            task.trying = returns.Trying(
+                back, registers[arch.sp] + arch.return_room, info.key, found=value > 0
+            )
 
     def _end_trywait(self, task: Task, registers: list[int]) -> None:
         """A thread has come to where sem_trywait returns to."""

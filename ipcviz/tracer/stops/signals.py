@@ -16,7 +16,13 @@ from ipcviz.tracer.stops.accesses import AccessStops
 from ipcviz.tracer.stops.calls import CallStops
 from ipcviz.tracer.stops.exits import EINTR
 from ipcviz.tracer.stops.mend import RESTART_CODES, SIGCONT
-from ipcviz.tracer.stops.outcomes import RESUME, Outcome, pass_by_with, resume_with
+from ipcviz.tracer.stops.outcomes import (
+    RESUME,
+    Outcome,
+    handle_instead,
+    pass_by_with,
+    resume_with,
+)
 from ipcviz.tracer.stops.semaphores import SemaphoreStops
 from ipcviz.tracer.stops.senders import QUEUED, SI_TIMER, sender_of
 from ipcviz.tracer.tasks import Entered, Task, TracedProcess
@@ -103,8 +109,9 @@ class SignalStops:
         """A thread stands before a signal's delivery, or at a breakpoint."""
         if not task.process.executed:
             return resume_with(signo)
-        if signo == ptrace.SIGTRAP and self._accesses.handle_trap(task) is not None:
-            return RESUME
+        accesses = self._accesses.handle_trap(task) if signo == ptrace.SIGTRAP else None
+        if accesses is not None:
+            return handle_instead(accesses) if isinstance(accesses, int) else RESUME
         address = self._semaphores.find_breakpoint(task) if signo == ptrace.SIGTRAP else 0
         if address:
             if not self._semaphores.is_nested(task, address):

@@ -35,7 +35,7 @@ from ipcviz.tracer.sampling.sampler import Sampler
 from ipcviz.tracer.sampling.untraced_tables import Tables
 from ipcviz.tracer.stops.accesses import AccessStops
 from ipcviz.tracer.stops.calls import CallStops
-from ipcviz.tracer.stops.outcomes import LEAVE, RESUME, Outcome
+from ipcviz.tracer.stops.outcomes import LEAVE, RESUME, Outcome, handle_instead
 from ipcviz.tracer.stops.semaphores import QUIET, SemaphoreStops
 from ipcviz.tracer.stops.senders import sender_of
 from ipcviz.tracer.stops.signals import SignalStops
@@ -284,6 +284,8 @@ class Stepping:
 
     def _handle_signal(self, task: Task, signo: int, status: int) -> Outcome | None:
         accesses = self._accesses.handle_trap(task) if signo == ptrace.SIGTRAP else None
+        if isinstance(accesses, int):
+            return handle_instead(accesses)
         if accesses is not None:
             if not accesses:
                 return RESUME
@@ -379,7 +381,7 @@ class Stepping:
         held in it.
         """
         look = procfs.read_status(task.process.pid, task.tid)
-        if look is None or self._context.arch.original < 0:
+        if look is None:
             return False
         bits = (look.pending | look.shared_pending) & ~look.blocked
         action = self._action_of(task.process.pid)
