@@ -148,12 +148,6 @@ def _show_question(terminal: Terminal) -> None:
     raise SystemExit("No question came.")
 
 
-def _show_waiters(terminal: Terminal) -> None:
-    terminal.until(r"consumer")
-    terminal.press("m")
-    terminal.until(r"_empty = 0 ←1")
-
-
 def _follow(count: str) -> Callable[[Terminal], None]:
     def drive(terminal: Terminal) -> None:
         terminal.until(r"step 0")
@@ -190,13 +184,14 @@ def _show_past(terminal: Terminal) -> None:
     terminal.until(r"P1 full")
     for _ in range(60):
         terminal.press("p")
-        if re.search(r"(?s)PAST.*K/64K.*Whose: seq", "\n".join(texts_of(terminal.grid()))):
+        screen = "\n".join(texts_of(terminal.grid()))
+        if re.search(r"(?s)PAST.*/(?:64K|65,536).*Whose: seq", screen):
             return
     raise SystemExit("The pipe never was full in the past.")
 
 
 def _show_catalogue(terminal: Terminal) -> None:
-    terminal.until(r"Enter runs it")
+    terminal.until(r"In which order")
     terminal.press("\x1b[B", "\x1b[B", "\x1b[B")
     terminal.until(r"wake-up")
 
@@ -270,15 +265,15 @@ PICTURES: Final = {
     ),
     "semaphore": Picture(
         "Three semaphores of a bounded queue; the producer waits for a free slot",
-        ("run", "--live", "--set", "messages=60", "mmap-queue"),
+        ("run", "--schedule", "stack", "mmap-queue"),
         SMALL,
-        _show_waiters,
+        _step_to(r"← producer", "m"),
         (
-            r"B  (?:sem_wait )?_empty is 0",
-            r"_empty = 0 ←1",
-            r"_full = 4",
-            r"[* ] _empty +0 .* (?P<at>consumer|producer|main)",
-            r"[* ] _lock +1 +(?P<at>post by \w+)",
+            r"B  sem_wait _empty",
+            r"█ (?P<at>_empty +0)",
+            r"← producer waits",
+            r"_empty +unnamed +0 .*\) (?P<at>producer)",
+            r"_lock +unnamed +1 .*?(?P<at>post by \w+)",
         ),
     ),
     "lost-before": Picture(
@@ -338,8 +333,8 @@ PICTURES: Final = {
         (
             r"wait for each other",
             r"~3 sampled",
-            r"B  book-b held exclusively by",
-            r"python3(?: 2)? is blocked in flock\(4\) on book-b",
+            r"B  flock\(4\) book-b held",
+            r"circle\.py 2 is blocked in flock\(4\) on book-b",
         ),
         beside=("python3", "docs/examples/circle.py"),
     ),
@@ -351,7 +346,7 @@ PICTURES: Final = {
         (
             r"(?P<at>\|< <.*> >\|)",
             r"PAST +[\d,]+ of [\d,]+",
-            r"\d+K/64K",
+            r"(?P<at>[\d,]+K?/(?:64K|65,536))",
             r"Whose: .*?\d+ B",
             r"End Now",
         ),
@@ -392,9 +387,10 @@ PICTURES |= {
         LARGE,
         _step_to(r"writer is blocked in write(?s:.*)step \d+ +reader read|reader read", "L"),
         (
-            r"(?P<at>writer +reader) ",
             r"(?P<at>fork ─+→)",
-            r"(?P<at>> +\d+) ",
+            r"(?P<at>▒{6,})",
+            r"(?P<at>─{8,}→ read 4,096 the pipe of 7)",
+            r"│(?P<at>>) ",
         ),
     ),
     "accesses": Picture(
@@ -414,42 +410,58 @@ PICTURES |= {
         ("run", "pipe-eof"),
         SMALL,
         _show_hands,
-        (r"What will happen\?", r"(?P<at>[█▌▏▎▍▋▊▉]{2,})"),
+        (r"What will happen\?", r"(?P<at>█{6,} \d)", r"backspace takes one back"),
     ),
     "findings": Picture(
         "The findings: what is wrong here, on what evidence",
         ("run", "--", "python3", "docs/examples/circle.py"),
         LARGE,
         _show_findings,
-        (r"Findings", r"wait for each other"),
+        (
+            r"(?P<at>Findings: 1)",
+            r"! ?(?P<at>circle\.py 2 waits for the lock on book-b)",
+            r"Mend: Take the locks in the same order",
+            r"(?P<at>- circle\.py 2\[\d+\])",
+            r"\[lock-order\]",
+        ),
     ),
     "presenter": Picture(
         "The presenter's size, for a projector",
         ("run", "--schedule", "lost", "sleep-race"),
         SMALL,
         _step_to(r"handler for SIGALRM", "P"),
-        (r"(?P<at>SIGALRM)", r"The alarm is set"),
+        (r"pending +(?P<at>SIGALRM)", r"fired, is pending", r"The alarm is set"),
     ),
     "signals": Picture(
         "A process with signals that are pending, blocked and caught",
         ("run", "--schedule", "all-sent", "signal-table"),
         LARGE,
         _step_to(r"sender exited|sender ended"),
-        (r"pending", r"blocked", r"caught"),
+        (
+            r"pending: blocked, 5 as one",
+            r"pending: blocked, 5 queued",
+            r"SIGNAL +(?P<at>C I B P)",
+            r"5 sent as one",
+        ),
     ),
     "queue": Picture(
         "A message queue that is full, with its messages by priority",
         ("run", "--schedule", "full", "posix-mq"),
         LARGE,
         _step_to(r"it is full: 3 of 3", "u"),
-        (r"3/3", r"full"),
+        (r"9 fire", r"═ (?P<at>3 of 3)", r"tasks +(?P<at>full)", r"3/3"),
     ),
     "tcp": Picture(
         "A TCP connection of which both queues are full",
         ("run", "--schedule", "full", "tcp-loopback"),
         LARGE,
         _step_to(r"client is blocked in send", "u"),
-        (r"B  send", r"client is blocked"),
+        (
+            r"═ ?(?P<at>full) ",
+            r"12,288/16,384",
+            r"16K unacknowledged",
+            r"(?P<at>>\d+ +client\.sendall)",
+        ),
     ),
     "end": Picture(
         "All has ended: the system as it last was, with what went through it",

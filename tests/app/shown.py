@@ -16,7 +16,7 @@ from ipcviz.app.picture import Picture
 from ipcviz.app.strip import StepStrip, describe_following, find_following
 from ipcviz.app.text import make_visible
 from ipcviz.events import Event
-from ipcviz.scenario import Scenario, find_scenario
+from ipcviz.scenario import Progress, Scenario, find_scenario
 from tests import fakes
 from tests.app.driven import Driven
 from tests.kept_runs import read_run
@@ -46,6 +46,20 @@ class ShownRun(Driven):
         self.app.theme = name
         await self.pilot.pause()
         await self.pilot.pause()
+
+    async def list_untellable(self) -> list[str]:
+        """List the parts of the story that this run does not tell, and could not tell whole."""
+        found, story = [], self.app.feed.story
+        told = story.progress.reached
+        for place in range(len(self.scenario.story)):
+            if place in told:
+                continue
+            story.progress = Progress(reached=(*told, place))
+            self.app.live.timeline.show_present(self.app.feed.make_view())
+            await self.pilot.pause()
+            await self.pilot.pause()
+            found += self._list_untold()
+        return found
 
     def list_unreadable(self) -> Iterator[str]:
         """List what somebody in front of the screen can't read of what it has to tell now."""

@@ -51,6 +51,7 @@ async def test_story_step_line_and_processes_can_be_read(name, size, request):
                 for theme in (LIGHT, DARK):
                     await shown.set_theme(theme.name)
                     seen[f"{name_size(size)} {theme.name}"] = looks.take_look(shown.app)
+        unreadable += await shown.list_untellable()
     if name in FOLDED:
         unreadable = [line for line in unreadable if "picture:" not in line]
     assert not unreadable, "\n".join(unreadable)
