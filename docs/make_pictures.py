@@ -192,8 +192,11 @@ def _show_past(terminal: Terminal) -> None:
 
 def _show_catalogue(terminal: Terminal) -> None:
     terminal.until(r"In which order")
-    terminal.press("\x1b[B", "\x1b[B", "\x1b[B")
-    terminal.until(r"wake-up")
+    for _ in range(60):
+        if re.search(r"the wake-up is lost", "\n".join(texts_of(terminal.grid()))):
+            return
+        terminal.press("\x1b[B")
+    raise SystemExit("The lost wake-up is not in the catalogue.")
 
 
 def _show_light(terminal: Terminal) -> None:
@@ -354,7 +357,7 @@ PICTURES: Final = {
     "catalogue": Picture(
         "The catalogue of scenarios",
         (),
-        SMALL,
+        LARGE,
         _show_catalogue,
         (
             r"/ searches",

@@ -88,7 +88,7 @@ class Semaphores(Panel):
         return rows
 
 
-class _Cells(NamedTuple):
+class _SemaphoreCells(NamedTuple):
     """What stands in a semaphore's row besides its value; the widths of the columns likewise, which
     are 0 where there is no room.
     """
@@ -101,7 +101,7 @@ class _Cells(NamedTuple):
     waiters: str
 
 
-_HEADS: Final = _Cells("NAME", "KIND", "WHERE", "LAST", "HELD BY", "WAITERS")
+_HEADS: Final = _SemaphoreCells("NAME", "KIND", "WHERE", "LAST", "HELD BY", "WAITERS")
 _HELD_OR_LAST: Final = "HELD BY, OR LAST"
 _LEAST: Final = (10, 6, 8, 12, 8, 8)
 """Cells of each column at least."""
@@ -123,7 +123,7 @@ class _Plan(NamedTuple):
     waiters: int
 
     @classmethod
-    def make(cls, cells: list[_Cells], width: int) -> _Plan:
+    def make(cls, cells: list[_SemaphoreCells], width: int) -> _Plan:
         """The columns of a panel that is so wide, for these rows."""
         need, least = measure_columns(_HEADS, cells), list(_LEAST)
         room = width - _VALUE - len(_HEADS) - 3
@@ -166,14 +166,14 @@ def _is_unknown(semaphore: Semaphore) -> bool:
     return semaphore.value is None or (is_private(semaphore) and semaphore.value > _PLAUSIBLE)
 
 
-def _list_cells(view: View, semaphore: Semaphore) -> _Cells:
+def _list_cells(view: View, semaphore: Semaphore) -> _SemaphoreCells:
     holder = view.state.objects.get(semaphore.info.object)
     touched = (
         f"{semaphore.last_op} by {name_process(view.state, semaphore.last_pid)}"
         if semaphore.last_pid
         else "-"
     )
-    return _Cells(
+    return _SemaphoreCells(
         semaphore.label,
         semaphore.info.kind.replace("system v", "Sys V"),
         f"{holder.label}+{semaphore.info.offset}" if holder else "",
@@ -183,7 +183,7 @@ def _list_cells(view: View, semaphore: Semaphore) -> _Cells:
     )
 
 
-def _build_row(view: View, semaphore: Semaphore, cells: _Cells, plan: _Plan) -> Row:
+def _build_row(view: View, semaphore: Semaphore, cells: _SemaphoreCells, plan: _Plan) -> Row:
     lit = SemaphorePart(semaphore.info.key) in view.lit
     value = "?" if _is_unknown(semaphore) else f"{semaphore.value}"
     held = cells.held
