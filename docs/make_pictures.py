@@ -60,7 +60,7 @@ class Terminal:
             cwd=STAGE,
             env={
                 "PATH": "/usr/bin:/bin",
-                "HOME": os.environ.get("HOME", "/"),
+                "HOME": str(STAGE),
                 "PYTHONPATH": str(STAGE),
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
@@ -374,7 +374,7 @@ PICTURES: Final = {
         _show_light,
         (
             r"The answer was: it waits",
-            r"B  open",
+            r"next +(?P<at>\S+ \d is about to execute)",
             r"B  open the",
             r"░{10,}",
             r"Waiting at the name",
