@@ -128,9 +128,11 @@ def test_functions_that_go_on_as_others(bench: Bench, programs: Programs) -> Non
     """
     with Watched(bench, [programs["sem_own"], "stop"], ("asleep",), "--full") as run:
         facts = run.at("asleep")
-        state = run.until(lambda s: any(x.waiters > 0 for x in s.semaphores.values()))
-        levels = {s.info.offset: (s.value, s.waiters) for s in state.semaphores.values()}
-        assert levels == {0: (0, 1), 32: (0, 0)}
+
+        def levels(state: State) -> dict[int, tuple[int | None, int]]:
+            return {s.info.offset: (s.value, s.waiters) for s in state.semaphores.values()}
+
+        state = run.until(lambda s: levels(s) == {0: (0, 1), 32: (0, 0)})
         assert state.threads[facts["waiter"]].semaphore
         run.release("asleep")
         assert run.finish() == 0
