@@ -11,7 +11,17 @@ from ipcviz.diagnose.deeds import EventRule, EventRules
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.history import History
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.diagnose.rules import locks, memory, names, pipes, signals, transfers
+from ipcviz.diagnose.rules import (
+    inherited,
+    locks,
+    memory,
+    names,
+    pipes,
+    polls,
+    records,
+    signals,
+    transfers,
+)
 from ipcviz.events import Event
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
@@ -21,6 +31,7 @@ HangRule = Callable[[CaseMoment, Hang], Finding | None]
 MomentRule = Callable[[CaseMoment], Iterable[Finding]]
 HANGS: Final[tuple[HangRule, ...]] = (
     locks.find_stopped,
+    locks.find_vfork_wait,
     locks.find_forked_lock,
     locks.find_handler_lock,
     locks.find_dead_owner,
@@ -28,6 +39,7 @@ HANGS: Final[tuple[HangRule, ...]] = (
     locks.find_copied_semaphore,
     locks.find_stale_semaphore,
     locks.find_lock_order,
+    inherited.find_leaked_end,
     pipes.find_wait_before_read,
     pipes.find_own_read_end,
     pipes.find_waits_for_input,
@@ -41,8 +53,11 @@ HANGS: Final[tuple[HangRule, ...]] = (
 """What makes a hang, the most particular first: the first that fits is told."""
 
 MOMENTS: Final[tuple[MomentRule, ...]] = (
+    inherited.find_leaked_descriptor,
+    inherited.find_inherited_lock,
     pipes.find_orphan_keeps_pipe,
     pipes.find_idle_heir,
+    pipes.find_datagram_end,
     pipes.find_buffered_stage,
     signals.find_ignored_term,
     signals.find_zombies,
@@ -50,7 +65,9 @@ MOMENTS: Final[tuple[MomentRule, ...]] = (
 """What keeps somebody waiting though others go on, and what nobody sees to."""
 DEEDS: Final[tuple[type[EventRule], ...]] = (
     transfers.ShortWrites,
+    records.ShortReads,
     transfers.EndlessEnds,
+    polls.HangUpLoops,
     transfers.BrokenPipes,
     transfers.MixedWrites,
     transfers.SharedInput,
@@ -62,7 +79,10 @@ DEEDS: Final[tuple[type[EventRule], ...]] = (
     names.LeftBehind,
     memory.BeyondTheFile,
     memory.MappingFaults,
+    memory.SharedPointers,
     memory.DroppedLocks,
+    inherited.LocksRefused,
+    locks.PrivatePosts,
 )
 """What events prove, each by itself or with those before it."""
 
@@ -103,7 +123,7 @@ class Doctor:
     def follow_event(self, event: Event, before: State, after: State) -> None:
         """Take one event in, whose effect on the state is known; what it proves is found."""
         self.state = after
-        self.history.add_event(event)
+        self.history.add_event(event, after)
         rules = self._deeds.list_rules(event)
         if rules:
             moment = CaseMoment(after, self.history, before=before)

@@ -18,6 +18,8 @@ class RulePage(NamedTuple):
         why: Why it happens.
         mend: What to do.
         evidence: What it is told by.
+        probable_if: Where its findings are only probable, after "probable"; empty if nothing more
+            is to be said.
         scenario: A scenario that shows it; empty if there is none.
         hangs: Whether its programs hang; else they go on, with something wrong.
     """
@@ -29,6 +31,7 @@ class RulePage(NamedTuple):
     why: str
     mend: str
     evidence: str
+    probable_if: str = ""
     scenario: str = ""
     hangs: bool = True
 
@@ -66,6 +69,26 @@ PAGES: Final = (
         ),
     ),
     RulePage(
+        name="leaked-descriptor",
+        title="a program has a descriptor that it knows nothing of",
+        certainty="sure or probable",
+        looks="The end of file, or the hang-up of a connection, does not come.",
+        why=(
+            "fork copies all descriptors, and exec keeps those that are not close-on-exec. The new "
+            "program does not know of them. It keeps pipes and connections open until it ends."
+        ),
+        mend=(
+            "Make descriptors with O_CLOEXEC or SOCK_CLOEXEC; leave Python's close_fds=True; in a "
+            "shell close them for the command: 'cmd 3>&-'."
+        ),
+        evidence=(
+            "Somebody reads to the end of a pipe or connection. All who have its other end "
+            "inherited it, execute another program since, have it under a number above "
+            "2 that no argument names, and have not used it."
+        ),
+        probable_if="of a FIFO, which others can open",
+    ),
+    RulePage(
         name="own-write-end",
         title="a write end is left open, so the end of file does not come",
         certainty="sure or probable",
@@ -81,6 +104,7 @@ PAGES: Final = (
             "of processes that wait. It is probable where who has one goes on, but has not used"
             " it."
         ),
+        probable_if="where who has it goes on, but has not used it",
     ),
     RulePage(
         name="own-read-end",
@@ -128,6 +152,7 @@ PAGES: Final = (
         evidence=(
             "A circle of processes that sleep in read or write on pipes or sockets to each other."
         ),
+        probable_if="if one reads",
     ),
     RulePage(
         name="stdio-buffer",
@@ -140,6 +165,7 @@ PAGES: Final = (
             "A stage has read bytes and written none, and is back in read; the next one has "
             "waited for 2 seconds. Bytes in a buffer of a program can't be seen."
         ),
+        probable_if=": bytes in a buffer can't be seen",
     ),
     RulePage(
         name="fifo-open",
@@ -155,6 +181,42 @@ PAGES: Final = (
             "open one with O_RDWR, or O_NONBLOCK."
         ),
         evidence="A process sleeps in open of a FIFO, and everybody else who is watched waits.",
+        probable_if=": an unwatched process may open it",
+    ),
+    RulePage(
+        name="datagram-end",
+        title="a receiver of datagrams waits for an end that does not come",
+        certainty="sure",
+        looks="A reader of a socket pair does not end, though the other side has.",
+        why=(
+            "A pair of SOCK_DGRAM sockets has no connection that could end: a receive waits on "
+            "when the other socket is closed."
+        ),
+        mend="Use SOCK_SEQPACKET or SOCK_STREAM, or send a last datagram that means the end.",
+        evidence=(
+            "A process receives from a socket of a pair of datagram sockets, and nobody else has "
+            "the other one open."
+        ),
+    ),
+    RulePage(
+        name="inherited-lock",
+        title="a child keeps a lock that was let go",
+        certainty="sure or probable",
+        looks="The lock is held, though who took it has closed the file or ended.",
+        why=(
+            "A lock by flock (or F_OFD_SETLK) belongs to the open file description. fork passes "
+            "that on, and exec keeps it. The lock goes when the last descriptor is closed."
+        ),
+        mend=(
+            "Unlock it (LOCK_UN) before closing it; open it with O_CLOEXEC; 'flock -o', or '9>&-' "
+            "for what stays in the background."
+        ),
+        evidence=(
+            "A process waits for a lock, or fails to get it; those who have its open file "
+            "description inherited it, and who opened the file has it open no more."
+        ),
+        probable_if="where nobody sleeps for it, or it may have been passed on on purpose",
+        scenario="lock-file",
     ),
     RulePage(
         name="handler-lock",
@@ -189,6 +251,7 @@ PAGES: Final = (
         evidence=(
             "A child sleeps on a futex in memory that fork copied while another thread held it."
         ),
+        probable_if="if who had it is not known",
     ),
     RulePage(
         name="dead-owner",
@@ -204,6 +267,7 @@ PAGES: Final = (
             "The mutex's owner word names a thread that is none; or who took the semaphore, "
             "as the events tell, has ended."
         ),
+        probable_if="where others give it as well",
     ),
     RulePage(
         name="stale-semaphore",
@@ -222,6 +286,7 @@ PAGES: Final = (
             "A process sleeps in sem_wait on a named semaphore that was there before the run,"
             " its value is 0, and nobody in the run has posted it."
         ),
+        probable_if=": an unwatched process may have it",
     ),
     RulePage(
         name="private-semaphore",
@@ -252,6 +317,7 @@ PAGES: Final = (
             "The handler of the signal has run, the process waits for a signal then, no timer"
             " is armed, and nobody who is watched goes on."
         ),
+        probable_if=": another one may be meant to come",
         scenario="sleep-race",
     ),
     RulePage(
@@ -268,6 +334,7 @@ PAGES: Final = (
             "A blocked send while nobody who goes on has it open; a blocked msgrcv of a type "
             "of which none is queued."
         ),
+        probable_if="where it has a name or a key",
     ),
     RulePage(
         name="stopped",
@@ -282,6 +349,19 @@ PAGES: Final = (
         evidence="A stopped process is at the end of the chain of waits.",
     ),
     RulePage(
+        name="vfork-wait",
+        title="a parent is suspended by vfork, and its child hangs",
+        certainty="sure or probable",
+        looks="A program hangs when it starts another one.",
+        why=(
+            "After vfork the parent sleeps until the child executes a program or exits. The child "
+            "waits for something that the parent would do."
+        ),
+        mend="Do nothing between vfork and execve or _exit; else use fork or posix_spawn.",
+        evidence="A process is in vfork, and its child waits and hangs.",
+        probable_if="where others could come to what the child waits for",
+    ),
+    RulePage(
         name="lock-order",
         title="locks are taken in different orders",
         certainty="sure or probable",
@@ -292,6 +372,7 @@ PAGES: Final = (
         ),
         mend="Take locks in the same order everywhere.",
         evidence="A circle in the wait-for graph, over semaphores, mutexes and file locks.",
+        probable_if="where others can come to a lock by its name",
         scenario="mmap-queue",
     ),
     RulePage(
@@ -302,6 +383,7 @@ PAGES: Final = (
         why="Each of them waits for what another one of them alone could do.",
         mend="Let one of them go on without the other.",
         evidence="A circle in the wait-for graph that none of the other rules has a name for.",
+        probable_if="where one of the waits is",
     ),
     RulePage(
         name="short-write",
@@ -321,6 +403,24 @@ PAGES: Final = (
         hangs=False,
     ),
     RulePage(
+        name="short-read",
+        title="a part of a record was taken for the whole",
+        certainty="probable",
+        looks="Records are garbled, or data is cut off, now and then.",
+        why=(
+            "read(2) of a pipe or a stream socket returns what is there, which may be less than "
+            "asked. Records have no borders in a stream."
+        ),
+        mend="Read in a loop until the record is whole; recv has MSG_WAITALL, dd iflag=fullblock.",
+        evidence=(
+            "A read returned less than asked, while writes began and ended where the whole would. "
+            "The next read asked for a whole one again and got bytes of two; or the reader ended, "
+            "with an error or with the rest of one write unread."
+        ),
+        probable_if=": what a record is, is known by its writes alone",
+        hangs=False,
+    ),
+    RulePage(
         name="end-of-file-loop",
         title="a loop reads on at the end of the file",
         certainty="sure",
@@ -334,6 +434,22 @@ PAGES: Final = (
             "next writer."
         ),
         evidence="50 reads of one descriptor in a row returned 0.",
+        hangs=False,
+    ),
+    RulePage(
+        name="hang-up-loop",
+        title="poll says at each turn that the other side has left",
+        certainty="sure",
+        looks="A process takes all of its CPU after the other side has left.",
+        why=(
+            "poll, select and epoll return at once as long as a descriptor is at its end, broken, "
+            "or not open. POLLHUP, POLLERR and POLLNVAL come unasked."
+        ),
+        mend="Close the descriptor then, or take it out of the set.",
+        evidence=(
+            "50 waits of a thread in a row found the same descriptor at its end, and nothing read, "
+            "wrote or closed it in between."
+        ),
         hangs=False,
     ),
     RulePage(
@@ -409,6 +525,7 @@ PAGES: Final = (
         ),
         mend="Call fflush before fork, and end the child with _exit.",
         evidence="Both ended with a write of the same bytes to one open file description.",
+        probable_if=": they may be meant to write the same",
         hangs=False,
     ),
     RulePage(
@@ -438,6 +555,7 @@ PAGES: Final = (
         evidence=(
             "A signal was sent to a process that catches it while the same one was pending there."
         ),
+        probable_if=": it matters if the handler counts",
         scenario="signal-table",
         hangs=False,
     ),
@@ -473,15 +591,20 @@ PAGES: Final = (
     ),
     RulePage(
         name="ignored-term",
-        title="a process does not let SIGTERM in",
-        certainty="sure",
-        looks="'docker stop' or a shutdown takes ten seconds.",
-        why="SIGTERM is ignored or blocked; both are inherited over exec.",
-        mend="Let SIGTERM end it, or send SIGKILL.",
-        evidence=(
-            "SIGTERM was sent 2 seconds ago to a process that ignores or blocks it, and "
-            "that goes on."
+        title="a process does not end at SIGTERM",
+        certainty="sure or probable",
+        looks="'docker stop' or a shutdown takes ten seconds; a program goes on after its script.",
+        why=(
+            "SIGTERM is ignored or blocked; both are inherited over exec. PID 1 of a container "
+            "gets only signals that it has a handler for. Or it was sent to a shell: the program "
+            "that this waits for does not get it, and a trap runs when that has ended."
         ),
+        mend="Let SIGTERM end it, run it by 'exec' in a script, or send it to the process group.",
+        evidence=(
+            "SIGTERM was sent 2 seconds ago to a process that keeps it out and goes on; or that "
+            "waits, or waited, for a child which was not sent it."
+        ),
+        probable_if="where it was sent to who waits for a child",
         hangs=False,
     ),
     RulePage(
@@ -495,6 +618,7 @@ PAGES: Final = (
         ),
         mend="Call waitpid(-1, ..., WNOHANG) in a loop, or set SIGCHLD to SIG_IGN.",
         evidence="Three or more children ended 5 seconds ago, and their parent is in no wait.",
+        probable_if="unless SIGCHLD merged",
         scenario="sigchld",
         hangs=False,
     ),
@@ -509,6 +633,7 @@ PAGES: Final = (
         ),
         mend="Unlink the name first; close listening sockets in children; set SO_REUSEADDR.",
         evidence="bind failed with EADDRINUSE, and the process ended with an error.",
+        probable_if="if nobody who is watched has the address",
         scenario="unix-stream",
         hangs=False,
     ),
@@ -523,6 +648,7 @@ PAGES: Final = (
         ),
         mend="Call shm_unlink, sem_unlink, mq_unlink or IPC_RMID when the last user is done.",
         evidence="What was made in the run is there when all have ended.",
+        probable_if="if they may be older than the run",
         scenario="persistence",
         hangs=False,
     ),
@@ -548,6 +674,7 @@ PAGES: Final = (
         why="One process makes and then sizes it. Another one opens and maps it in between.",
         mend="Size and fill it under another name, and rename it; or wait for a mark in it.",
         evidence="mmap of a file that had no bytes.",
+        probable_if="if nobody else made it",
         scenario="mmap-hello",
         hangs=False,
     ),
@@ -565,7 +692,26 @@ PAGES: Final = (
             "A file that is open for reading and writing is mapped with MAP_PRIVATE and "
             "PROT_WRITE, and another process maps it, too."
         ),
+        probable_if=": a copy may be wanted",
         scenario="mmap-shared-private",
+        hangs=False,
+    ),
+    RulePage(
+        name="shared-pointer",
+        title="memory that is shared has an address of one process in it",
+        certainty="sure or probable",
+        looks="The other process crashes, or reads nonsense.",
+        why=(
+            "Each process maps the memory where there is room. An address that one of them stores "
+            "there means something else in another one."
+        ),
+        mend="Store offsets from the beginning of the memory; or map it at one address in all.",
+        evidence=(
+            "Two processes have mapped it at different addresses, and 8 bytes of it are an address "
+            "inside one mapping and not inside the other. It is sure where SIGSEGV ended a process "
+            "at such an address."
+        ),
+        probable_if="unless a process was ended by SIGSEGV at such an address",
         hangs=False,
     ),
     RulePage(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ipcviz.diagnose.findings import Evidence, Origin, Party, SourcePlace
-from ipcviz.diagnose.history import History
+from ipcviz.diagnose.history import History, MadeBy
 from ipcviz.model.state import Process, State
 from ipcviz.model.waits.values import Wait
 from ipcviz.narrate.waits import describe_wait
@@ -136,13 +136,24 @@ def find_origin(state: State, history: History, pid: int, fd: int) -> Origin | N
         return Origin(pid, fd, file.object, words=f"{what}, which was there before the watch")
     maker = state.processes.get(made.pid)
     passed = _list_forks(history, pid, made)
-    words = f"{what}: {_title(maker)}[{made.pid}] made it by {made.call} (event {made.n})"
+    words = f"{what}: {_name_maker(maker, made)} made it by {made.call} (event {made.n})"
     if passed:
         born = history.born[pid]
         words += f", and {'fork' if len(passed) == 1 else 'forks'} passed it on (event {born.n})"
+    executed = history.executed.get(pid)
+    if passed and executed is not None and not row.cloexec and made.n < executed.n:
+        words += f", and exec kept it (event {executed.n})"
     if row.how.startswith("dup"):
         words += f", {row.how}"
     return Origin(pid, fd, file.object, made.call, made.pid, made.n, made.t, passed, words)
+
+
+def _name_maker(maker: Process | None, made: MadeBy) -> str:
+    """`sh[12]`; `sh[12], now sleep,` of one that executes another program by now."""
+    title = _title(maker)
+    if maker is None or not made.name or maker.name == made.name:
+        return f"{title}[{made.pid}]"
+    return f"{made.name}[{made.pid}], now {title},"
 
 
 def _list_forks(history: History, pid: int, made: object) -> tuple[int, ...]:

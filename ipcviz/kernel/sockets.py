@@ -276,6 +276,15 @@ def unix_sockets() -> dict[int, UnixSocket]:
     return {one.ino: one for one in sockets if one is not None}
 
 
+def is_name_used(path: str) -> bool:
+    """Whether a UNIX socket of our network namespace may be bound to a path.
+
+    The kernel keeps a path as it was given to bind(2), so one that ends in the same name counts.
+    """
+    last = path.rpartition("/")[2]
+    return any(one.path.rpartition("/")[2] == last for one in unix_sockets().values())
+
+
 def parse_proc_unix(raw: bytes) -> dict[int, UnixSocket]:
     """Parse /proc/net/unix, which has neither peers nor queues."""
     found = {}

@@ -1,243 +1,75 @@
-"""Programs that hang for one reason each, and what the doctor says of them; and healthy ones."""
+"""Programs that do one thing wrong each, and what the doctor says of them; and programs that do
+nearly the same, and are right: those of `tests.doctor_programs`.
+"""
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
 import json
 import os
 import subprocess
 import sys
-import textwrap
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import posix_ipc
 import pytest
 
-from ipcviz.diagnose import Doctor, Finding
-from ipcviz.scenario.remover import remove_objects
-from ipcviz.session.live import LiveSession
-from ipcviz.tracer.config import LaunchConfig
+from ipcviz.diagnose import Finding
+from ipcviz.diagnose.pages import BY_NAME
+from tests.doctor_programs import PROGRAMS, RIGHT, RulePrograms
+from tests.integration.examined import examine_all, examine_program, remove_names
 from tests.integration.harness import Programs
 
-PY = "import os, socket, subprocess, sys, threading, time, fcntl, signal\n"
-HANGS: dict[str, tuple[str, ...]] = {
-    # `c:` a way of tests/programs/doctor_hangs.c, `sh:` a script, `py:` a Python program.
-    "wait-before-read": (
-        "c:wait_before_read",
-        "c:wait_for_grandchild",
-        "c:wait_over_socket_much",
-        "py:p = subprocess.Popen(['seq', '100000'], stdout=subprocess.PIPE); p.wait()",
-        "py:p = subprocess.Popen('seq 100000; true', shell=True, stderr=subprocess.PIPE,"
-        " stdout=subprocess.PIPE); p.wait(); p.stdout.read()",
-    ),
-    "own-write-end": (
-        "c:own_write_end",
-        "c:waiters_write_end",
-        "py:r, w = os.pipe(); os.write(w, b'x'); os.read(r, 1); os.read(r, 1)",
-        "py:r, w = os.pipe(); os.fork() or (os.write(w, b'x'), os._exit(0)); f = os.fdopen(r);"
-        " f.read()",
-    ),
-    "own-read-end": (
-        "c:own_read_end",
-        "c:waiters_read_end",
-        "py:r, w = os.pipe(); os.write(w, bytes(200000))",
-    ),
-    "waits-for-input": (
-        "c:waits_for_input",
-        "py:p = subprocess.Popen(['cat'], stdin=subprocess.PIPE); p.wait()",
-        "py:p = subprocess.Popen(['sort'], stdin=subprocess.PIPE); p.stdin.write(b'x\\n');"
-        " p.stdin.flush(); p.wait()",
-        "bash:coproc cat; wait",
-    ),
-    "feeding-circle": (
-        "c:both_full",
-        "c:both_empty",
-        "c:coprocess",
-        "py:p = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE);"
-        " p.stdin.write(bytes(300000)); p.stdin.flush()",
-        "py:p = subprocess.Popen(['tr', 'a', 'b'], stdin=subprocess.PIPE, stdout=subprocess.PIPE);"
-        " p.stdin.write(b'a\\n'); p.stdin.flush(); p.stdout.readline()",
-    ),
-    "fifo-open": (
-        "c:fifo_alone",
-        "c:fifo_crossed",
-        "sh:mkfifo alone; cat alone",
-        "py:os.mkfifo('nobody'); open('nobody', 'w')",
-    ),
-    "dead-owner": ("c:dead_mutex", "c:dead_semaphore", "c:dead_system_v"),
-    "private-semaphore": ("c:private_semaphore", "c:copied_semaphore"),
-    "lock-order": (
-        "c:mutex_order",
-        "c:mutex_order_of_processes",
-        "c:file_lock_order",
-        """py:
-        (r, w), (s, x) = os.pipe(), os.pipe()
-        child = not os.fork()
-        a, b = (os.open(n, os.O_RDWR | os.O_CREAT) for n in ("py1", "py2"))
-        if child:
-            fcntl.flock(b, fcntl.LOCK_EX); os.write(x, b"x"); os.read(r, 1)
-            fcntl.flock(a, fcntl.LOCK_EX)
-        else:
-            fcntl.flock(a, fcntl.LOCK_EX); os.write(w, b"x"); os.read(s, 1)
-            fcntl.flock(b, fcntl.LOCK_EX)
-        """,
-    ),
-    "queue": ("c:queue_type", "c:queue_full"),
-    "lost-wakeup": (
-        "c:lost_usr1",
-        "c:lost_alarm",
-        "py:signal.signal(10, lambda *a: None); os.kill(os.getpid(), 10); signal.pause()",
-    ),
-    "handler-lock": ("c:handler_mutex",),
-    "forked-lock": ("c:forked_mutex",),
-    "stopped": (
-        "c:stopped_child",
-        "c:stopped_writer",
-        "sh:(kill -STOP $(exec sh -c 'echo $PPID'); echo) | cat",
-    ),
-    "orphan-keeps-pipe": (
-        "bash:x=$(sleep 60 & echo hi); echo $x",
-        "py:subprocess.run(['sh', '-c', 'sleep 60 & echo hi'], stdout=subprocess.PIPE)",
-    ),
-    "stdio-buffer": ("bash:while echo abc; do sleep 0.2; done | tr a b | cat",),
-    "stale-semaphore": ("py:import posix_ipc; posix_ipc.Semaphore('NAME').acquire()",),
-    "circle": (
-        """py:
-        import posix_ipc
-        s = posix_ipc.Semaphore("NAME", posix_ipc.O_CREX, initial_value=1)
-        s.acquire()
-        if not os.fork():
-            s.acquire()
-        os.wait()
-        """,
-    ),
-}
-PROBABLE = {
-    "fifo-open",
-    "lost-wakeup",
-    "queue",
-    "stdio-buffer",
-    "stale-semaphore",
-    "circle",
-    "c:both_empty",
-    "c:coprocess",
-    "c:dead_system_v",
-    "py:p = subprocess.Popen(['tr', 'a', 'b'], stdin=subprocess.PIPE, stdout=subprocess.PIPE);"
-    " p.stdin.write(b'a\\n'); p.stdin.flush(); p.stdout.readline()",
-}
-"""Rules, and programs, whose findings are not certain: what is waited for has a name or a number by
-which anybody can come to it, or bytes may lie where they can't be seen.
+HANGS: Final = {rule: PROGRAMS[rule] for rule in PROGRAMS if BY_NAME[rule].hangs}
+ALONE: Final = frozenset(
+    {
+        "circle", "dead-owner", "fifo-open", "left-behind", "lost-wakeup", "queue",
+        "private-semaphore", "stale-semaphore",
+    }
+)  # fmt: skip
+"""Rules whose programs run alone: whoever goes on beside them could come to what they wait for, or
+what they leave is told together at the end.
 """
 
-HEALTHY = (
-    # A parent that waits for long, and children that sleep.
-    "sh:sleep 2 & sleep 2; wait",
-    "py:p = subprocess.Popen(['sleep', '2'], stdout=subprocess.PIPE); p.communicate()",
-    # A barrier by the end of file, while a child is at work.
-    "py:r, w = os.pipe(); os.fork() or (os.close(r), time.sleep(2), os._exit(0)); os.close(w);"
-    " os.read(r, 1); os.wait()",
-    # A server that holds both ends of its FIFO on purpose, and a client that comes late.
-    "sh:mkfifo both; (sleep 1.5; echo x >both) & exec 3<>both; read line <&3; wait",
-    # A thread that is waited for, and a semaphore whose poster is at work.
-    "py:t = threading.Thread(target=time.sleep, args=(2,)); t.start(); t.join()",
-    "py:s = threading.Semaphore(0); threading.Timer(1.5, s.release).start(); s.acquire()",
-    # A co-process that is used well.
-    "bash:coproc cat; echo x >&${COPROC[1]}; read -u ${COPROC[0]} line; exec {COPROC[1]}>&-; wait",
-    # Accept with a client that comes.
-    "py:s = socket.create_server(('127.0.0.1', 0)); threading.Timer(1.5, lambda:"
-    " socket.create_connection(s.getsockname())).start(); s.accept()",
-    # A full pipe whose reader is slow.
-    "sh:seq 100000 | (sleep 1.5; cat)",
-    # A stage that reads to the end before it writes.
-    "sh:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) | sort -n | cat",
-    # A process that is stopped for a moment.
-    "sh:sleep 2 & kill -STOP $!; sleep 1; kill -CONT $!; wait",
-    # asyncio and a pool at work.
-    "py:import asyncio; asyncio.run(asyncio.create_subprocess_exec('sleep', '1.5'))",
-    """py:
-    import multiprocessing
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        pool.map(time.sleep, [1, 1])
-    """,
-)
+
+def _list_wrong(rules: Mapping[str, RulePrograms]) -> list[tuple[str, str]]:
+    return [(rule, text) for rule, some in rules.items() for text in some.wrong]
 
 
-def _make_argv(text: str, programs: Programs, name: str = "") -> list[str]:
-    language, _, rest = text.partition(":")
-    rest = rest.replace("NAME", name)
-    if language == "c":
-        return [programs["doctor_hangs"], rest]
-    if language == "py":
-        return [sys.executable, "-c", PY + textwrap.dedent(rest).strip()]
-    return [language, "-c", rest]
-
-
-def examine_program(
-    argv: Sequence[str], folder: Path, seconds: float, to_the_end: bool = False
-) -> tuple[Doctor, bool]:
-    """Run a program until something is found (unless `to_the_end`), it ends, or so much time has
-    passed. Returns the doctor, and whether it has ended by itself.
-    """
-    folder.mkdir()
-    session = LiveSession(LaunchConfig(argv=tuple(argv), cwd=str(folder)))
-    patient = Doctor()
-    began = time.time()
-    try:
-        session.start()
-        until = time.monotonic() + seconds
-        while not session.finished and time.monotonic() < until:
-            if patient.findings and not to_the_end:
-                break
-            session.wait(0.2)
-            patient.follow_events(session.drain())
-            started = patient.state.started
-            patient.examine(time.time() - started.began if started is not None else 0.0)
-        if session.finished:
-            patient.follow_events(session.drain())
-    finally:
-        session.close()
-        remove_objects(folder, began)
-    return patient, patient.state.finished
+def _list_near(rules: Mapping[str, RulePrograms]) -> list[str]:
+    return list(dict.fromkeys(text for some in rules.values() for text in some.near))
 
 
 @pytest.fixture(scope="module")
 def examined(
     programs: Programs, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, list[Finding]]]:
-    """What is found of each program that hangs, some at a time."""
-    place = tmp_path_factory.mktemp("hangs")
-    names = {rule: f"/ipcviz-{place.name}-{os.getpid()}-{rule}" for rule in HANGS}
-    old = posix_ipc.Semaphore(names["stale-semaphore"], posix_ipc.O_CREX, initial_value=0)
-    old.close()
+    """What is found of each program, some at a time."""
+    place = tmp_path_factory.mktemp("examined")
+    alone = {text for rule in ALONE for some in PROGRAMS[rule][:2] for text in some}
+    hanging = {text for _, text in _list_wrong(HANGS)}
+    texts = [*(text for _, text in _list_wrong(PROGRAMS)), *_list_near(PROGRAMS), *RIGHT]
+    names = {text: f"ipcviz-{place.name}-{os.getpid()}-{n}" for n, text in enumerate(texts)}
+    for text in PROGRAMS["stale-semaphore"].wrong:
+        posix_ipc.Semaphore(f"/{names[text]}", posix_ipc.O_CREX, initial_value=0).close()
     try:
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            tasks = {
-                text: pool.submit(
-                    examine_program,
-                    _make_argv(text, programs, names[rule]),
-                    place / f"{rule}-{number}",
-                    30.0,
-                )
-                for rule, texts in HANGS.items()
-                for number, text in enumerate(texts)
-            }
-            yield {text: list(task.result()[0].findings) for text, task in tasks.items()}
+        yield examine_all(
+            programs,
+            {text: text not in alone for text in texts},
+            names,
+            place,
+            to_the_end=lambda text: text not in hanging,
+        )
     finally:
-        for name in names.values():
-            with contextlib.suppress(posix_ipc.ExistentialError):
-                posix_ipc.unlink_semaphore(name)
+        remove_names(names.values())
 
 
-@pytest.mark.parametrize(
-    ("rule", "text"), [(r, text) for r, texts in HANGS.items() for text in texts]
-)
-def test_a_program_that_hangs(rule: str, text: str, examined: dict[str, list[Finding]]) -> None:
-    found = examined[text]
+@pytest.mark.parametrize(("rule", "text"), _list_wrong(PROGRAMS))
+def test_a_program_that_is_wrong(rule: str, text: str, examined: dict[str, list[Finding]]) -> None:
+    found, guesses = examined[text], PROGRAMS[rule].guesses
     assert {one.rule for one in found} == {rule}
-    sure = not PROBABLE & {rule, text}
+    sure = guesses is not None and text not in guesses
     assert {one.sure for one in found} == {sure}, [one.why_probable for one in found]
     for finding in found:
         assert finding.evidence
@@ -246,19 +78,9 @@ def test_a_program_that_hangs(rule: str, text: str, examined: dict[str, list[Fin
         assert bool(finding.why_probable) == (not sure)
 
 
-def test_programs_that_do_not_hang(programs: Programs, tmp_path: Path) -> None:
-    """What has been mistaken for a fault, and is none."""
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        tasks = {
-            text: pool.submit(
-                examine_program, _make_argv(text, programs), tmp_path / f"{number}", 30.0
-            )
-            for number, text in enumerate(HEALTHY)
-        }
-        for text, task in tasks.items():
-            patient, finished = task.result()
-            assert not patient.findings, text
-            assert finished, text
+@pytest.mark.parametrize("text", [*_list_near(PROGRAMS), *RIGHT])
+def test_a_program_that_is_right(text: str, examined: dict[str, list[Finding]]) -> None:
+    assert [one.sentence for one in examined[text]] == []
 
 
 def test_a_semaphore_that_somebody_has_who_is_not_watched(tmp_path: Path) -> None:
@@ -328,3 +150,32 @@ def test_what_can_not_be_looked_at_is_one_sentence(words: tuple[str, ...], said:
     assert done.returncode == 2
     assert said.lower() in done.stderr.lower()
     assert done.stderr.count("\n") == 1
+
+
+def test_a_trace_tells_the_same_and_no_fault_of_this_kind_ends_a_command(tmp_path: Path) -> None:
+    """It is said when its command has ended by itself, and of its trace, too."""
+    script = "printf 'a\\nb\\n' | while read -r x; do cat >/dev/null; done; sleep 0.5; echo done"
+    trace, log = tmp_path / "t.ipcviz", tmp_path / "found.json"
+    doctor = [sys.executable, "-m", "ipcviz", "doctor"]
+    live = subprocess.run(
+        [*doctor, "--until-hang", "--json", str(log), "--", "bash", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (live.returncode, live.stdout) == (1, "done\n")
+    (found,) = json.loads(log.read_bytes())
+    assert (found["rule"], found["sure"]) == ("shared-input", True)
+    argv = [sys.executable, "-m", "ipcviz", "trace", "-o", str(trace), "--", "bash", "-c", script]
+    subprocess.run(argv, check=True, timeout=60, stdout=subprocess.DEVNULL)
+    again = subprocess.run(
+        [*doctor, str(trace)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert again.returncode == 1
+    assert "cat, which bash started, has read from the input" in again.stderr
+    assert again.stderr.count("[shared-input]") == 1

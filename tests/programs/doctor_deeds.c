@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -50,17 +51,20 @@ static int read_interrupted(int flags, int tries)
 /* Another call than read that a handler cuts short: flock of a file that a child has locked. */
 static int lock_interrupted(void)
 {
+    int ends[2], fd = open("lock", O_RDWR | O_CREAT, 0600);
+    char byte;
     catch_signal(SIGALRM, 0);
-    int fd = open("lock", O_RDWR | O_CREAT, 0600);
+    if (pipe(ends))
+        return 1;
     if (fork() == 0) {
-        flock(open("lock", O_RDWR), LOCK_EX);
-        usleep(200000);
+        if (flock(open("lock", O_RDWR), LOCK_EX) || write(ends[1], "x", 1) != 1)
+            _exit(1);
+        usleep(400000);
         kill(getppid(), SIGALRM);
         usleep(200000);
         _exit(0);
     }
-    usleep(100000);
-    if (flock(fd, LOCK_EX)) {
+    if (read(ends[0], &byte, 1) == 1 && flock(fd, LOCK_EX)) {
         perror("flock");
         return 1;
     }
@@ -71,7 +75,7 @@ static int wait_interrupted(void)
 {
     catch_signal(SIGUSR1, 0);
     if (fork() == 0) {
-        usleep(200000);
+        usleep(400000);
         kill(getppid(), SIGUSR1);
         usleep(200000);
         _exit(0);
@@ -236,7 +240,7 @@ static int mix_writes(size_t size)
         return 1;
     if (fork() == 0)
         _exit(write(ends[1], data, size) < 0);
-    usleep(50000);
+    usleep(200000);
     if (read(ends[0], page, sizeof page) < 0)
         return 1;
     if (fork() == 0)
@@ -248,10 +252,121 @@ static int mix_writes(size_t size)
     return wait(NULL) < 0 || wait(NULL) < 0;
 }
 
+/* A record that is written in two parts is read by one call. */
+static int read_short(void)
+{
+    struct record { int kind, size; char text[20]; } record;
+    int ends[2], kinds = 0;
+    if (pipe(ends))
+        return 1;
+    if (fork() == 0) {
+        for (int i = 0; i < 4; i++) {
+            struct record sent = {i, 20, "text"};
+            int failed = write(ends[1], &sent, 8) != 8;
+            usleep(50000);
+            if (failed || write(ends[1], sent.text, 20) != 20)
+                _exit(1);
+        }
+        _exit(0);
+    }
+    close(ends[1]);
+    while (read(ends[0], &record, sizeof record) > 0) {
+        kinds += record.kind;
+        usleep(70000);
+    }
+    return wait(NULL) < 0;
+}
+
+static int wait_at_the_end(void)
+{
+    int ends[2], set = epoll_create1(0);
+    struct epoll_event event = {.events = EPOLLIN};
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) || epoll_ctl(set, EPOLL_CTL_ADD, ends[0], &event))
+        return 1;
+    close(ends[1]);
+    for (int i = 0; i < 100; i++)
+        if (epoll_wait(set, &event, 1, -1) != 1)
+            return 1;
+    return 0;
+}
+
+/* A list in shared memory whose second mapping lies elsewhere, in another program. */
+static int link_by_address(const char *self, const char *fate)
+{
+    int fd = open("list", O_RDWR | O_CREAT, 0600);
+    if (!strcmp(fate, "reads")) {
+        void *elsewhere = mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char **list = mmap(NULL, 1 << 20, PROT_READ, MAP_SHARED, fd, 0);
+        usleep(200000);
+        return !elsewhere || (*list - (char *)list == 4096);
+    }
+    if (ftruncate(fd, 1 << 20))
+        return 1;
+    char **list = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    *list = (char *)list + 4096;
+    if (fork() == 0)
+        execl(self, self, "linked", "reads", (char *)NULL);
+    return wait(NULL) < 0;
+}
+
+static int merge_signals(void)
+{
+    sigset_t mask;
+    catch_signal(SIGUSR2, 0);
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+    union sigval value = {.sival_int = 7};
+    for (int i = 0; i < 3; i++)
+        sigqueue(getpid(), SIGUSR2, value);
+    return sigprocmask(SIG_UNBLOCK, &mask, NULL);
+}
+
+/* A child switches its parent's input to O_NONBLOCK. */
+static int switch_input(void)
+{
+    int ends[2];
+    char byte;
+    if (pipe(ends))
+        return 1;
+    if (fork() == 0)
+        _exit(fcntl(ends[0], F_SETFL, O_NONBLOCK));
+    wait(NULL);
+    if (read(ends[0], &byte, 1) < 0) {
+        perror("read");
+        return 1;
+    }
+    return 0;
+}
+
+static int cut_by_child(void)
+{
+    int fd = open("data", O_RDWR | O_CREAT, 0600);
+    if (ftruncate(fd, 8192))
+        return 1;
+    char *map = mmap(NULL, 8192, PROT_READ, MAP_SHARED, fd, 0);
+    if (fork() == 0)
+        _exit(truncate("data", 10));
+    wait(NULL);
+    return map[5000];
+}
+
 int main(int argc, char **argv)
 {
     const char *way = argc > 1 ? argv[1] : "";
     const char *name = argc > 2 ? argv[2] : "/none";
+    if (!strcmp(way, "short_read"))
+        return read_short();
+    if (!strcmp(way, "epoll_end"))
+        return wait_at_the_end();
+    if (!strcmp(way, "linked"))
+        return link_by_address(argv[0], name);
+    if (!strcmp(way, "merged"))
+        return merge_signals();
+    if (!strcmp(way, "input_switched"))
+        return switch_input();
+    if (!strcmp(way, "cut_by_child"))
+        return cut_by_child();
     if (!strcmp(way, "interrupted"))
         return read_interrupted(0, 1);
     if (!strcmp(way, "retried"))

@@ -17,6 +17,7 @@
 #include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -276,15 +277,6 @@ static void handler_mutex(void) {
   pthread_mutex_lock(&lock);
   raise(SIGUSR1);
 }
-static void prints(int signo) { (void)signo; fprintf(stdout, "handler\n"); }
-static void handler_stdio(void) {
-  signal(SIGUSR1, prints);
-  flockfile(stdout);
-  pthread_t t;
-  pthread_create(&t, 0, (void *(*)(void *))pause, 0);
-  pthread_kill(t, SIGUSR1);
-  pthread_join(t, 0);
-}
 static void *holds(void *x) { pthread_mutex_lock(&lock); write(p[1], "x", 1); pause(); return x; }
 static void forked_mutex(void) {
   pipe(p);
@@ -308,7 +300,100 @@ static void stopped_writer(void) {
   read(p[0], big, 1);
 }
 
+/* leaked-descriptor: a program that is executed has the write end, and does not know it. */
+static void leaked_end(void) {
+  pipe(p);
+  if (!fork()) { close(p[0]); dup2(open("/dev/null", O_WRONLY), 1); execlp("sleep", "sleep", "30", (char *)0); }
+  if (!fork()) { write(p[1], "x", 1); _exit(0); }
+  close(p[1]);
+  reads_all();
+}
+
+/* datagram-end */
+static void datagram_pair(void) {
+  socketpair(AF_UNIX, SOCK_DGRAM, 0, p);
+  if (!fork()) { close(p[0]); send(p[1], "x", 1, 0); _exit(0); }
+  close(p[1]);
+  while (recv(p[0], big, sizeof big, 0) > 0) ;
+}
+
+/* inherited-lock: who took it closes the file, and waits for it again; a child has it. */
+static void lock_of_child(void) {
+  int fd = open("c_lock", O_RDWR | O_CREAT, 0600);
+  flock(fd, LOCK_EX);
+  if (!fork()) { sleep(30); _exit(0); }
+  close(fd);
+  flock(open("c_lock", O_RDWR), LOCK_EX);
+}
+
+/* vfork-wait */
+static void vfork_reads(void) {
+  pipe(p);
+  if (!vfork()) { read(p[0], big, 1); _exit(0); }
+  write(p[1], "x", 1);
+}
+static void vfork_locks(void) {
+  int fd = open("c_lock", O_RDWR | O_CREAT, 0600);
+  flock(fd, LOCK_EX);
+  if (!vfork()) { flock(open("c_lock", O_RDWR), LOCK_EX); _exit(0); }
+}
+
+/* circle: a parent waits for its child, and has the lock that the child wants. */
+static void waits_with_lock(void) {
+  flock(open("c_lock", O_RDWR | O_CREAT, 0600), LOCK_EX);
+  if (!fork()) { flock(open("c_lock", O_RDWR), LOCK_EX); _exit(0); }
+  wait(0);
+}
+
+/* handler-lock, by a timer's signal; forked-lock, in memory from malloc */
+static volatile int done;
+static void handler_alarm(void) {
+  struct itimerval soon = {.it_value.tv_usec = 100000};
+  signal(SIGALRM, locks);
+  pthread_mutex_lock(&lock);
+  setitimer(ITIMER_REAL, &soon, 0);
+  while (!done) ;
+  pthread_mutex_unlock(&lock);
+}
+static void handler_by_child(void) {
+  signal(SIGUSR1, locks);
+  pthread_mutex_lock(&lock);
+  if (!fork()) { usleep(100000); kill(getppid(), SIGUSR1); _exit(0); }
+  wait(0);
+  while (!done) ;
+}
+static pthread_mutex_t *on_heap;
+static void *holds_on_heap(void *x) { pthread_mutex_lock(on_heap); write(p[1], "x", 1); pause(); return x; }
+static void forked_on_heap(void) {
+  pipe(p);
+  on_heap = calloc(1, sizeof *on_heap);
+  pthread_t t;
+  pthread_create(&t, 0, holds_on_heap, 0);
+  read(p[0], big, 1);
+  pid_t pid = fork();
+  if (!pid) { pthread_mutex_lock(on_heap); _exit(0); }
+  waitpid(pid, 0, 0);
+}
+
+/* private-semaphore, in memory from malloc, of a grandchild */
+static void heap_semaphore(void) {
+  sem_t *s = malloc(sizeof *s);
+  sem_init(s, 1, 0);
+  if (!fork()) { sem_wait(s); _exit(0); }
+  usleep(100000);
+  sem_post(s);
+  wait(0);
+}
+
+/* stale-semaphore */
+static const char *given;
+static void stale_semaphore(void) { sem_wait(sem_open(given, O_CREAT, 0600, 1)); }
+
 static struct { const char *name; void (*does)(void); } table[] = {
+  {"leaked_end", leaked_end}, {"datagram_pair", datagram_pair}, {"lock_of_child", lock_of_child},
+  {"vfork_reads", vfork_reads}, {"vfork_locks", vfork_locks}, {"waits_with_lock", waits_with_lock},
+  {"handler_alarm", handler_alarm}, {"forked_on_heap", forked_on_heap},
+  {"heap_semaphore", heap_semaphore}, {"stale_semaphore", stale_semaphore},
   {"wait_before_read", wait_before_read}, {"wait_for_grandchild", wait_for_grandchild},
   {"wait_over_socket_much", wait_over_socket_much},
   {"own_write_end", own_write_end}, {"waiters_write_end", waiters_write_end},
@@ -322,12 +407,13 @@ static struct { const char *name; void (*does)(void); } table[] = {
   {"file_lock_order", file_lock_order},
   {"queue_type", queue_type}, {"queue_full", queue_full},
   {"lost_alarm", lost_alarm}, {"lost_usr1", lost_usr1},
-  {"handler_mutex", handler_mutex}, {"handler_stdio", handler_stdio},
+  {"handler_mutex", handler_mutex}, {"handler_by_child", handler_by_child},
   {"forked_mutex", forked_mutex},
   {"stopped_child", stopped_child}, {"stopped_writer", stopped_writer},
 };
 
 int main(int argc, char **argv) {
+  given = argc > 2 ? argv[2] : "/none";
   for (size_t i = 0; i < sizeof table / sizeof *table; i++)
     if (argc > 1 && !strcmp(argv[1], table[i].name)) { table[i].does(); return 0; }
   return 2;

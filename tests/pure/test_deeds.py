@@ -9,7 +9,9 @@ import pytest
 from ipcviz import events as ev
 from ipcviz.diagnose import Doctor
 from ipcviz.diagnose.deeds import EventRule, EventRules
+from ipcviz.diagnose.rules.inherited import _is_told
 from ipcviz.diagnose.rules.names import _is_same_port
+from ipcviz.model.state import Process
 from tests import fakes
 
 SHARED = ev.ObjectInfo(key="27:5", kind="shared memory", path="/dev/shm/left")
@@ -95,3 +97,54 @@ def test_a_rule_is_told_what_it_names_and_once():
 )
 def test_which_addresses_exclude_each_other(one, other, same):
     assert _is_same_port(one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("gpg", "--passphrase-fd", "5"), True),
+        (("cat", "/dev/fd/5"), True),
+        (("python", "-c", "spawn_main(tracker_fd=4, pipe_handle=5)"), True),
+        (("make", "--jobserver-auth=3,5"), True),
+        (("python", "-c", "import resource_tracker; resource_tracker.main(5)"), True),
+        (("sleep", "5"), False),
+        (("cat", "/dev/fd/55"), False),
+        (("tail", "-n", "5", "fd.log"), False),
+    ],
+)
+def test_a_program_that_is_told_a_descriptor_has_no_leak(argv, told):
+    assert _is_told(Process(pid=12, argv=argv), 5) is told
+
+
+def lost(*, before=(), after=()):
+    """What is found of a process that has handled SIGUSR1, and pauses then; it catches SIGCHLD,
+    too. Its child 13 ends before that or later.
+    """
+    caught = [ev.Disposition(signo=signo, action="catch") for signo in (10, 17)]
+    events = [
+        *fakes.pipeline_start(),
+        ev.Resumed(t=1.0, pid=11, tid=11),
+        fakes.call(1.0, 11, "rt_sigaction", *caught),
+        ev.Exited(t=1.1, pid=12, code=0),
+        *before,
+        ev.SignalDelivered(t=2.0, pid=11, tid=11, signo=10),
+        ev.HandlerReturned(t=2.1, pid=11, tid=11, blocked=0),
+        ev.Waiting(t=3.1, pid=11, tid=11, call="pause", began=3.0),
+        *after,
+    ]
+    doctor = Doctor()
+    doctor.follow_events(fakes.numbered(events))
+    doctor.examine(20.0)
+    return [one.rule for one in doctor.findings]
+
+
+def test_a_signal_that_is_on_its_way_is_not_lost():
+    assert lost(before=[ev.Exited(t=1.2, pid=13, code=0)]) == ["lost-wakeup"]
+    ended = ev.Exited(t=1.2, pid=13, code=0)
+    other = ev.Forked(t=1.2, pid=14, parent=1, how="launched", name="kill")
+    sent = fakes.call(4.0, 14, "kill", ev.Sent(target=11, signo=10))
+    gone = ev.Exited(t=4.1, pid=14, code=0)
+    assert lost(before=[ended, other], after=[gone]) == ["lost-wakeup"]
+    assert lost(before=[ended, other], after=[sent, gone]) == []
+    # The end of a child, whose SIGCHLD is not told yet.
+    assert lost(after=[ev.Exited(t=4.1, pid=13, code=0)]) == []

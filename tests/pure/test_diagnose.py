@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from docs import make_doctor
 from ipcviz import events as ev
 from ipcviz.cli.sarif import make_sarif
 from ipcviz.diagnose import Doctor
-from ipcviz.diagnose.pages import BY_NAME, PAGES
+from ipcviz.diagnose.pages import BY_NAME, PAGES, RulePage
 from ipcviz.model.query import list_holders
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.waits.hangs import list_hangs
 from ipcviz.scenario import find_scenario
+from tests.doctor_programs import ALL, PROGRAMS
 from tests.pure.test_circles import BOTH_READ, LOOKED_AT, ONE, TWO, asleep, born, has, mutex
 
 FIFO = ev.ObjectInfo(key="8:9", kind="fifo", path="/f", dev=8, ino=9)
@@ -113,6 +115,39 @@ def test_each_rule_has_a_page_and_a_row_in_the_docs() -> None:
     for page in PAGES:
         assert f'"{page.name}"' in source
         assert f"| `{page.name}` |" in text
+        assert bool(page.probable_if) == (page.certainty != "sure"), page.name
         if page.scenario:
             assert find_scenario(page.scenario)
     assert len(BY_NAME) == len(PAGES)
+
+
+def test_the_tables_of_rules_in_the_docs_are_up_to_date() -> None:
+    text = make_doctor.PAGE.read_text(encoding="utf-8")
+    assert text == make_doctor.make_page(text), "run python -m docs.make_doctor"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_rule_has_three_programs_and_three_near_misses(page: RulePage) -> None:
+    some = PROGRAMS[page.name]
+    assert len(set(some.wrong)) >= 3
+    assert len(set(some.near)) >= 3
+    assert not set(some.near) & {text for one in PROGRAMS.values() for text in one.wrong}
+    assert set(some.guesses or ()) <= set(some.wrong)
+    if page.certainty == "sure":
+        assert some.guesses == ()
+    elif page.certainty == "probable":
+        assert some.guesses is ALL
+
+
+def test_each_program_is_for_one_rule() -> None:
+    wrong = [text for some in PROGRAMS.values() for text in some.wrong]
+    assert len(set(wrong)) == len(wrong)
+    assert set(PROGRAMS) == set(BY_NAME)
+
+
+def test_who_has_just_ended_may_have_ended_a_wait_for_what_anybody_can_end() -> None:
+    """What a call of its did to another thread is told after its end, sometimes."""
+    waits = asleep(10, "pause")
+    ends = tuple(ev.Exited(t=8.8, pid=pid, code=0) for pid in (11, 12))
+    assert hanging(waits, *ends, now=9.0) == []
+    assert hanging(waits, *ends, now=9.5) == [(10,)]

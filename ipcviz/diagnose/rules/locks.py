@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from ipcviz.diagnose.deeds import EventRule
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events.signals import signal_name, signals_in
+from ipcviz.diagnose.words import join_and
+from ipcviz.events import SemaphoreOp
+from ipcviz.events.calls import FOR_SIGNAL
+from ipcviz.events.signals import SIGCHLD, signal_name, signals_in
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE
 from ipcviz.model.state import State
 from ipcviz.model.waits.circles import list_circles
 from ipcviz.model.waits.handlers import find_handler
 from ipcviz.model.waits.hangs import Hang
+from ipcviz.model.waits.rules import explain_waiting
 from ipcviz.model.waits.values import (
     Asleep,
+    Children,
     ConflictingLocks,
     Doubt,
     SemaphoreTaken,
@@ -61,6 +70,29 @@ _TERMINAL = (21, 22)
 """SIGTTIN and SIGTTOU."""
 
 
+def find_vfork_wait(moment: CaseMoment, hang: Hang) -> Finding | None:
+    """A parent is suspended by vfork until its child executes a program, and that hangs itself."""
+    state = moment.state
+    for wait in (*hang.waits, *hang.victims):
+        if wait.why is not Why.VFORK or not isinstance(wait.facts, Children):
+            continue
+        threads = {tid for pid in wait.facts.pids for tid in state.processes[pid].threads}
+        child = next((one for one in hang.waits if one.tid in threads), None)
+        if child is None:
+            continue
+        names = moment.name_parties(wait.pid, child.pid)
+        return moment.make_finding(
+            "vfork-wait", (child.pid, wait.pid),
+            f"{names.name_at(wait.pid, wait.tid)} goes on only when its child"
+            f" {names.name_process(child.pid)} executes a program or exits (vfork), and that waits:"
+            f" it is in {describe_wait(state, child, moment.now)}.",
+            "Do nothing between vfork and execve or _exit, or use fork or posix_spawn.",
+            waits=hang.waits, objects=(child.object,), doubts=hang.doubts,
+            ends=((child.pid, child.fd),) if child.fd >= 0 and child.object else (),
+        )  # fmt: skip
+    return None
+
+
 def find_handler_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A signal handler waits for a lock that the code has which it interrupted."""
     state = moment.state
@@ -96,7 +128,9 @@ def find_forked_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
             futex = wait.facts.copied
         if futex is None or not futex.copied:
             continue
-        if wait.why is Why.SEMAPHORE or futex.kind == "semaphore":
+        maker = state.processes.get(futex.copied)
+        threaded = maker is not None and len(maker.threads) > 1
+        if (wait.why is Why.SEMAPHORE or futex.kind == "semaphore") and not threaded:
             return _copied_semaphore(moment, hang, wait, futex.copied)
         parent = futex.copied
         names = moment.name_parties(wait.pid, parent)
@@ -149,28 +183,53 @@ def find_private_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A private wait on memory that several processes share: only a wake by a thread of the same
     process ends it.
     """
+    found = (_tell_private_wait(moment, wait, hang.waits) for wait in hang.waits)
+    return next(filter(None, found), None)
+
+
+class PrivatePosts(EventRule):
+    """A post of a semaphore in shared memory, which does not wake the process that sleeps on it.
+
+    That one may go on all the same: whatever interrupts its sleep has it look again.
+    """
+
+    kinds = (SemaphoreOp,)
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        if event.op != "post" or not event.semaphore.object:
+            return
+        for thread in moment.state.threads.values():
+            call = thread.waiting
+            if thread.semaphore == event.semaphore.key and call and thread.pid != event.pid:
+                wait = explain_waiting(moment.state, thread, call)
+                found = _tell_private_wait(moment, wait, (wait,))
+                if found is not None:
+                    yield found
+
+
+def _tell_private_wait(moment: CaseMoment, wait: Wait, waits: tuple[Wait, ...]) -> Finding | None:
+    """A finding if a wait is a private one on memory that others have as well."""
     state = moment.state
-    for wait in hang.waits:
-        call = state.threads[wait.tid].waiting
-        futex = call.futex if call is not None else None
-        if futex is None or not futex.private or not futex.object:
-            continue
-        others = [
-            pid for pid, entries in state.mappings.items()
-            if pid != wait.pid and any(one.object.key == futex.object for one in entries)
-            and pid in state.processes and state.processes[pid].fate == "alive"
-        ]  # fmt: skip
-        names = moment.name_parties(wait.pid, *others)
-        label = _semaphore_label(state, wait)
-        whom = f" of {names.join(others)}" if others else " of another process"
-        return moment.make_finding(
-            "private-semaphore", (wait.pid, *others),
-            f"{names.name_at(wait.pid, wait.tid)} waits for {label} in shared memory by a private"
-            f" futex: no post{whom} wakes it.",
-            "Give sem_init pshared 1 (pthread_mutexattr_setpshared: PTHREAD_PROCESS_SHARED).",
-            waits=hang.waits, objects=(futex.object,), about=futex.key,
-        )  # fmt: skip
-    return None
+    call = state.threads[wait.tid].waiting
+    futex = call.futex if call is not None else None
+    if futex is None or not futex.private or not futex.object:
+        return None
+    others = [
+        pid for pid, entries in state.mappings.items()
+        if pid != wait.pid and any(one.object.key == futex.object for one in entries)
+        and pid in state.processes and state.processes[pid].fate == "alive"
+    ]  # fmt: skip
+    names = moment.name_parties(wait.pid, *others)
+    label = _semaphore_label(state, wait)
+    whom = f" of {names.join(others)}" if others else " of another process"
+    return moment.make_finding(
+        "private-semaphore", (wait.pid, *others),
+        f"{names.name_at(wait.pid, wait.tid)} waits for {label} in shared memory by a private"
+        f" futex: no post{whom} wakes it.",
+        "Give sem_init pshared 1 (pthread_mutexattr_setpshared: PTHREAD_PROCESS_SHARED).",
+        waits=waits, objects=(futex.object,), about=futex.key,
+    )  # fmt: skip
 
 
 def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
@@ -178,17 +237,17 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
     state = moment.state
     for wait in hang.waits:
         if isinstance(wait.facts, Asleep) and wait.facts.futex.former:
-            former = wait.facts.futex.former
+            former, key = wait.facts.futex.former, wait.facts.futex.key
             process = state.processes.get(former)
-            names = moment.name_parties(wait.pid)
             who = f"{process.name}[{former}]" if process is not None else f"thread {former}"
+            waits = _list_alike(moment, wait)
             return moment.make_finding(
-                "dead-owner", (wait.pid,),
-                f"{names.name_thread(wait.pid, wait.tid)} waits for a mutex that {who} locked, and"
-                " that has ended without unlocking it.",
+                "dead-owner", (one.pid for one in waits),
+                f"{_name_waiters(moment, waits)} a mutex that {who} locked, and that has ended"
+                " without unlocking it.",
                 "Unlock it on every way out, or make it robust (pthread_mutexattr_setrobust) and"
                 " handle EOWNERDEAD.",
-                waits=hang.waits, about=wait.facts.futex.key,
+                waits=waits, about=key,
                 evidence=(Evidence(f"its owner word names thread {former}, which is none"),),
             )  # fmt: skip
         found = state.semaphores.get(wait.semaphore)
@@ -202,7 +261,6 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
             continue
         pid = ended[0].pid
         process = state.processes.get(pid)
-        names = moment.name_parties(wait.pid)
         who = f"{process.name}[{pid}]" if process is not None else f"process {pid}"
         signo = process.exit_signal if process is not None else 0
         how = f"was killed by {signal_name(signo)}" if signo else "has ended"
@@ -211,15 +269,41 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
             mend += ", or use SEM_UNDO, which has the kernel give it back."
         else:
             mend += "; a robust mutex or a file lock is given back by the kernel."
+        waits = _list_alike(moment, wait)
         return moment.make_finding(
-            "dead-owner", (wait.pid, pid),
-            f"{names.name_thread(wait.pid, wait.tid)} waits for {_semaphore_label(state, wait)},"
-            f" which {who} took; that {how} without giving it back.",
+            "dead-owner", (*(one.pid for one in waits), pid),
+            f"{_name_waiters(moment, waits)} {_semaphore_label(state, wait)}, which {who} took;"
+            f" that {how} without giving it back.",
             mend,
-            waits=hang.waits, objects=(wait.semaphore,), doubts=hang.doubts,
+            waits=waits, objects=(wait.semaphore,), doubts=hang.doubts,
             evidence=(Evidence(f"{who} {how}"),),
         )  # fmt: skip
     return None
+
+
+def _list_alike(moment: CaseMoment, wait: Wait) -> tuple[Wait, ...]:
+    """The waits of all hangs for the same semaphore or futex, by thread: they have one cause."""
+    wanted = wait.semaphore, _futex_key(wait)
+    waits = (one for hang in moment.hangs for one in hang.waits)
+    alike = (one for one in waits if (one.semaphore, _futex_key(one)) == wanted)
+    return tuple(sorted(alike, key=lambda one: one.tid))
+
+
+def _futex_key(wait: Wait) -> str:
+    return wait.facts.futex.key if isinstance(wait.facts, Asleep) else ""
+
+
+def _name_waiters(moment: CaseMoment, waits: tuple[Wait, ...]) -> str:
+    """`a waits for`, `a and b wait for`, `a, b and 3 more wait for`."""
+    names = moment.name_parties(*(wait.pid for wait in waits))
+    named = [names.name_thread(wait.pid, wait.tid) for wait in waits[:_NAMED]]
+    if len(waits) > _NAMED:
+        named.append(f"{len(waits) - _NAMED} more")
+    return f"{join_and(named)} {'waits' if len(waits) == 1 else 'wait'} for"
+
+
+_NAMED = 3
+"""So many of those that wait for the same are named."""
 
 
 def find_stale_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
@@ -338,10 +422,12 @@ def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
         if wait.why is not Why.SIGNAL or not isinstance(wait.facts, WantedSignals):
             continue
         wanted = set(signals_in(wait.facts.wanted or 0))
+        if _is_on_its_way(state, wait, wanted):
+            continue
         came = [
             one for one in state.delivered
             if one.pid == wait.pid and one.signo in wanted and one.action == "handler"
-            and one.t <= wait.since and not one.outcome
+            and one.t <= wait.since and not (one.outcome and one.interrupted in FOR_SIGNAL)
         ]  # fmt: skip
         names = moment.name_parties(wait.pid)
         who = names.name_at(wait.pid, wait.tid)
@@ -368,6 +454,22 @@ def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
                 waits=hang.waits, about=which,
             )  # fmt: skip
     return None
+
+
+def _is_on_its_way(state: State, wait: Wait, wanted: set[int]) -> bool:
+    """Whether a signal that would end a wait was sent since it began, by a call or by the end of a
+    child, and is not known to be delivered yet.
+    """
+    sent = any(
+        one.target == wait.pid and one.signo in wanted and one.t >= wait.since
+        and one.delivered is None and not (one.coalesced or one.lost)
+        for one in state.sent
+    )  # fmt: skip
+    ended = SIGCHLD in wanted and any(
+        one.parent == wait.pid and one.fate == "zombie" and (one.died or 0.0) >= wait.since
+        for one in state.processes.values()
+    )
+    return sent or ended
 
 
 def find_circle(moment: CaseMoment, hang: Hang) -> Finding | None:

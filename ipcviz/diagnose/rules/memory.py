@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ipcviz.diagnose.deeds import EventRule
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events import Call, Closed, Mapped, SignalDelivered
+from ipcviz.events import Call, Closed, Mapped, MemorySample, Sample, SignalDelivered
 from ipcviz.events.signals import NUMBERS
 from ipcviz.narrate.words import label_of
 
 SIGBUS: Final = NUMBERS["SIGBUS"]
+SIGSEGV: Final = NUMBERS["SIGSEGV"]
+_LOWEST: Final = 1 << 16
+"""Below it nothing is mapped (vm.mmap_min_addr): a number that is smaller is no pointer."""
 
 
 class BeyondTheFile(EventRule):
@@ -114,6 +118,143 @@ class MappingFaults(EventRule):
                 objects=[key],
                 probable="a private copy may be what is wanted",
             )
+
+
+class MappedAt(NamedTuple):
+    """Where a process has had an object mapped, shared; it may have ended since.
+
+    Attributes:
+        pid: The process.
+        start: The first address.
+        length: The bytes.
+        offset: Where in the object they begin.
+    """
+
+    pid: int
+    start: int
+    length: int
+    offset: int
+
+    @property
+    def base(self) -> int:
+        """The address that the object's first byte has, or would have."""
+        return self.start - self.offset
+
+    def has_address(self, address: int) -> bool:
+        """Whether an address lies in it."""
+        return self.start <= address < self.start + self.length
+
+
+class SharedPointers(EventRule):
+    """An address of one process in memory that another process has elsewhere."""
+
+    effects = (Mapped,)
+    kinds = (Sample, SignalDelivered)
+
+    def __init__(self) -> None:
+        self._places: dict[str, list[MappedAt]] = {}
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+        """See `EventRule`."""
+        if isinstance(event, SignalDelivered):
+            yield from self._follow_fault(moment, event)
+        elif isinstance(event, Sample):
+            for sample in event.memory:
+                if not sample.pid:
+                    yield from self._scan(moment, sample)
+        else:
+            for effect in event.effects:
+                if isinstance(effect, Mapped) and effect.shared:
+                    key = effect.object.key
+                    place = MappedAt(event.pid, effect.start, effect.length, effect.offset)
+                    places = self._places.setdefault(key, [])
+                    if place not in places:
+                        places.append(place)
+                        del places[:-_PLACES]
+                    memory = moment.state.memory.get((key, 0))
+                    if memory is not None:
+                        yield from self._scan(moment, memory.sample)
+
+    def _find_others(self, key: str, address: int) -> tuple[MappedAt, MappedAt] | None:
+        """Whose address this is, and somebody else who has the object at other ones."""
+        places = self._places.get(key, ())
+        for one in places:
+            if one.has_address(address):
+                for other in places:
+                    if other.pid != one.pid and other.base != one.base:
+                        inside = any(p.has_address(address) for p in places if p.pid == other.pid)
+                        if not inside:
+                            return one, other
+        return None
+
+    def _scan(self, moment: CaseMoment, sample: MemorySample) -> Iterator[Finding]:
+        if len({place.base for place in self._places.get(sample.object, ())}) < 2:
+            return
+        skipped = -sample.offset % 8
+        words = (len(sample.data) - skipped) // 8
+        for number in range(max(words, 0)):
+            at = skipped + number * 8
+            (value,) = struct.unpack_from("=Q", sample.data, at)
+            found = self._find_others(sample.object, value) if value >= _LOWEST else None
+            if found is not None:
+                yield self._tell(moment, sample.object, value, sample.offset + at, *found)
+                return
+
+    def _tell(
+        self, moment: CaseMoment, key: str, value: int, at: int, one: MappedAt, other: MappedAt
+    ) -> Finding:
+        names = moment.name_parties(one.pid, other.pid)
+        label = label_of(moment.state, key)
+        first, second = names.name_process(one.pid), names.name_process(other.pid)
+        return moment.make_finding(
+            "shared-pointer",
+            [one.pid, other.pid],
+            f"At byte {at:,} of {label} lies {value:#x}, an address of {first}: {second} has the"
+            " memory mapped elsewhere, and finds something else there, or nothing.",
+            _NO_POINTERS,
+            evidence=[
+                Evidence(f"{first} has it mapped at {one.start:#x}, {second} at {other.start:#x}"),
+            ],
+            objects=[key],
+            probable=f"whether {second} follows it can't be seen",
+            about=key,
+        )
+
+    def _follow_fault(self, moment: CaseMoment, event: SignalDelivered) -> Iterator[Finding]:
+        fault = event.fault
+        if event.signo != SIGSEGV or fault is None or fault.mapping is not None:
+            return
+        if event.action not in ("core", "terminate"):
+            return
+        for key in self._places:
+            found = self._find_others(key, event.address)
+            if found is None or event.pid not in {place.pid for place in self._places[key]}:
+                continue
+            names = moment.name_parties(event.pid, found[0].pid)
+            label = label_of(moment.state, key)
+            name, other = names.name_at(event.pid, event.tid), names.name_process(found[0].pid)
+            yield moment.make_finding(
+                "shared-pointer",
+                [found[0].pid, event.pid],
+                f"{name} was ended by SIGSEGV at {event.address:#x}: that is an address of {label}"
+                f" in {other}, and {names.name_process(event.pid)} has it mapped elsewhere.",
+                _NO_POINTERS,
+                evidence=[
+                    Evidence(f"SIGSEGV at {event.address:#x}, where nothing is mapped", event.n),
+                    Evidence(f"{other} has {label} mapped at {found[0].start:#x}"),
+                ],
+                objects=[key],
+                about=key,
+            )
+            return
+
+
+_PLACES: Final = 64
+"""Mappings of one object that are remembered, the latest."""
+_NO_POINTERS: Final = (
+    "Store offsets from the beginning of the memory, not addresses; or map it at one address in"
+    " all (MAP_FIXED_NOREPLACE)."
+)
 
 
 class DroppedLocks(EventRule):

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from ipcviz.diagnose.deeds import SequenceRule, keep_others
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
+from ipcviz.diagnose.rules.inherited import is_leaked, tell_leaked_address
 from ipcviz.events import (
     Call,
     Counted,
@@ -18,7 +19,8 @@ from ipcviz.events import (
     NameRemoved,
     Opened,
 )
-from ipcviz.events.calls import where
+from ipcviz.events.calls import ACCEPTS, where
+from ipcviz.model.query import Holder
 
 _SHARED_MEMORY: Final = "/dev/shm/"
 _SYSTEM_V: Final = {"shm": "shared memory", "sem": "semaphores", "msg": "message queue"}
@@ -34,15 +36,33 @@ _MOST: Final = 3
 """So many names are told."""
 
 
+class FailedBind(NamedTuple):
+    """A bind whose address was taken.
+
+    Attributes:
+        call: The call.
+        holders: Who had a socket there then.
+        stale: No socket that lives has the name: it had been bound in this run before, or the
+            kernel lists none.
+        leaked: They all had it by a leak alone.
+    """
+
+    call: Call
+    holders: tuple[Holder, ...]
+    stale: bool
+    leaked: bool
+
+
 class AddressesInUse(SequenceRule):
     """A bind that failed, since the name or port was taken, and after which the program gave up."""
 
-    calls = frozenset({"bind"})
+    calls = frozenset({"bind"}) | ACCEPTS
     kinds = (Exited,)
 
     def __init__(self) -> None:
-        self._failed: dict[int, tuple[Call, tuple[int, ...], bool]] = {}
+        self._failed: dict[int, FailedBind] = {}
         self._bound: set[str] = set()
+        self._accepted: set[tuple[int, str]] = set()
 
     def forget_process(self, pid: int | None) -> None:
         """See `SequenceRule`."""
@@ -53,7 +73,14 @@ class AddressesInUse(SequenceRule):
         if isinstance(event, Exited):
             failed = self._failed.pop(event.pid, None)
             if failed is not None and event.code:
-                yield self._tell(moment, *failed)
+                # A child may have been told of before the program that it executes.
+                if failed.leaked or self._are_leaked(moment, failed.holders):
+                    yield tell_leaked_address(moment, failed.call, failed.holders)
+                else:
+                    yield self._tell(moment, failed)
+            return
+        if event.name in ACCEPTS:
+            self._accepted.add((event.pid, event.object))
             return
         address = event.get_text("address")
         if not event.error:
@@ -63,11 +90,19 @@ class AddressesInUse(SequenceRule):
             self._failed.pop(event.pid, None)
         elif event.error == "EADDRINUSE":
             holders = _list_bound(moment, address, event.object)
-            self._failed[event.pid] = (event, holders, address in self._bound)
+            leaked = self._are_leaked(moment, holders)
+            stale = address in self._bound or event.get_text("behind") == "nothing"
+            self._failed[event.pid] = FailedBind(event, holders, stale, leaked)
 
-    def _tell(
-        self, moment: CaseMoment, call: Call, holders: tuple[int, ...], stale: bool
-    ) -> Finding:
+    def _are_leaked(self, moment: CaseMoment, holders: tuple[Holder, ...]) -> bool:
+        return bool(holders) and all(
+            is_leaked(moment, one) and (one.pid, one.object) not in self._accepted
+            for one in holders
+        )
+
+    def _tell(self, moment: CaseMoment, failed: FailedBind) -> Finding:
+        call, stale = failed.call, failed.stale
+        holders = tuple(dict.fromkeys(one.pid for one in failed.holders))
         address = call.get_text("address")
         proof = [Evidence(f"bind to {address} failed: EADDRINUSE", call.n)]
         names = moment.name_parties(call.pid, *holders)
@@ -223,16 +258,16 @@ class LeftBehind(SequenceRule):
             )
 
 
-def _list_bound(moment: CaseMoment, address: str, but: str) -> tuple[int, ...]:
+def _list_bound(moment: CaseMoment, address: str, but: str) -> tuple[Holder, ...]:
     """Who has a socket that is bound to an address, of the same sort as the one that was not."""
     asked = moment.state.objects.get(but)
-    found: list[int] = []
+    found: list[Holder] = []
     for key, thing in moment.state.objects.items():
         info = thing.info
         if key == but or asked is None or info.kind != asked.info.kind:
             continue
         if info.path == address or (info.local and _is_same_port(info.local, address)):
-            found += [row.pid for row in moment.holders(key) if row.pid not in found]
+            found += moment.holders(key)
     return tuple(found)
 
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events.kinds import PIPES
+from ipcviz.diagnose.rules.ends import (
+    SHELLS,
+    find_other_end,
+    list_ends,
+    list_long_readers,
+    list_pids,
+    list_waits_for_bytes,
+    list_waits_for_room,
+    name_kind,
+)
+from ipcviz.diagnose.rules.inherited import list_leaked_ends
+from ipcviz.events.kinds import SOCKETS
+from ipcviz.model.addresses import takes_datagrams
+from ipcviz.model.mechanisms.sockets import CLOSED
 from ipcviz.model.state import State
 from ipcviz.model.waits.chains import is_stopped
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.rules import explain_waiting
-from ipcviz.model.waits.values import Buffer, Children, Ready, Wait, Why
+from ipcviz.model.waits.values import Children, Ready, Wait, Why
 from ipcviz.narrate.words import label_of
 
-if TYPE_CHECKING:
-    from ipcviz.model.query import Holder
-
-LASTS_SECONDS = 2.0
-"""How long somebody has waited before it is said that a process which goes on keeps him waiting."""
 _READS_ALL_FIRST = frozenset(
     {"sort", "tac", "wc", "tail", "shuf", "sponge", "cksum", "b2sum", "md5sum", "sum"}
     | {f"sha{bits}sum" for bits in (1, 224, 256, 384, 512)}
@@ -30,16 +37,16 @@ _WAITS_FOR_OTHERS = frozenset({Why.CHILD, Why.JOIN})
 
 def find_wait_before_read(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Whoever has the read end waits for the end of the one that fills the pipe."""
-    for wait in _list_waits_for_room(moment, hang):
-        other = _find_other_end(wait)
-        readers = _list_pids(moment.holders(other, "r rw"))
+    for wait in list_waits_for_room(moment, hang):
+        other = find_other_end(wait)
+        readers = list_pids(moment.holders(other, "r rw"))
         if wait.pid in readers and len(readers) > 1:
             readers.remove(wait.pid)
         keeper = _find_keeper(moment.state, hang, wait.pid, readers)
         if keeper is None or _reader_left(moment, wait, readers):
             continue
         names = moment.name_parties(wait.pid, *readers)
-        kind = _name_kind(moment.state, wait.object)
+        kind = name_kind(moment.state, wait.object)
         only = "the only reader" if len(readers) == 1 else "of the readers,"
         if len(readers) > 1:
             who = f"none of its readers, {names.join(sorted(readers))}, reads:"
@@ -57,7 +64,7 @@ def find_wait_before_read(moment: CaseMoment, hang: Hang) -> Finding | None:
             "Read the pipe before you wait, or use communicate().",
             waits=hang.waits,
             objects=(wait.object,),
-            ends=((wait.pid, wait.fd), *_list_ends(moment, other, "r rw")),
+            ends=((wait.pid, wait.fd), *list_ends(moment, other, "r rw")),
             doubts=hang.doubts,
         )
     return None
@@ -67,10 +74,10 @@ def find_own_read_end(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A read end that nobody will use is left open: the writer is never told that its reader is
     gone.
     """
-    for wait in _list_waits_for_room(moment, hang):
-        if _name_kind(moment.state, wait.object) != "pipe":
+    for wait in list_waits_for_room(moment, hang):
+        if name_kind(moment.state, wait.object) != "pipe":
             continue
-        readers = _list_pids(moment.holders(wait.object, "r rw"))
+        readers = list_pids(moment.holders(wait.object, "r rw"))
         waiters = {one.pid for one in hang.waits if one.why in _WAITS_FOR_OTHERS}
         own = readers == {wait.pid}
         if not readers or not (own or (readers <= waiters | {wait.pid})):
@@ -91,7 +98,7 @@ def find_own_read_end(moment: CaseMoment, hang: Hang) -> Finding | None:
             f"Close the read end in {names.name_process(keeper)} once it is passed on.",
             waits=hang.waits,
             objects=(wait.object,),
-            ends=((wait.pid, wait.fd), *_list_ends(moment, wait.object, "r rw")),
+            ends=((wait.pid, wait.fd), *list_ends(moment, wait.object, "r rw")),
             doubts=hang.doubts,
         )
     return None
@@ -99,9 +106,9 @@ def find_own_read_end(moment: CaseMoment, hang: Hang) -> Finding | None:
 
 def find_waits_for_input(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A parent waits for the end of a child that reads what the parent alone can write."""
-    for wait in _list_waits_for_bytes(moment, hang):
-        other = _find_other_end(wait)
-        writers = _list_pids(moment.holders(other, "w rw")) - {wait.pid}
+    for wait in list_waits_for_bytes(moment, hang):
+        other = find_other_end(wait)
+        writers = list_pids(moment.holders(other, "w rw")) - {wait.pid}
         keeper = _find_keeper(moment.state, hang, wait.pid, writers)
         if keeper is None or len(writers) != 1:
             continue
@@ -109,7 +116,7 @@ def find_waits_for_input(moment: CaseMoment, hang: Hang) -> Finding | None:
             # It has had its input, and waits for its end.
             continue
         names = moment.name_parties(wait.pid, keeper.pid)
-        kind = _name_kind(moment.state, wait.object)
+        kind = name_kind(moment.state, wait.object)
         fd = _find_write_end(moment, keeper.pid, other)
         end = "other end" if other != wait.object else "write end"
         sentence = (
@@ -125,44 +132,52 @@ def find_waits_for_input(moment: CaseMoment, hang: Hang) -> Finding | None:
             "Close the child's standard input before you wait for the child.",
             waits=hang.waits,
             objects=(wait.object,),
-            ends=((wait.pid, wait.fd), *_list_ends(moment, other, "w rw")),
+            ends=((wait.pid, wait.fd), *list_ends(moment, other, "w rw")),
             doubts=hang.doubts,
         )
     return None
 
 
 def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
-    """A write end is left open in the reader itself, or in somebody who waits: no end of file."""
-    for wait in _list_waits_for_bytes(moment, hang):
-        if _name_kind(moment.state, wait.object) != "pipe":
+    """A write end, or the other socket of a pair, is left open in the reader itself, or in somebody
+    who waits: no end of file.
+    """
+    for wait in list_waits_for_bytes(moment, hang):
+        other = find_other_end(wait)
+        thing = moment.state.objects.get(wait.object)
+        if thing is None or not other or takes_datagrams(thing.info):
             continue
-        writers = _list_pids(moment.holders(wait.object, "w rw"))
+        paired = thing.info.kind in SOCKETS
+        if not paired and thing.info.kind != "pipe":
+            continue
+        writers = list_pids(moment.holders(other, "w rw"))
         waiters = {one.pid for one in hang.waits}
         busy = {one.pid for one in hang.waits if one.why is Why.EMPTY and one.pid != wait.pid}
-        if not writers or not writers <= waiters:
-            continue
         own = wait.pid in writers
+        if not writers or not writers <= waiters or (paired and not own):
+            continue
         if not own and (writers & busy) and not _all_written(moment, wait, writers):
             continue
         names = moment.name_parties(wait.pid, *writers)
         keeper = wait.pid if own else min(writers)
-        fd = _find_write_end(moment, keeper, wait.object)
+        fd = _find_write_end(moment, keeper, other)
         whose = "it has" if own else f"{names.name_at(keeper)} has"
         if own and len(writers) > 1:
             whose = f"{names.join(sorted(writers))} have"
+        end = "the other end" if paired else "the write end"
         sentence = (
-            f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe, which"
-            f" does not come: {whose} the write end open"
+            f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its"
+            f" {'socket' if paired else 'pipe'}, which does not come: {whose} {end} open"
             f"{'' if len(writers) > 1 else f' (fd {fd})'}."
         )
         return moment.make_finding(
             "own-write-end",
             (keeper, wait.pid, *writers),
             sentence,
-            f"Close the write end in {names.name_process(keeper)} before it reads or waits.",
+            f"Close {end} in {names.name_process(keeper)} before it reads or waits.",
             waits=hang.waits,
             objects=(wait.object,),
-            ends=((wait.pid, wait.fd), *_list_ends(moment, wait.object, "w rw")),
+            ends=((wait.pid, wait.fd), *list_ends(moment, other, "w rw")),
             doubts=hang.doubts,
         )
     return None
@@ -172,8 +187,8 @@ def find_feeding_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Processes that read and write each other's pipes or sockets, and all wait."""
     state = moment.state
     full, empty = (
-        list(_list_waits_for_room(moment, hang)),
-        list(_list_waits_for_bytes(moment, hang)),
+        list(list_waits_for_room(moment, hang)),
+        list(list_waits_for_bytes(moment, hang)),
     )
     waits = {wait.tid: wait for wait in (*full, *empty)}
     way = _find_way(hang, waits)
@@ -235,7 +250,9 @@ def find_fifo_open(moment: CaseMoment, hang: Hang) -> Finding | None:
     if not opening:
         return None
     first = opening[0]
-    others = [w for one in moment.hangs for w in one.waits if w.pid != first.pid]
+    # One that handles SIGCHLD, as shells do, hangs because of its child, too.
+    hanging = (w for one in moment.hangs for w in (*one.waits, *one.victims))
+    others = [w for w in hanging if w.pid != first.pid]
     every = [w for w in (first, *others) if w.why in (Why.NO_READER, Why.NO_WRITER)]
     if len(every) == 2:
         opening += [w for w in every if _is_crossed(state, first, w)]
@@ -285,10 +302,10 @@ def find_fifo_open(moment: CaseMoment, hang: Hang) -> Finding | None:
 def find_orphan_keeps_pipe(moment: CaseMoment) -> Iterable[Finding]:
     """Who reads a pipe to its end waits for an orphan that has it by inheritance alone."""
     state = moment.state
-    for wait in _long_readers(moment):
+    for wait in list_long_readers(moment):
         rows = moment.holders(wait.object, "w rw")
-        writers = _list_pids(rows)
-        if not writers or wait.pid in writers:
+        writers = list_pids(rows)
+        if not writers or wait.pid in writers or list_leaked_ends(moment, wait):
             continue
         keepers = []
         for row in rows:
@@ -327,10 +344,10 @@ def find_idle_heir(moment: CaseMoment) -> Iterable[Finding]:
     it, while all who wrote have ended.
     """
     state = moment.state
-    for wait in _long_readers(moment):
+    for wait in list_long_readers(moment):
         rows = moment.holders(wait.object, "w rw")
         thing = state.objects.get(wait.object)
-        if not rows or thing is None or wait.pid in _list_pids(rows):
+        if not rows or thing is None or wait.pid in list_pids(rows):
             continue
         wrote = state.processes.get(thing.last_writer)
         ended = thing.last_writer and (wrote is None or wrote.fate != "alive")
@@ -342,9 +359,9 @@ def find_idle_heir(moment: CaseMoment) -> Iterable[Finding]:
             for row, table in tables
         ):
             continue
-        if any(_is_orphan(state, row.pid) for row in rows):
+        if any(_is_orphan(state, row.pid) for row in rows) or list_leaked_ends(moment, wait):
             continue
-        names = moment.name_parties(wait.pid, *_list_pids(rows))
+        names = moment.name_parties(wait.pid, *list_pids(rows))
         row = rows[0]
         sentence = (
             f"{names.name_at(wait.pid, wait.tid)} waits for the end of file on its pipe: all that"
@@ -364,13 +381,46 @@ def find_idle_heir(moment: CaseMoment) -> Iterable[Finding]:
         )
 
 
+def find_datagram_end(moment: CaseMoment) -> Iterable[Finding]:
+    """Who receives from a pair of datagram sockets whose other socket nobody has any more."""
+    state = moment.state
+    for wait in list_long_readers(moment, ("unix socket",), 0.5):
+        thing = state.objects[wait.object]
+        if not takes_datagrams(thing.info) or not thing.info.peer:
+            continue
+        rows = moment.holders(thing.info.peer)
+        if not list_pids(rows) <= {wait.pid} or len(state.processes[wait.pid].threads) > 1:
+            continue
+        own_row = state.find_descriptor(wait.pid, wait.fd)
+        made = moment.history.made.get(own_row.ofd) if own_row is not None else None
+        other = state.objects.get(thing.info.peer)
+        if made is None or made.call != "socketpair" or other is None or state.flights:
+            continue
+        if not rows and other.shut != CLOSED:
+            continue
+        names = moment.name_parties(wait.pid)
+        had = "else had" if rows else "had"
+        own = f", but for itself (fd {rows[0].fd})" if rows else ""
+        yield moment.make_finding(
+            "datagram-end",
+            (wait.pid,),
+            f"{names.name_at(wait.pid, wait.tid)} waits for a datagram that nobody can send: all"
+            f" who {had} the other socket have closed it{own}, and datagrams have no end of file.",
+            "Send a last datagram that says so, or use SOCK_SEQPACKET or SOCK_STREAM, whose"
+            " receivers get the end of file.",
+            waits=(wait,),
+            objects=(wait.object,),
+            ends=((wait.pid, wait.fd), *((row.pid, row.fd) for row in rows)),
+        )
+
+
 def find_buffered_stage(moment: CaseMoment) -> Iterable[Finding]:
     """A stage of a pipeline that has read and written nothing, while somebody waits for its
     output.
     """
     state = moment.state
     hanging = {tid for hang in moment.hangs for tid in hang.ways}
-    for wait in _long_readers(moment):
+    for wait in list_long_readers(moment):
         rows = moment.holders(wait.object, "w rw")
         thing = state.objects.get(wait.object)
         if (
@@ -386,7 +436,8 @@ def find_buffered_stage(moment: CaseMoment) -> Iterable[Finding]:
         thread = state.threads.get(row.pid)
         if row.fd != 1 or len(process.threads) != 1 or thread is None or thread.waiting is None:
             continue
-        if process.name in _READS_ALL_FIRST:
+        if process.name in _READS_ALL_FIRST or process.name in SHELLS:
+            # A shell writes what each command of its own prints when that is done.
             continue
         stage = explain_waiting(state, thread, thread.waiting)
         if stage.why is not Why.EMPTY or not _has_read(state, row.pid, stage.object):
@@ -419,60 +470,8 @@ def _is_crossed(state: State, one: Wait, other: Wait) -> bool:
     return a.parent in (b.pid, b.parent) or b.parent == a.pid
 
 
-def _list_waits_for_room(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
-    """Those of a hang that wait for room in a pipe, FIFO or socket."""
-    return (wait for wait in hang.waits if wait.why is Why.FULL and wait.object)
-
-
-def _list_waits_for_bytes(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
-    """Those that wait for bytes; also who polls one descriptor for them."""
-    for wait in hang.waits:
-        if wait.why is Why.EMPTY and wait.object:
-            yield wait
-        elif wait.why is Why.READY and isinstance(wait.facts, Ready):
-            pipes = [
-                one
-                for one in wait.facts.things
-                if one.key
-                and "w" not in one.events
-                and _name_kind(moment.state, one.key) != "eventfd"
-            ]
-            if len(pipes) == 1:
-                yield _as_read(wait, pipes[0].key, pipes[0].fd)
-
-
-def _find_other_end(wait: Wait) -> str:
-    """Key of the object whose holders could end a wait: a socket's other end, or the pipe."""
-    return wait.facts.source or wait.object if isinstance(wait.facts, Buffer) else wait.object
-
-
-def _as_read(wait: Wait, key: str, fd: int) -> Wait:
-    return Wait(
-        tid=wait.tid, pid=wait.pid, why=Why.EMPTY, call=wait.call, fd=fd, object=key,
-        since=wait.since,
-    )  # fmt: skip
-
-
-def _list_pids(rows: Iterable[Holder]) -> set[int]:
-    return {row.pid for row in rows}
-
-
-def _list_ends(moment: CaseMoment, key: str, modes: str) -> tuple[tuple[int, int], ...]:
-    return tuple((row.pid, row.fd) for row in moment.holders(key, modes))
-
-
 def _find_write_end(moment: CaseMoment, pid: int, key: str) -> int:
     return next((row.fd for row in moment.holders(key, "w rw") if row.pid == pid), -1)
-
-
-def _name_kind(state: State, key: str) -> str:
-    """`pipe`, `FIFO`, `socket`."""
-    thing = state.objects.get(key)
-    if thing is None:
-        return "pipe"
-    if thing.info.kind in PIPES:
-        return "FIFO" if thing.info.kind == "fifo" else "pipe"
-    return "socket" if thing.info.kind.endswith("socket") else thing.info.kind
 
 
 def _find_keeper(state: State, hang: Hang, pid: int, holders: set[int]) -> Wait | None:
@@ -593,27 +592,6 @@ def _who_had(state: State, wait: Wait) -> str:
     pid = thing.reader_left if wait.why is Why.NO_READER else thing.writer_left
     process = state.processes.get(pid)
     return process.name if process is not None and process.fate != "alive" else ""
-
-
-def _long_readers(moment: CaseMoment) -> Iterable[Wait]:
-    """Who has read for long from a pipe in which nothing is."""
-    state = moment.state
-    for tid in sorted(state.threads):
-        thread = state.threads[tid]
-        call = thread.waiting
-        if call is None or moment.now - call.began < LASTS_SECONDS:
-            continue
-        wait = explain_waiting(state, thread, call)
-        if wait.why is Why.READY and isinstance(wait.facts, Ready) and not wait.limited:
-            pipes = [one for one in wait.facts.things if one.key and "w" not in one.events]
-            if len(pipes) != 1:
-                continue
-            wait = _as_read(wait, pipes[0].key, pipes[0].fd)
-        thing = state.objects.get(wait.object)
-        if wait.why is not Why.EMPTY or thing is None or thing.info.kind != "pipe":
-            continue
-        if thing.level is None or not thing.level.queued:
-            yield wait
 
 
 def _is_orphan(state: State, pid: int) -> bool:

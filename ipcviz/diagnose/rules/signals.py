@@ -11,15 +11,24 @@ from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import Call, Exited, Sent, StatusFlags
 from ipcviz.events.calls import FOR_CHILD, WRITES
 from ipcviz.events.signals import NUMBERS, SIGCHLD, bit_of, is_real_time, signal_name
-from ipcviz.model.state import Process, State
+from ipcviz.model.state import Process, SignalSent, State
+from ipcviz.model.waits.rules import explain_waiting
+from ipcviz.model.waits.values import Children
 
 SIGKILL: Final = NUMBERS["SIGKILL"]
 SIGTERM: Final = NUMBERS["SIGTERM"]
+SIGURG: Final = NUMBERS["SIGURG"]
 LASTS_SECONDS: Final = 2.0
 """How long a process goes on after SIGTERM before it is said that it does not end."""
 UNWAITED_SECONDS: Final = 5.0
 MANY: Final = 3
 """So many children that ended so long ago, and were not waited for, are too many."""
+_MOST: Final = 3
+"""So many children are named."""
+_FIRST: Final = (
+    "is PID 1 of its PID namespace, which no signal ends that it has no handler for"
+    " (pid_namespaces(7))"
+)
 _WORDS: Final = {
     "EINTR": b"nterrupted system call",
     "EAGAIN": b"temporarily unavailable",
@@ -36,6 +45,9 @@ class MergedSignals(EventRule):
         """See `EventRule`."""
         for effect in event.effects:
             if not isinstance(effect, Sent) or is_real_time(effect.signo):
+                continue
+            if effect.signo == SIGURG and effect.target == event.pid:
+                # So Go's runtime interrupts its own threads: one hint is as good as two.
                 continue
             sent = moment.state.sent[-1] if moment.state.sent else None
             target = moment.state.processes.get(effect.target)
@@ -140,35 +152,109 @@ class Interrupted(SequenceRule):
 
 
 def find_ignored_term(moment: CaseMoment) -> Iterator[Finding]:
-    """Who was sent SIGTERM, and does not let it in."""
+    """Who was sent SIGTERM, and does not let it in, or whose child goes on without it."""
     for sent in moment.state.sent:
         if sent.signo != SIGTERM or moment.now - sent.t < LASTS_SECONDS:
             continue
         process = moment.state.processes.get(sent.target)
-        if process is None or process.fate != "alive":
+        if process is None or _was_killed_later(moment.state, sent.target, sent.t):
             continue
-        how = _find_refusal(moment.state, process)
-        if how and not _was_killed_later(moment.state, sent.target, sent.t):
-            names = moment.name_parties(sent.target, sent.sender)
-            name = names.name_at(sent.target)
-            yield moment.make_finding(
-                "ignored-term",
-                [sent.target],
-                f"{name} was sent SIGTERM, and goes on: it {how} that signal.",
-                "Let SIGTERM end it (a shell as PID 1 needs 'exec' or a trap), or use SIGKILL.",
-                evidence=[
-                    Evidence(
-                        f"SIGTERM from {names.name_process(sent.sender)} at {sent.t:.1f} s"
-                        if sent.sender
-                        else f"SIGTERM at {sent.t:.1f} s"
-                    )
-                ],
-                about="SIGTERM",
-            )
+        if process.fate == "alive":
+            how = _find_refusal(moment.state, process)
+            if how:
+                yield _tell_refusal(moment, sent, how)
+            elif sent.delivered is not None:
+                yield from _find_late_trap(moment, sent, process)
+        elif process.exit_signal == SIGTERM:
+            yield from _find_unsignalled_child(moment, sent, process)
+
+
+def _tell_refusal(moment: CaseMoment, sent: SignalSent, how: str) -> Finding:
+    name = moment.name_parties(sent.target, sent.sender).name_at(sent.target)
+    mend = "Let SIGTERM end it (a shell as PID 1 needs 'exec' or a trap), or use SIGKILL."
+    if how == _FIRST:
+        mend = "Set a handler for SIGTERM, or run it under an init (docker run --init, tini)."
+    return moment.make_finding(
+        "ignored-term",
+        [sent.target],
+        f"{name} was sent SIGTERM, and goes on: it {how}.",
+        mend,
+        evidence=[_prove_sent(moment, sent)],
+        about="SIGTERM",
+    )
+
+
+def _prove_sent(moment: CaseMoment, sent: SignalSent) -> Evidence:
+    names = moment.name_parties(sent.target, sent.sender)
+    by = f" from {names.name_process(sent.sender)}" if sent.sender else ""
+    return Evidence(f"SIGTERM{by} at {sent.t:.1f} s")
+
+
+def _find_late_trap(moment: CaseMoment, sent: SignalSent, process: Process) -> Iterator[Finding]:
+    """A process that has caught SIGTERM and waits for a child that was not sent it: a shell runs
+    its trap only when its child has ended.
+    """
+    state = moment.state
+    handling = process.handling.get(SIGTERM)
+    thread = state.threads.get(process.pid)
+    if handling is None or handling.action != "catch" or thread is None or thread.waiting is None:
+        return
+    wait = explain_waiting(state, thread, thread.waiting)
+    pids = wait.facts.pids if isinstance(wait.facts, Children) else ()
+    if not pids or any(_was_sent_since(state, pid, sent.t) for pid in pids):
+        return
+    names = moment.name_parties(process.pid, *pids)
+    children = names.join(pids[:_MOST])
+    were = "was" if len(pids) == 1 else "were"
+    yield moment.make_finding(
+        "ignored-term",
+        [process.pid, *pids],
+        f"{names.name_at(process.pid)} has caught SIGTERM, and waits on for {children}, which"
+        f" {were} not sent it: a shell runs its trap when the program that it waits for has ended.",
+        "Run the program by 'exec', or in the background with 'wait', and pass the signal on.",
+        waits=(wait,),
+        evidence=[_prove_sent(moment, sent)],
+        probable="it may mean to end when its child has ended",
+        about="SIGTERM",
+    )
+
+
+def _find_unsignalled_child(
+    moment: CaseMoment, sent: SignalSent, process: Process
+) -> Iterator[Finding]:
+    """A process that SIGTERM has ended inside a wait for a child, which goes on."""
+    state = moment.state
+    left = [
+        pid
+        for pid in moment.history.awaited.get(process.pid, ())
+        if pid in state.processes
+        and state.processes[pid].fate == "alive"
+        and not _was_sent_since(state, pid, sent.t)
+    ]
+    if not left:
+        return
+    names = moment.name_parties(process.pid, *left)
+    was, goes = ("was", "goes") if len(left) == 1 else ("were", "go")
+    yield moment.make_finding(
+        "ignored-term",
+        [process.pid, *left],
+        f"SIGTERM has ended {names.name_process(process.pid)}, but {names.join(left[:_MOST])},"
+        f" which it waited for, {was} not sent it and {goes} on.",
+        "Run the program by 'exec', or send the signal to its process group (kill -- -PGID).",
+        evidence=[_prove_sent(moment, sent)],
+        probable="it may be meant to go on",
+        about="SIGTERM",
+    )
+
+
+def _was_sent_since(state: State, pid: int, t: float) -> bool:
+    """Whether a process was sent a signal since a moment, by whomever."""
+    return any(one.target == pid and one.t >= t for one in state.sent)
 
 
 def find_zombies(moment: CaseMoment) -> Iterator[Finding]:
     """Who has many children that have ended, and does not wait for them."""
+    hanging = {tid for hang in moment.hangs for tid in hang.ways}
     unwaited: dict[int, list[Process]] = {}
     for process in moment.state.processes.values():
         long_ago = process.died is not None and moment.now - process.died > UNWAITED_SECONDS
@@ -180,6 +266,9 @@ def find_zombies(moment: CaseMoment) -> Iterator[Finding]:
             continue
         threads = [moment.state.threads[tid] for tid in parent.threads]
         if any(one.waiting is not None and one.waiting.name in FOR_CHILD for one in threads):
+            continue
+        if not hanging.isdisjoint(parent.threads):
+            # It would wait for them if it did not hang.
             continue
         catches = parent.handling.get(SIGCHLD)
         got = sum(one.pid == pid and one.signo == SIGCHLD for one in moment.state.delivered)
@@ -205,13 +294,16 @@ def find_zombies(moment: CaseMoment) -> Iterator[Finding]:
 
 
 def _find_refusal(state: State, process: Process) -> str:
-    """How a process keeps SIGTERM out: `ignores`, `blocks`; empty if it does not."""
+    """How a process keeps SIGTERM out: `ignores that signal`; empty if it does not."""
     handling = process.handling.get(SIGTERM)
     if handling is not None and handling.action == "ignore":
-        return "ignores"
+        return "ignores that signal"
     threads = [state.threads[tid] for tid in process.threads if tid in state.threads]
     if threads and all(thread.blocked & bit_of(SIGTERM) for thread in threads):
-        return "blocks"
+        return "blocks that signal"
+    around = process.surroundings
+    if handling is None and around is not None and around.inner[-1:] == (1,):
+        return _FIRST
     return ""
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ipcviz.diagnose.deeds import EventRule, SequenceRule, keep_others
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events import Call, Closed, Executed, Exited, Forked
+from ipcviz.events import Call, Closed, Disposition, Executed, Exited, Forked
 from ipcviz.events.calls import READS, READS_ANY, WRITES, SystemCall, where
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.events.signals import NUMBERS
@@ -26,21 +26,24 @@ ALIKE: Final = 4
 _LARGE: Final = "it was larger than PIPE_BUF, 4,096 bytes"
 _IN_PIECES: Final = "a stream socket takes a long write in pieces"
 _STREAMS: Final = PIPES | SOCKETS
+_UNFLUSHED: Final = Evidence(
+    "it had written nothing to its descriptor 1: if it had printed anything, that is lost"
+)
 
 
 def _is_simple(call: SystemCall) -> bool:
     return call.find_argument("buf") >= 0 and not call.positioned and call.on != "queue"
 
 
-_SIMPLE_WRITES: Final = where(lambda call: call.name in WRITES and _is_simple(call))
-_SIMPLE_READS: Final = where(lambda call: call.name in READS and _is_simple(call))
+SIMPLE_WRITES: Final = where(lambda call: call.name in WRITES and _is_simple(call))
+SIMPLE_READS: Final = where(lambda call: call.name in READS and _is_simple(call))
 """Those of one buffer, which begin where the one before has ended."""
 
 
 class ShortWrites(SequenceRule):
     """A write that moved a part, whose rest was never written."""
 
-    calls = _SIMPLE_WRITES
+    calls = SIMPLE_WRITES
     effects = (Closed,)
     kinds = (Exited,)
 
@@ -94,10 +97,10 @@ class ShortWrites(SequenceRule):
 class EndlessEnds(SequenceRule):
     """A loop that reads at the end of what it reads."""
 
-    calls = _SIMPLE_READS
+    calls = SIMPLE_READS
 
     def __init__(self) -> None:
-        self._ends: dict[tuple[int, int], int] = {}
+        self._ends: dict[tuple[int, str], int] = {}
 
     def forget_process(self, pid: int | None) -> None:
         """See `SequenceRule`."""
@@ -105,7 +108,7 @@ class EndlessEnds(SequenceRule):
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
-        key = (event.pid, event.get_number("fd") or 0)
+        key = (event.pid, event.object)
         if event.ret or event.asked_for_nothing:
             self._ends.pop(key, None)
             return
@@ -124,10 +127,10 @@ class EndlessEnds(SequenceRule):
                 "Close the descriptor when read returns 0"
                 + (", and open the FIFO again to wait for the next writer." if reopen else "."),
                 evidence=[
-                    Evidence(f"{count} calls {event.name}({key[1]}) in a row returned 0", event.n)
+                    Evidence(f"{count} calls {event.name}({event.fd}) in a row returned 0", event.n)
                 ],
                 objects=[event.object],
-                ends=[key],
+                ends=[(event.pid, event.fd or 0)],
             )
 
 
@@ -137,11 +140,15 @@ class BrokenPipes(SequenceRule):
     """
 
     calls = frozenset(WRITES)
-    kinds = (Exited,)
+    effects = (Disposition,)
+    kinds = (Executed, Exited, Forked)
 
     def __init__(self) -> None:
-        self._failed: dict[tuple[int, int], int] = {}
+        self._failed: dict[tuple[int, str], int] = {}
         self._last: dict[int, Call] = {}
+        self._silent: dict[int, bool] = {}
+        self._ignoring: set[int] = set()
+        """Processes whose program has itself set SIGPIPE to be ignored."""
 
     def forget_process(self, pid: int | None) -> None:
         """See `SequenceRule`."""
@@ -152,27 +159,49 @@ class BrokenPipes(SequenceRule):
         """See `EventRule`."""
         if isinstance(event, Exited):
             call = self._last.pop(event.pid, None)
+            self._ignoring.discard(event.pid)
             if event.signo == SIGPIPE and call is not None:
                 yield from self._tell_death(moment, call)
             return
-        key = (event.pid, event.get_number("fd") or 0)
+        if not isinstance(event, Call):
+            self._follow_family(event)
+            return
+        for effect in event.effects:
+            if isinstance(effect, Disposition) and effect.signo == SIGPIPE:
+                self._ignoring.add(event.pid)
+        if event.name not in WRITES:
+            return
+        key = (event.pid, event.object)
         if event.error != "EPIPE":
             self._failed.pop(key, None)
             self._last.pop(event.pid, None)
             return
         self._last[event.pid] = event
+        out = moment.state.find_descriptor(event.pid, 1)
+        self._silent[event.pid] = out is not None and not out.used
         self._failed[key] = count = self._failed.get(key, 0) + 1
         if count == BROKEN:
-            yield self._tell_loop(moment, event, key, count)
+            yield self._tell_loop(moment, event, count)
 
-    def _tell_loop(
-        self, moment: CaseMoment, event: Call, key: tuple[int, int], count: int
-    ) -> Finding:
+    def _follow_family(self, event: Forked | Executed) -> None:
+        if isinstance(event, Executed):
+            self._ignoring.discard(event.pid)
+        elif event.parent in self._ignoring:
+            self._ignoring.add(event.pid)
+
+    def _tell_loop(self, moment: CaseMoment, event: Call, count: int) -> Finding:
         process = moment.state.processes.get(event.pid)
         handling = process.handling.get(SIGPIPE) if process is not None else None
         ignored = handling is not None and handling.action == "ignore"
         name = moment.name_parties(event.pid).name_at(event.pid, event.tid)
         why = ", and SIGPIPE, which would have ended it, is ignored" if ignored else ""
+        started = moment.history.executed.get(event.pid)
+        proof = [
+            Evidence(f"{count} calls {event.name}({event.fd}) in a row failed: EPIPE", event.n)
+        ]
+        if ignored and started is not None and event.pid not in self._ignoring:
+            why += ", as it was already when its program was executed"
+            proof.append(Evidence("the program that ignores it was executed so", started.n))
         return moment.make_finding(
             "broken-pipe-loop",
             [event.pid],
@@ -180,11 +209,9 @@ class BrokenPipes(SequenceRule):
             f" nobody can read it{why}.",
             "Stop when a write fails with EPIPE. A program that is started with SIGPIPE ignored"
             " inherits that; Python's subprocess has restore_signals.",
-            evidence=[
-                Evidence(f"{count} calls {event.name}({key[1]}) in a row failed: EPIPE", event.n)
-            ],
+            evidence=proof,
             objects=[event.object],
-            ends=[key],
+            ends=[(event.pid, event.fd or 0)],
         )
 
     def _tell_death(self, moment: CaseMoment, call: Call) -> Iterator[Finding]:
@@ -199,7 +226,10 @@ class BrokenPipes(SequenceRule):
             f" {label_of(moment.state, call.object)}, its descriptor {fd}, whose other"
             " end is closed.",
             "Ignore SIGPIPE (or send with MSG_NOSIGNAL), and take EPIPE for the other side's end.",
-            evidence=[Evidence(f"{call.name}({fd}) failed: EPIPE", call.n)],
+            evidence=[
+                Evidence(f"{call.name}({fd}) failed: EPIPE", call.n),
+                *([_UNFLUSHED] if self._silent.get(call.pid) else []),
+            ],
             objects=[call.object],
         )
 
@@ -301,7 +331,7 @@ class OutputTwice(SequenceRule):
     stdio was copied.
     """
 
-    calls = _SIMPLE_WRITES
+    calls = SIMPLE_WRITES
     kinds = (Forked, Executed, Exited)
 
     def __init__(self) -> None:

@@ -34,6 +34,7 @@ from ipcviz.model.waits.values import (
     Doubted,
     Grade,
     Ready,
+    SemaphoreTaken,
     Wait,
     Wakers,
     Why,
@@ -114,6 +115,7 @@ class _WaysGraph:
             and process.fate == "alive"
             and thread.alive
         }
+        self.last_end = max((one.died or 0.0 for one in state.processes.values()), default=0.0)
         self.stopped = {pid for pid in state.processes if is_stopped(state, pid)}
         self.ways: dict[int, Ways] = {}
         for tid, thread in self.living.items():
@@ -201,9 +203,11 @@ class _WaysGraph:
         ways = self._ways_of(thread, wait)
         if ways is None:
             return None
-        if not ways.at_once and not long_asleep(
-            state, thread, max(ways.since, call.began), self.now
-        ):
+        since = max(ways.since, call.began)
+        if ways.anybody:
+            # Who has just ended may have ended this wait before, and that is not told yet.
+            since = max(since, self.last_end)
+        if not ways.at_once and not long_asleep(state, thread, since, self.now):
             return None
         return self._with_children(thread, ways)
 
@@ -286,6 +290,9 @@ class _WaysGraph:
             return _make_ways(self.lookup, wakers)
         if wait.why is Why.SIGNAL and wait.fd >= 0:
             return None
+        if isinstance(wait.facts, SemaphoreTaken) and wait.facts.copied is not None:
+            # Nobody else has the memory that it lies in.
+            return Ways(doubts=(Doubted(Doubt.MEMORY),), at_once=True)
         doubts = tuple(d for d in wakers.doubts if d.doubt.grade is Grade.DOUBT)
         if wakers.any_of:
             tids = frozenset(self.state.processes[thread.pid].threads)

@@ -10,7 +10,7 @@ from typing import Final
 from ipcviz.events import AnyEffect, Call, Closed, Duplicated, Sent, Uses
 from ipcviz.events.arguments import flag_in
 from ipcviz.events.calls import BIRTHS, where
-from ipcviz.kernel import ptrace, queues
+from ipcviz.kernel import procfs, ptrace, queues, sockets
 from ipcviz.model.ledger.directions import NOWHERE
 from ipcviz.tracer.calls import remainders
 from ipcviz.tracer.calls.decode import decode_results
@@ -209,6 +209,18 @@ class Exits:
         if follows:
             self._consequences.handle_success(task, entered, result, effects)
 
+    def _read_behind(self, pid: int, entered: Entered) -> dict[str, str]:
+        """What is behind a name that a UNIX socket was not bound to, as `behind`: `nothing` if no
+        socket that lives has it; nothing is said where it can't be known.
+        """
+        thing = self._context.state.objects.get(entered.object)
+        path = str(entered.args.get("address", ""))
+        if thing is None or thing.info.kind != "unix socket" or path.startswith("@"):
+            return {}
+        if not procfs.same_namespace(pid, "net") or sockets.is_name_used(path):
+            return {}
+        return {"behind": "nothing"}
+
     def _effects_of(
         self, task: Task, entered: Entered, result: int, code: int
     ) -> tuple[AnyEffect, ...]:
@@ -249,6 +261,8 @@ class Exits:
                     effects = (Uses(object=queues.identify_queue(number, known.key)), *effects)
         elif entered.name == "connect" and code == errno.EINPROGRESS:
             effects = self._effects.read_effects(call)  # it has its addresses already
+        elif entered.name == "bind" and code == errno.EADDRINUSE:
+            entered.args.update(self._read_behind(process.pid, entered))
         elif entered.name == "close" and code != 9:
             # The descriptor is gone even if close(2) reports an error, unless that is EBADF.
             effects = self._effects.read_effects(call)
