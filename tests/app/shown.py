@@ -39,13 +39,20 @@ class ShownRun(Driven):
         while self.session._queue or self.app.feed.behind:
             self.app.run_frame()
         await self.frame()
-        await self.pilot.pause()
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Wait until one layout does not lead to another: a picture that is cramped gets room."""
+        rows, before = texts_of(self.app), None
+        while rows != before:
+            await self.pilot.pause()
+            await self.pilot.pause()
+            rows, before = texts_of(self.app), rows
 
     async def set_theme(self, name: str) -> None:
         """Show the same moment in another theme."""
         self.app.theme = name
-        await self.pilot.pause()
-        await self.pilot.pause()
+        await self._settle()
 
     async def list_untellable(self) -> list[str]:
         """List the parts of the story that this run does not tell, and could not tell whole."""
