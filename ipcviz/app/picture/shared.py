@@ -49,7 +49,9 @@ def add_memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     key = thing.info.key
     inside = query.semaphores_of(d.state, key)
     named = len(inside) == 1 and inside[0].info.kind == "named"
-    variables = [v for v in d.state.variables.values() if v.info.object == key]
+    # In the order in which they lie there: that of a map differs from run to run.
+    found = (v for v in d.state.variables.values() if v.info.object == key)
+    variables = sorted(found, key=lambda v: (v.info.offset, v.info.key))
     size = max(
         (m.length for x in links for m in d.state.mappings.get(x.pid, ()) if m.object.key == key),
         default=0,
