@@ -60,7 +60,7 @@ class Terminal:
             cwd=STAGE,
             env={
                 "PATH": "/usr/bin:/bin",
-                "HOME": os.environ.get("HOME", "/"),
+                "HOME": str(STAGE),
                 "PYTHONPATH": str(STAGE),
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
@@ -148,12 +148,6 @@ def _show_question(terminal: Terminal) -> None:
     raise SystemExit("No question came.")
 
 
-def _show_waiters(terminal: Terminal) -> None:
-    terminal.until(r"consumer")
-    terminal.press("m")
-    terminal.until(r"_empty = 0 ←1")
-
-
 def _follow(count: str) -> Callable[[Terminal], None]:
     def drive(terminal: Terminal) -> None:
         terminal.until(r"step 0")
@@ -190,21 +184,57 @@ def _show_past(terminal: Terminal) -> None:
     terminal.until(r"P1 full")
     for _ in range(60):
         terminal.press("p")
-        if re.search(r"(?s)PAST.*K/64K.*Whose: seq", "\n".join(texts_of(terminal.grid()))):
+        screen = "\n".join(texts_of(terminal.grid()))
+        if re.search(r"(?s)PAST.*/(?:64K|65,536).*Whose: seq", screen):
             return
     raise SystemExit("The pipe never was full in the past.")
 
 
 def _show_catalogue(terminal: Terminal) -> None:
-    terminal.until(r"Enter runs it")
-    terminal.press("\x1b[B", "\x1b[B", "\x1b[B")
-    terminal.until(r"wake-up")
+    terminal.until(r"In which order")
+    for _ in range(60):
+        if re.search(r"the wake-up is lost", "\n".join(texts_of(terminal.grid()))):
+            return
+        terminal.press("\x1b[B")
+    raise SystemExit("The lost wake-up is not in the catalogue.")
 
 
 def _show_light(terminal: Terminal) -> None:
     terminal.until(r"step 0")
     terminal.press("T")
     _follow(r"B  open")(terminal)
+
+
+def _step_to(pattern: str, *keys: str, most: int = 90) -> Callable[[Terminal], None]:
+    """Let one operation after the other happen until the screen has a match; then press keys."""
+
+    def drive(terminal: Terminal) -> None:
+        terminal.until(r"step \d+ ")
+        for _ in range(most):
+            if re.search(pattern, "\n".join(texts_of(terminal.grid()))):
+                terminal.press(*keys)
+                terminal.clear()
+                return
+            terminal.press("n")
+        raise SystemExit(f"{pattern!r} never came:\n" + "\n".join(texts_of(terminal.grid())))
+
+    return drive
+
+
+def _show_hands(terminal: Terminal) -> None:
+    _step_to(r"What will happen\?")(terminal)
+    terminal.press("Q", *"2221122321")
+
+
+def _show_findings(terminal: Terminal) -> None:
+    terminal.until(r"wait for each other|ended")
+    terminal.press("F")
+    terminal.rest()
+
+
+def _show_end(terminal: Terminal) -> None:
+    terminal.until(r"exited|ended")
+    terminal.rest()
 
 
 PICTURES: Final = {
@@ -238,15 +268,15 @@ PICTURES: Final = {
     ),
     "semaphore": Picture(
         "Three semaphores of a bounded queue; the producer waits for a free slot",
-        ("run", "--live", "--set", "messages=60", "mmap-queue"),
+        ("run", "--schedule", "stack", "mmap-queue"),
         SMALL,
-        _show_waiters,
+        _step_to(r"← producer", "m"),
         (
-            r"B  (?:sem_wait )?_empty is 0",
-            r"_empty = 0 ←1",
-            r"_full = 4",
-            r"[* ] _empty +0 .* (?P<at>consumer|producer|main)",
-            r"[* ] _lock +1 +(?P<at>post by \w+)",
+            r"B  sem_wait _empty",
+            r"█ (?P<at>_empty +0)",
+            r"← producer waits",
+            r"_empty +unnamed +0 .*\) (?P<at>producer)",
+            r"_lock +unnamed +1 .*?(?P<at>post by \w+)",
         ),
     ),
     "lost-before": Picture(
@@ -306,8 +336,8 @@ PICTURES: Final = {
         (
             r"wait for each other",
             r"~3 sampled",
-            r"B  book-b held exclusively by",
-            r"python3(?: 2)? is blocked in flock\(4\) on book-b",
+            r"B  flock\(4\) book-b held",
+            r"circle\.py 2 is blocked in flock\(4\) on book-b",
         ),
         beside=("python3", "docs/examples/circle.py"),
     ),
@@ -319,7 +349,7 @@ PICTURES: Final = {
         (
             r"(?P<at>\|< <.*> >\|)",
             r"PAST +[\d,]+ of [\d,]+",
-            r"\d+K/64K",
+            r"(?P<at>[\d,]+K?/(?:64K|65,536))",
             r"Whose: .*?\d+ B",
             r"End Now",
         ),
@@ -327,7 +357,7 @@ PICTURES: Final = {
     "catalogue": Picture(
         "The catalogue of scenarios",
         (),
-        SMALL,
+        LARGE,
         _show_catalogue,
         (
             r"/ searches",
@@ -344,12 +374,104 @@ PICTURES: Final = {
         _show_light,
         (
             r"The answer was: it waits",
-            r"B  open",
+            r"next +(?P<at>\S+ \d is about to execute)",
             r"B  open the",
             r"░{10,}",
             r"Waiting at the name",
         ),
         light=True,
+    ),
+}
+
+PICTURES |= {
+    "lanes": Picture(
+        "The lanes: what two processes do to a pipe, in time",
+        ("run", "--schedule", "full", "pipe-blocking"),
+        LARGE,
+        _step_to(r"writer is blocked in write(?s:.*)step \d+ +reader read|reader read", "L"),
+        (
+            r"(?P<at>fork ─+→)",
+            r"(?P<at>▒{6,})",
+            r"(?P<at>─{8,}→ read 4,096 the pipe of 7)",
+            r"│(?P<at>>) ",
+        ),
+    ),
+    "accesses": Picture(
+        "Two processes and one counter: the second store overwrites the first",
+        ("run", "--schedule", "lost", "sem-counter"),
+        LARGE,
+        _step_to(r"stored counter: 1 over 1"),
+        (
+            r"[ab] stored counter: 1 over 1",
+            r"█ (?P<at>counter = 1)",
+            r"(?P<at>>16 +counter\[0\] = mine \+ 1)",
+            r"\[01\]",
+        ),
+    ),
+    "hands": Picture(
+        "A question with a show of hands",
+        ("run", "pipe-eof"),
+        SMALL,
+        _show_hands,
+        (r"What will happen\?", r"(?P<at>█{6,} \d)", r"backspace takes one back"),
+    ),
+    "findings": Picture(
+        "The findings: what is wrong here, on what evidence",
+        ("run", "--", "python3", "docs/examples/circle.py"),
+        LARGE,
+        _show_findings,
+        (
+            r"(?P<at>Findings: 1)",
+            r"! ?(?P<at>circle\.py 2 waits for the lock on book-b)",
+            r"Mend: Take the locks in the same order",
+            r"(?P<at>- circle\.py 2\[\d+\])",
+            r"\[lock-order\]",
+        ),
+    ),
+    "presenter": Picture(
+        "The presenter's size, for a projector",
+        ("run", "--schedule", "lost", "sleep-race"),
+        SMALL,
+        _step_to(r"handler for SIGALRM", "P"),
+        (r"pending +(?P<at>SIGALRM)", r"fired, is pending", r"The alarm is set"),
+    ),
+    "signals": Picture(
+        "A process with signals that are pending, blocked and caught",
+        ("run", "--schedule", "all-sent", "signal-table"),
+        LARGE,
+        _step_to(r"sender exited|sender ended"),
+        (
+            r"pending: blocked, 5 as one",
+            r"pending: blocked, 5 queued",
+            r"SIGNAL +(?P<at>C I B P)",
+            r"5 sent as one",
+        ),
+    ),
+    "queue": Picture(
+        "A message queue that is full, with its messages by priority",
+        ("run", "--schedule", "full", "posix-mq"),
+        LARGE,
+        _step_to(r"it is full: 3 of 3", "u"),
+        (r"9 fire", r"═ (?P<at>3 of 3)", r"tasks +(?P<at>full)", r"3/3"),
+    ),
+    "tcp": Picture(
+        "A TCP connection of which both queues are full",
+        ("run", "--schedule", "full", "tcp-loopback"),
+        LARGE,
+        _step_to(r"client is blocked in send", "u"),
+        (
+            r"═ ?(?P<at>full) ",
+            r"12,288/16,384",
+            r"16K unacknowledged",
+            r"(?P<at>>\d+ +client\.sendall)",
+        ),
+    ),
+    "end": Picture(
+        "All has ended: the system as it last was, with what went through it",
+        ("run", "--", "sh", "-c", "seq 1 300000 | gzip -c9 | wc -c"),
+        SMALL,
+        _show_end,
+        (r"(?P<at>═ [\d.]+[KM] ═)", r"In [\d.]+ s .* pipes", r"Home and"),
     ),
 }
 

@@ -105,7 +105,7 @@ class Catalogue(BaseApp[Choice | None]):
     ]
     CSS = """
     #list {
-        width: 34; height: 1fr; border: none; border-right: solid $panel-border;
+        width: 37; height: 1fr; border: none; border-right: solid $panel-border;
         background: $surface;
     }
     #list > .option-list--option-disabled { color: $text-muted; text-style: bold; }
@@ -187,9 +187,12 @@ class Catalogue(BaseApp[Choice | None]):
         if scenario is None:
             text.update("")
             return
+        before = "; it was run here before" if scenario.name in self.finished else ""
+        length = f"{scenario.minutes} minutes, {len(scenario.story)} parts{before}"
         parts: list[str | tuple[str, str]] = [
             (make_visible(scenario.title), "bold"),
             f"\n{make_visible(scenario.summary)}\n\n",
+            (f"Enter runs it: {length}\n\n", "bold"),
         ]
         parts.append(("Ways to run it (v: the next)\n", "bold underline"))
         for name, variant in scenario.variants.items():
@@ -211,13 +214,6 @@ class Catalogue(BaseApp[Choice | None]):
         if scenario.reading:
             parts.append(("\nTo read\n", "bold underline"))
             parts.append(f"{make_visible(', '.join(scenario.reading))}\n")
-        before = "; it was run here before" if scenario.name in self.finished else ""
-        parts.append(
-            (
-                f"\nEnter runs it: {scenario.minutes} minutes, {len(scenario.story)} parts{before}",
-                "bold",
-            )
-        )
         text.update(Content.assemble(*parts))
 
     def on_option_list_option_highlighted(self) -> None:

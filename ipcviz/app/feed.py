@@ -206,7 +206,7 @@ class Feed:
             slots=MappingProxyType(dict(self.slots.given)),
             lag=self.lag,
             story=(self._story.scenario, self._story.progress) if self._story else None,
-            outcome=self.steps.outcomes.text if self.state.step else "",
+            outcome=self.steps.outcomes.parts if self.state.step else (),
             log=Lazy.make_known(LogUntil(self.log, self.log.end)),
             terminal=Lazy.make_known(TerminalAt(self.terminal, self.terminal.version)),
             trails=Lazy.make_known(MappingProxyType(self.trails)),

@@ -136,7 +136,7 @@ class Moment:
         lag: How many seconds old the last event was when it was taken in: what is shown is as old,
             at least.
         story: The scenario, and how far its story is; None if it is none.
-        outcome: In step mode: what became of the last step; empty if there was none.
+        outcome: In step mode: what became of the last step, in clauses; none if there was none.
         log: The sentences.
         terminal: What the command wrote.
         trails: Levels of the last minute, by object key.
@@ -155,7 +155,7 @@ class Moment:
     ghosts: Mapping[tuple[int, int], Ghost]
     slots: Mapping[int, int]
     story: tuple[Scenario, Progress] | None
-    outcome: str
+    outcome: tuple[str, ...]
     log: Lazy[LogUntil]
     terminal: Lazy[TerminalAt]
     trails: Lazy[Mapping[str, Trail]]
@@ -253,7 +253,7 @@ class View:
         return self.moment.story
 
     @property
-    def outcome(self) -> str:
+    def outcome(self) -> tuple[str, ...]:
         """In step mode: what became of the last step; empty if there was none."""
         return self.moment.outcome
 

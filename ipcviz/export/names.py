@@ -53,7 +53,7 @@ _IN_TEXT: Final = re.compile(
     r"/proc/(?P<process>[0-9]+)(?=/|$)"
     r"|/dev/pts/(?P<terminal>[0-9]+)"
     r"|(?P<kind>pipe|socket):\[(?P<inode>[0-9]+)\]"
-    r"|(?P<place>/ipcviz-)[a-z0-9_]{8}(?=/|$)"
+    r"|(?P<place>/(?:sem\.)?ipcviz-)(?P<name>[a-z0-9_]{8})(?=/|$)"
     r"|(?P<build>(?<!\S)/\S*?/ipcviz/build/[^\s/]+-[0-9a-f]{24}/)"
 )
 _PROCESS: Final = re.compile(r"(^pid |\[)([0-9]+)(?=,|\]$)")
@@ -174,7 +174,10 @@ class Names:
         if found["build"]:
             return ""
         if found["place"]:
-            return found["place"].removesuffix("-")
+            if found.string[found.end() :]:
+                return found["place"].removesuffix("-")
+            # A scenario knows its semaphores and segments by how they begin: `*ipcviz-*`.
+            return f"{found['place']}{self._number_name('place', found['name'])}"
         return f"{found['kind']}:[{self._number_name(found['kind'], found['inode'])}]"
 
     # Calls.

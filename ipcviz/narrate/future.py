@@ -66,15 +66,11 @@ def _describe_change(state: State, change: PossibleChange) -> str:
             return "what it has done since the last look at it"
 
 
-def unless_reopened(state: State, changes: Iterable[PossibleChange], how: str) -> str:
-    """`, unless it is opened for writing again`, where an object can be come to by a name; empty
+def unless_reopened(state: State, changes: Iterable[PossibleChange], whose: str) -> str:
+    """`, unless a writer opens it`, where an object can be come to by a name; empty
     where not.
     """
-    return (
-        f", unless it is opened for {how} again"
-        if any(change.by == "name" for change in changes)
-        else ""
-    )
+    return f", unless a {whose} opens it" if any(change.by == "name" for change in changes) else ""
 
 
 def explain_seals(seals: str) -> str:

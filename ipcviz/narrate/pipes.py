@@ -83,7 +83,7 @@ def _describe_newcomers(before: State, key: str, end: str) -> tuple[str, str]:
     """
     changes = find_newcomers(before, key, _READ if end == "reader" else _WRITE) if end else ()
     watched = "watched " if any(change.by == "outside" for change in changes) else ""
-    return watched, unless_reopened(before, changes, "reading" if end == "reader" else "writing")
+    return watched, unless_reopened(before, changes, end)
 
 
 def describe_unread(state: State, key: str) -> str:

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from ipcviz.events import (
     Accessed,
     Call,
@@ -40,6 +42,8 @@ from ipcviz.narrate.words import count_bytes, end_of, name_process, quote_bytes,
 
 Args = Mapping[str, int | str]
 
+_ENDS: Final = ("terminate", "core")
+"""What a signal can do to a process that ends it."""
 _SHOWN: Final = 32
 """Bytes that are quoted of what is about to be written."""
 _ACTIONS: Final = {
@@ -95,13 +99,19 @@ def describe_intention(state: State, poised: Poised) -> str:
     return "to go on in its own code"
 
 
-def describe_next(state: State, tid: int) -> str:
+def describe_next(state: State, tid: int, *, quotes: bool = True) -> str:
     """What a held thread does when it is let go: `cat is about to read from P1`; with the signal
     that comes first, if there is one. A sentence without a full stop.
+
+    Args:
+        state: The moment.
+        tid: The thread, which must be held.
+        quotes: Whether the bytes are quoted that it is about to write.
     """
     thread = state.threads[tid]
     assert thread.poised is not None
-    name, words = name_process(state, thread.pid, tid), describe_intention(state, thread.poised)
+    poised = thread.poised if quotes else replace(thread.poised, data=b"")
+    name, words = name_process(state, thread.pid, tid), describe_intention(state, poised)
     signo = comes_first(state, thread)
     if not signo:
         return f"{name} is about {words}"
@@ -281,7 +291,7 @@ def _describe_sigsuspend(state: State, pid: int, args: Args, on: str) -> str:
 
 def _describe_dup(state: State, pid: int, args: Args, on: str) -> str:
     return (
-        f"make descriptor {args.get('newfd', '?')} a duplicate of"
+        f"make fd {args.get('newfd', '?')} a duplicate of"
         f" {_describe_descriptor(state, pid, args.get('fd'))}"
     )
 
@@ -481,34 +491,36 @@ class Outcomes:
         step: Which step it was.
         tid: The thread that was let go; 0 before the first step.
         pid: Its process.
-        text: What became of it, in a sentence without a full stop; empty until it has settled.
+        parts: What became of it, in clauses without a full stop, the most important first; none
+            until it has settled.
     """
 
     def __init__(self, tell: Callable[[Event, State, State], Sentence | None]) -> None:
         self.step = 0
         self.tid = 0
         self.pid = 0
-        self.text = ""
+        self.parts: tuple[str, ...] = ()
         self._tell = tell
         self._did: list[str] = []
+        self._fatal: dict[tuple[int, int], str] = {}
         self._others: list[str] = []
         self._pending: dict[int, int] = {}
 
     def add_event(self, event: Event, before: State, after: State) -> None:
         """Take an event."""
         if isinstance(event, Stepped):
-            self.step, self.tid, self.pid, self.text = event.step, event.tid, event.pid, ""
-            self._did, self._others = [], []
+            self.step, self.tid, self.pid, self.parts = event.step, event.tid, event.pid, ()
+            self._did, self._others, self._fatal = [], [], {}
             self._pending = {
                 tid: find_pending_signals(before, thread) for tid, thread in before.threads.items()
             }
         elif isinstance(event, Settled):
             self._describe_outcome(event, after)
         elif isinstance(event, Held):
-            self.text = ""
+            self.parts = ()
             self._did, self._others = [], []
             self.tid = 0
-        elif self.tid and not self.text:
+        elif self.tid and not self.parts:
             self._add_deed(event, before, after)
 
     def _add_deed(self, event: Event, before: State, after: State) -> None:
@@ -527,6 +539,12 @@ class Outcomes:
         sentence = self._tell(event, before, after)
         if sentence is None or sentence.weight <= NOISE:
             return
+        if isinstance(event, SignalDelivered) and event.action in _ENDS:
+            self._fatal[event.pid, event.signo] = sentence.text
+        elif isinstance(event, Exited) and event.signo:
+            # Who was killed by it need not be said to be reached by it.
+            reached = self._fatal.get((event.pid, event.signo))
+            self._did = [deed for deed in self._did if deed != reached]
         if actor == self.pid:
             self._did.append(sentence.text)
         elif isinstance(event, Exited | Waiting):
@@ -554,7 +572,12 @@ class Outcomes:
             parts = [
                 f"{goes_on}, and {describe_stand(after, held)}" if held is not None else goes_on
             ]
-        self.text = "; ".join(parts)
+        self.parts = tuple(parts)
+
+    @property
+    def text(self) -> str:
+        """All of it in one sentence; empty until it has settled."""
+        return "; ".join(self.parts)
 
 
 def _shorten_deeds(did: list[str]) -> list[str]:

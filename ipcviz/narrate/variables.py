@@ -43,8 +43,8 @@ def narrate_access(event: Accessed, before: State, after: State) -> Sentence | N
     if readers:
         names = ", ".join(sorted(name_process(after, pid, tid) for pid, tid in readers))
         text += (
-            f": {names} loaded of {variable.info.group} between two stores of it, and has"
-            " parts of two states"
+            f": {names} loaded from {variable.info.group} between two stores, and has parts of"
+            " two states"
         )
     weight = TURN if lost or readers else STEP
     return Sentence(event.n, event.t, event.pid, text, weight, "memory", (event.variable,))

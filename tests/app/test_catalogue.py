@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from textual.widgets import OptionList
 
@@ -11,6 +13,7 @@ from ipcviz.app.feed import Feed
 from ipcviz.app.panels import StoryPanel
 from ipcviz.scenario import find_scenario, load_all
 from tests import fakes
+from tests.seen import texts_of
 
 
 async def test_search_and_start_by_keys():
@@ -25,6 +28,15 @@ async def test_search_and_start_by_keys():
     assert app.return_value is not None
     assert app.return_value.scenario.name == "sleep-race"
     assert app.return_value.variant == "py"
+
+
+async def test_a_scenario_takes_one_row_and_it_is_in_sight_how_it_is_run():
+    app = Catalogue(load_all())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        rows = texts_of(app)
+    assert any(re.search(r"pipe-fork +8 min", row) for row in rows), rows
+    assert any("Enter runs it: 8 minutes" in row for row in rows), rows
 
 
 async def test_the_order_is_chosen_among_those_of_the_variant():

@@ -103,6 +103,16 @@ async def test_it_has_a_pane_of_its_own_from_120_columns_with_a_tab_a_process(so
         assert ">150 text of line 150" in s.screen_text()
 
 
+async def test_one_that_has_no_source_leaves_the_pane_to_one_that_has(source):
+    events = begin(source)
+    missing = Located(pid=12, tid=12, missing="debug information")
+    moved = [Stepped(step=1, pid=12, tid=12), rest(source, 12, 150)[0], missing, Settled(step=1)]
+    async with stage(timed([*events, *moved]), size=(120, 36)) as s:
+        panel = s.panel(SourcePanel, "#side-source")
+        assert "pair.py:100" in str(panel.border_title)
+        assert "text of line 100" in s.screen_text()
+
+
 async def test_a_shells_script_is_shown_about_where_it_is(tmp_path):
     script = tmp_path / "talk.sh"
     script.write_text("#!/bin/sh\n# seq\nseq 10 > data\ncat data\n")

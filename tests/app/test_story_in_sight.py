@@ -8,13 +8,14 @@ from msgspec.structs import replace
 from ipcviz.app.panels import StoryPanel
 from ipcviz.app.picture import Picture
 from ipcviz.app.strip import StepStrip
-from ipcviz.scenario import Progress, Skip, find_scenario, load_all
+from ipcviz.scenario import Progress, Skip, find_scenario
 from tests import stepped
 from tests.app.test_stepping import stage
 from tests.seen import see_story, tell_step
 
 SIZES = ((80, 24), (100, 30), (120, 36))
-SHIPPED = sorted(one.name for one in load_all())
+LONG = ("mmap-queue", "shell-pipeline")
+"""Stories of many parts; those of all scenarios are told in test_every_step."""
 
 
 async def show(s, progress):
@@ -25,7 +26,7 @@ async def show(s, progress):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", LONG)
 async def test_every_step_of_a_scenario_is_told_whole_and_moves_nothing(name, size):
     scenario = find_scenario(name)
     async with stage(stepped.pair(), size=size, scenario=scenario) as s:

@@ -175,6 +175,8 @@ def test_paths():
     assert names.rename_text("/proc/self/fd") == "/proc/self/fd"
     assert names.rename_text("/dev/pts/17") == "/dev/pts/1"
     assert names.rename_text("/tmp/ipcviz-a_b1c2d3/work/fifo") == "/tmp/ipcviz/work/fifo"
+    assert names.rename_text("/ipcviz-a_b1c2d3") == "/ipcviz-1"
+    assert names.rename_text("/dev/shm/sem.ipcviz-a_b1c2d3") == "/dev/shm/sem.ipcviz-1"
     assert names.rename_text("/tmp/ipcviz-longer-name/x") == "/tmp/ipcviz-longer-name/x"
     assert (
         names.rename_text(

@@ -222,11 +222,11 @@ def test_a_fifo_can_be_opened_again_until_its_name_is_gone():
     m = both_ends(FIFO)
     m.close(10, 4)
     assert told(m).endswith(
-        "after what waits in it comes the end of file, unless it is opened for writing again"
+        "after what waits in it comes the end of file, unless a writer opens it"
     )
     m = both_ends(FIFO)
     m.close(10, 3)
-    assert told(m).endswith("with SIGPIPE or EPIPE, unless it is opened for reading again")
+    assert told(m).endswith("with SIGPIPE or EPIPE, unless a reader opens it")
     m = both_ends(FIFO)
     effect(m, "unlink", NameRemoved(path="/tmp/door", object=FIFO.key))
     m.close(10, 4)

@@ -500,3 +500,19 @@ def test_of_many_writers_the_first_are_named_and_their_number_is_bounded():
     assert inputs[0] == (21, 1100)
     found = nodes(state, opened=frozenset({"g:p:20:worker"}))
     assert found["o:pipe:[4711]"].lines[1].text.endswith(f"worker 3 100 B, +{INPUTS - 3}")
+
+
+def test_memory_with_a_name_of_the_scenarios_is_drawn_when_nobody_has_it():
+    segment = ObjectInfo(key="shm:7", kind="shared memory", ino=7)
+    gone = [Maps(t=1.0, n=5 + n, pid=pid, entries=()) for n, pid in enumerate((10, 11))]
+    state = reduce_all([*mapped_by_two(segment), *gone])
+    left = name_objects(state, {segment.key: "segment"})
+    assert "nobody has it now" in {line.text for line in nodes(left)["o:shm:7"].lines}
+    assert "o:shm:7" not in nodes(state), "no scenario names it"
+
+
+def test_a_script_is_called_without_its_folder_where_there_is_no_room():
+    m = systems.Maker()
+    m.launch(11, "python3", "/home/ann/demo/number.py", "7")
+    line = nodes(m.state)["p:11"].lines[-1]
+    assert (line.text, line.short) == ("python3 /home/ann/demo/number.py 7", "python3 number.py 7")

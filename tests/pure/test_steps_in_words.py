@@ -46,7 +46,7 @@ def entry(call, pid=12, obj="", data=b"", **args):
         (entry("close", 12, fakes.PIPE.key, fd=1), "to close descriptor 1 (P1, write end)"),
         (
             entry("dup2", 12, fakes.PIPE.key, fd=1, newfd=9),
-            "to make descriptor 9 a duplicate of 1 (P1, write end)",
+            "to make fd 9 a duplicate of 1 (P1, write end)",
         ),
         (entry("pause"), "to wait for a signal (pause)"),
         (
@@ -211,7 +211,7 @@ CALLS = [
     (entry("wait4", pid=-1), "wait for a child"),
     (entry("rt_sigsuspend", mask=2), "wait for a signal, with SIGINT blocked"),
     (entry("rt_sigsuspend", mask=0), "wait for a signal"),
-    (entry("dup2", fd=77, newfd=1), "make descriptor 1 a duplicate of 77"),
+    (entry("dup2", fd=77, newfd=1), "make fd 1 a duplicate of 77"),
     (entry("close", fd=0), "close descriptor 0 (pts/3)"),
     (entry("mmap", obj=fakes.PIPE.key, fd=3), "map P1, shared"),
     (entry("mmap", obj=fakes.PIPE.key, fd=3, flags="MAP_PRIVATE"), "map P1, private"),

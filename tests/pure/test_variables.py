@@ -202,7 +202,7 @@ def messages(*steps):
 
 def test_a_read_between_two_stores_of_one_message_is_told_at_the_second():
     said, state = messages((A, "store", TEXT), (B, "load", LENGTH), (A, "store", LENGTH))
-    assert "b[11] loaded of message between two stores of it" in said[2]
+    assert "b[11] loaded from message between two stores" in said[2]
     assert state.changes == (), "all of it is stored: the next store begins a new change"
 
 
@@ -234,7 +234,7 @@ def test_who_read_parts_of_two_messages_is_told_even_if_it_has_ended():
     state = reduce(state, Exited(t=1.0, n=8, pid=B))
     store = Accessed(t=1.0, n=9, pid=A, tid=A, variable=LENGTH.key, op="store", after=number(9))
     sentence = narrate(store, state, reduce(state, store))
-    assert "b[11] loaded of message between two stores of it" in sentence.text
+    assert "b[11] loaded from message between two stores" in sentence.text
 
 
 def test_a_load_comes_between_two_stores_or_it_does_not():

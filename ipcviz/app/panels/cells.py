@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from rich.cells import cell_len
 
-from ipcviz.app.text import Shown, make_visible
+from ipcviz.app.text import Shown, make_visible, measure_width
 
 
 def wrap_text(text: str, width: int) -> list[str]:
@@ -45,6 +46,36 @@ def chop_text(text: str, width: int) -> list[str]:
         piece += character
         used += size
     return [*pieces, piece]
+
+
+def choose_widths(need: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Widths of columns, in cells: what their content needs; if that is too much, the one that is
+    widest above its least gives way first, and at last the last ones get nothing. What is over
+    goes to the last column: it is the one that grows.
+
+    Args:
+        need: The cells that each column's content has.
+        least: The cells that each column has at least, where there is room for them.
+        room: The cells that all of them have, without what is between them.
+    """
+    sizes = list(need)
+    while (over := sum(sizes) - room) > 0:
+        widest = max(range(len(sizes)), key=lambda n: (sizes[n] - least[n], n))
+        if sizes[widest] > least[widest]:
+            sizes[widest] -= 1
+            continue
+        last = max((n for n, size in enumerate(sizes) if size), default=0)
+        if not sizes[last]:
+            break
+        sizes[last] = max(0, sizes[last] - over)
+    sizes[-1] += max(0, room - sum(sizes))
+    return sizes
+
+
+def measure_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """The cells that the texts of each column take, displayable as they are, with its heading."""
+    columns = zip(*(heads, *rows), strict=True)
+    return [max(measure_width(make_visible(text)) for text in column) for column in columns]
 
 
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"

@@ -8,6 +8,7 @@ from functools import partial
 from typing import ClassVar, Final
 
 from ipcviz.app.history import Ghost
+from ipcviz.app.panels.cells import choose_widths
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late, make_row
 from ipcviz.app.text import make_visible, measure_width
 from ipcviz.app.view import View
@@ -210,17 +211,8 @@ def _choose_columns(width: int, need: Columns) -> Columns:
     much, the widest of them gives way first.
     """
     room = max(width - _MARK - len(need) + 1, sum(_LEAST[:2]))
-    sizes = list(need)
-    while sum(sizes) > room:
-        widest = max(range(4), key=lambda n: (sizes[n] - _LEAST[n], n))
-        if sizes[widest] <= _LEAST[widest]:
-            # Nothing is left but to go without the last one, which other rows and panels tell, too.
-            last = max((n for n in range(4) if sizes[n]), default=0)
-            sizes[last] = max(0, sizes[last] - (sum(sizes) - room))
-            break
-        sizes[widest] -= 1
-    # What is over goes to the last column: it is the one that grows.
-    return sizes[0], sizes[1], sizes[2], max(0, room - sum(sizes[:3]))
+    first, second, third, fourth = choose_widths(need, _LEAST, room)
+    return first, second, third, fourth
 
 
 def _choose_mark(view: View, descriptor: Descriptor) -> str:
@@ -262,7 +254,7 @@ def _make_spans(
     origin, text, content, others = _describe_row(view, descriptor, description, thing, mode)
     spans: list[Span] = [(mark, "lit-chip" if lit else "")]
     spans.append((fit_value(descriptor.fd, 3, right=True), "number" if not lit else "lit"))
-    spans.append((fit_value(origin[3:], first - 3), lit or "dim"))
+    spans.append((fit_value(origin[3:], first - 3) + " ", lit or "dim"))
     spans.append((fit_value(text, second) + " ", lit))
     if thing is None:
         spans.append((fit_value(content, third) + " ", "dim"))

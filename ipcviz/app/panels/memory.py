@@ -4,13 +4,16 @@ changed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
+from ipcviz.app.panels.cells import choose_widths, measure_columns
 from ipcviz.app.panels.panel import Panel, Row, Span, fit_value, make_row
 from ipcviz.app.text import bytes_text, make_visible
 from ipcviz.app.view import View
 from ipcviz.model.layouts import read_fields
 from ipcviz.model.mechanisms.system_v_keys import warning_of
+from ipcviz.model.noise import is_noise
 from ipcviz.model.parts import MemoryPart
 from ipcviz.model.query import Mapper, list_mappers, rank_memory
 from ipcviz.model.state import Memory, Object
@@ -36,8 +39,16 @@ class MemoryPanel(Panel):
 
     @classmethod
     def has_content(cls, view: View) -> bool:
-        """Whether any memory is or was shared, as far as it is known."""
-        return bool(list_mappers(view.state) or view.state.memory)
+        """Whether any memory is or was shared, as far as it is known, but for what programs have
+        from how they start.
+        """
+        found = list_mappers(view.state)
+        things = [view.state.objects[key] for key in found if key in view.state.objects]
+        return bool(_list_remembered(view)) or any(
+            rank_memory(view.state, thing, found[thing.info.key]) < _OWN
+            or not is_noise(thing.info.path)
+            for thing in things
+        )
 
     def build_rows(self, view: View, width: int) -> list[Row]:
         """A row for each object, then the selected one's mappings, pages and bytes."""
@@ -59,7 +70,10 @@ class MemoryPanel(Panel):
         chosen = next(
             (o for o in (*things, *kept) if o.info.key == view.object), (*things, *kept)[0]
         )
-        name, sort = _plan_widths(width)
+        cells = _list_cells(view, [*things, *kept], found)
+        need = measure_columns(_HEADS, cells)
+        widths = choose_widths(need, _LEAST, width - _BESIDE)
+        name, sort = widths[0], widths[1]
         rows = [
             make_row(
                 (
@@ -73,10 +87,10 @@ class MemoryPanel(Panel):
             )
         ]
         rows.extend(
-            _build_object_row(view, thing, found.get(thing.info.key, ()), thing is chosen, width)
+            _build_object_row(view, thing, found.get(thing.info.key, ()), thing is chosen, widths)
             for thing in things
         )
-        rows.extend(_build_object_row(view, thing, (), thing is chosen, width) for thing in kept)
+        rows.extend(_build_object_row(view, thing, (), thing is chosen, widths) for thing in kept)
         rows.extend(_build_segment_rows(view, chosen, width))
         for mapper in found.get(chosen.info.key, ()):
             rows.extend(_build_mapping_rows(view, mapper, width))
@@ -84,35 +98,60 @@ class MemoryPanel(Panel):
         return rows
 
 
-def _plan_widths(width: int) -> tuple[int, int]:
-    """Widths of an object's name and kind."""
-    return (18, 16) if width >= 76 else (12, 8)
+_HEADS: Final = ("NAME", "KIND", "MAPPED BY")
+_LEAST: Final = (12, 8, 16)
+"""Cells of the columns that grow, at least."""
+_BESIDE: Final = 16
+"""Cells of a row besides those: its marks, the size, and what is between them."""
+
+
+def _list_cells(
+    view: View, things: Sequence[Object], found: Mapping[str, tuple[Mapper, ...]]
+) -> list[tuple[str, str, str]]:
+    """What stands in the columns that grow, a row for each object."""
+    return [
+        (thing.label, _name_kind(thing), _name_mappers(view, found.get(thing.info.key, ())))
+        for thing in things
+    ]
+
+
+def _name_kind(thing: Object) -> str:
+    return "System V memory" if thing.info.key.startswith("shm:") else thing.info.kind
+
+
+def _name_mappers(view: View, rows: tuple[Mapper, ...]) -> str:
+    pids = dict.fromkeys(row.pid for row in rows)
+    return ", ".join(name_process(view.state, pid) for pid in pids) or "not mapped now"
 
 
 def _list_remembered(view: View) -> list[Object]:
-    """Objects whose last bytes are known, whether or not somebody has them mapped."""
+    """Objects whose last bytes are known, whether or not somebody has them mapped; without what
+    programs have from how they start.
+    """
     keys = dict.fromkeys(key for key, _ in view.state.memory)
-    return [view.state.objects[key] for key in keys if key in view.state.objects]
+    things = (view.state.objects[key] for key in keys if key in view.state.objects)
+    return [thing for thing in things if thing.named or not is_noise(thing.info.path)]
+
+
+_OWN: Final = 3
+"""The rank of memory that no two processes have (`rank_memory`)."""
 
 
 def _build_object_row(
-    view: View, thing: Object, rows: tuple[Mapper, ...], chosen: bool, width: int
+    view: View, thing: Object, rows: tuple[Mapper, ...], chosen: bool, widths: Sequence[int]
 ) -> Row:
     key = thing.info.key
-    name, sort = _plan_widths(width)
+    name, sort, rest = widths
     lit = MemoryPart(key) in view.lit
     memory = view.state.memory.get((key, 0))
     size = memory.sample.size if memory is not None else -1
-    names = (
-        ", ".join(name_process(view.state, pid) for pid in dict.fromkeys(row.pid for row in rows))
-        or "not mapped now"
-    )
+    names = _name_mappers(view, rows)
     facts = []
     if thing.unlinked:
         facts.append("name removed")
     if key.startswith("shm:") and (warning := warning_of(thing.info.path)):
         facts.append(warning)
-    kind = "System V memory" if key.startswith("shm:") else thing.info.kind
+    kind = _name_kind(thing)
     return make_row(
         (">" if chosen else " ", "chosen"),
         ("*" if lit else " ", "lit-chip" if lit else ""),
@@ -121,7 +160,7 @@ def _build_object_row(
         (fit_value(kind, sort), "dim"),
         (f" {_format_size(size):>10}  ", "number"),
         (
-            fit_value("; ".join((names, *facts)), max(0, width - name - sort - 16)),
+            fit_value("; ".join((names, *facts)), rest),
             "" if rows else "dim",
         ),
         target=("object", key),

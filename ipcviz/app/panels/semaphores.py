@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, NamedTuple
 
-from ipcviz.app.panels.cells import wrap_text
+from ipcviz.app.panels.cells import choose_widths, measure_columns, wrap_text
 from ipcviz.app.panels.folders import HELP as FOLDERS
 from ipcviz.app.panels.folders import folder_rows
 from ipcviz.app.panels.locks import HELP, describe_time_left, list_futex_rows, lock_rows
@@ -73,34 +73,47 @@ class Semaphores(Panel):
         ]
         if not found and not private:
             return further or [make_row(("No semaphore that processes share so far.", "dim"))]
-        plan = _Plan.make_for_width(width)
-        head = (
-            f"  {fit_value('NAME', plan.name)} {fit_value('KIND  ', plan.kind)}{'VALUE':>6} "
-            f" {fit_value('WHERE', plan.where)}"
-        )
-        head += (
-            f"{fit_value('LAST', plan.last)}"
-            f" {fit_value('HELD BY' if plan.last else 'HELD BY, OR LAST', plan.held)} WAITERS"
-        )
-        rows = [make_row((fit_value(head, width), "head"))]
-        rows.extend(_build_row(view, semaphore, plan) for semaphore in found)
+        shown = {one.info.key: _list_cells(view, one) for one in (*found, *private)}
+        plan = _Plan.make(list(shown.values()), width)
+        rows = [make_row((fit_value(plan.make_head(), width), "head"))]
+        rows.extend(_build_row(view, one, shown[one.info.key], plan) for one in found)
         rows.extend(further)
         if private:
             rows.append(make_row((fit_value("  IN MEMORY OF ONE PROCESS ALONE", width), "head")))
-            rows.extend(_build_row(view, semaphore, plan) for semaphore in private[:_PRIVATE_SHOWN])
+            rows.extend(
+                _build_row(view, one, shown[one.info.key], plan) for one in private[:_PRIVATE_SHOWN]
+            )
             if len(private) > _PRIVATE_SHOWN:
                 rows.append(make_row((f"  and {len(private) - _PRIVATE_SHOWN} more", "dim")))
         return rows
 
 
-_COLUMNS: Final = ((100, (16, 9, 18, 25)), (70, (13, 0, 0, 23)), (0, (12, 0, 0, 0)))
-"""Widths of the name, the kind, the place, and the last operation, by the least width of the
-panel.
+class _SemaphoreCells(NamedTuple):
+    """What stands in a semaphore's row besides its value; the widths of the columns likewise, which
+    are 0 where there is no room.
+    """
+
+    name: str
+    kind: str
+    where: str
+    last: str
+    held: str
+    waiters: str
+
+
+_HEADS: Final = _SemaphoreCells("NAME", "KIND", "WHERE", "LAST", "HELD BY", "WAITERS")
+_HELD_OR_LAST: Final = "HELD BY, OR LAST"
+_LEAST: Final = (10, 6, 8, 12, 8, 8)
+"""Cells of each column at least."""
+_VALUE: Final = 6
+_DISPENSABLE: Final = (1, 2, 3)
+"""The columns that go first where there is no room, in this order: what the last operation was is
+told in the place of who has it.
 """
 
 
 class _Plan(NamedTuple):
-    """Widths of the columns; 0 for one that has no room."""
+    """The widths of the columns."""
 
     name: int
     kind: int
@@ -110,11 +123,26 @@ class _Plan(NamedTuple):
     waiters: int
 
     @classmethod
-    def make_for_width(cls, width: int) -> _Plan:
-        """The columns of a panel that is so wide."""
-        name, kind, where, last = next(columns for least, columns in _COLUMNS if width >= least)
-        rest = max(0, width - name - kind - where - last - 13)
-        return cls(name, kind, where, last, rest // 2, rest - rest // 2)
+    def make(cls, cells: list[_SemaphoreCells], width: int) -> _Plan:
+        """The columns of a panel that is so wide, for these rows."""
+        need, least = measure_columns(_HEADS, cells), list(_LEAST)
+        room = width - _VALUE - len(_HEADS) - 3
+        for column in _DISPENSABLE:
+            if sum(map(min, zip(need, least, strict=True))) <= room and sum(need) <= room:
+                break
+            if column == _DISPENSABLE[-1]:
+                need[column + 1] = max(need[column + 1], need[column], len(_HELD_OR_LAST))
+            need[column] = least[column] = 0
+        return cls(*choose_widths(need, least, room))
+
+    def make_head(self) -> str:
+        """The headings."""
+        held = _HEADS.held if self.last else _HELD_OR_LAST
+        return (
+            f"  {fit_value(_HEADS.name, self.name)} {fit_value(_HEADS.kind, self.kind)}"
+            f"{'VALUE':>{_VALUE}}  {fit_value(_HEADS.where, self.where)}"
+            f" {fit_value(_HEADS.last, self.last)} {fit_value(held, self.held)} {_HEADS.waiters}"
+        )
 
 
 _PRIVATE_SHOWN: Final = 50
@@ -133,39 +161,52 @@ def _owner_lives(view: View, semaphore: Semaphore) -> bool:
     return process is not None and process.fate == "alive"
 
 
-def _build_row(view: View, semaphore: Semaphore, plan: _Plan) -> Row:
-    lit = SemaphorePart(semaphore.info.key) in view.lit
-    # Freed memory of one process may hold anything by now.
-    unknown = semaphore.value is None or (is_private(semaphore) and semaphore.value > _PLAUSIBLE)
-    value = "?" if unknown else f"{semaphore.value}"
+def _is_unknown(semaphore: Semaphore) -> bool:
+    """Whether its value is not known: freed memory of one process may hold anything by now."""
+    return semaphore.value is None or (is_private(semaphore) and semaphore.value > _PLAUSIBLE)
+
+
+def _list_cells(view: View, semaphore: Semaphore) -> _SemaphoreCells:
     holder = view.state.objects.get(semaphore.info.object)
-    place = f"{holder.label}+{semaphore.info.offset}" if holder else ""
     touched = (
         f"{semaphore.last_op} by {name_process(view.state, semaphore.last_pid)}"
         if semaphore.last_pid
         else "-"
     )
-    waiting = "" if unknown else _describe_waiters(view, semaphore)
-    held = describe_holding(view.state, semaphore)
+    return _SemaphoreCells(
+        semaphore.label,
+        semaphore.info.kind.replace("system v", "Sys V"),
+        f"{holder.label}+{semaphore.info.offset}" if holder else "",
+        touched,
+        describe_holding(view.state, semaphore),
+        "" if _is_unknown(semaphore) else _describe_waiters(view, semaphore),
+    )
+
+
+def _build_row(view: View, semaphore: Semaphore, cells: _SemaphoreCells, plan: _Plan) -> Row:
+    lit = SemaphorePart(semaphore.info.key) in view.lit
+    value = "?" if _is_unknown(semaphore) else f"{semaphore.value}"
+    held = cells.held
     if not plan.last and held in ("", "-"):
-        held = touched
+        held = cells.last
     style = "lit" if lit else "number"
-    if semaphore.value == 0 and waiting:
+    if semaphore.value == 0 and cells.waiters:
         style = "blocked"
     return make_row(
         ("*" if lit else " ", "lit-chip" if lit else ""),
         " ",
-        (fit_value(semaphore.label, plan.name), "lit" if lit else "object"),
+        (fit_value(cells.name, plan.name), "lit" if lit else "object"),
         " ",
-        (fit_value(semaphore.info.kind.replace("system v", "Sys V"), plan.kind), "dim"),
-        (fit_value(value, 6, right=True), style),
+        (fit_value(cells.kind, plan.kind), "dim"),
+        (fit_value(value, _VALUE, right=True), style),
         "  ",
-        (fit_value(place, plan.where), "dim"),
-        (fit_value(touched, plan.last), ""),
+        (fit_value(cells.where, plan.where), "dim"),
         " ",
-        (fit_value(held, plan.held), "dim" if held == touched else ""),
+        (fit_value(cells.last, plan.last), ""),
         " ",
-        (fit_value(waiting or "-", plan.waiters), "blocked" if waiting else "dim"),
+        (fit_value(held, plan.held), "dim" if held == cells.last else ""),
+        " ",
+        (fit_value(cells.waiters or "-", plan.waiters), "blocked" if cells.waiters else "dim"),
         target=("object", semaphore.info.object) if semaphore.info.object else None,
     )
 

@@ -61,11 +61,16 @@ class SourcePanel(Panel):
     # Which process.
 
     def choose_process(self, view: View) -> Process | None:
-        """The process whose source is shown."""
+        """The process whose source is shown: in step mode the one that moved, or another one where
+        that one has none.
+        """
         moved = view.state.threads.get(view.state.moved) if view.state.stepping else None
-        if self._follows and moved is not None:
-            return view.state.processes.get(moved.pid)
-        return view.process
+        if not self._follows or moved is None:
+            return view.process
+        mover = view.state.processes.get(moved.pid)
+        if self.find_place(view, mover) is not None:
+            return mover
+        return next((one for one in view.processes if self.find_place(view, one)), mover)
 
     def _note_choice(self, view: View) -> None:
         """A step makes the panel follow who moves; a selection makes it show what is selected."""

@@ -290,7 +290,7 @@ class Past:
             ghosts=MappingProxyType(changes.ghosts),
             slots=MappingProxyType(Slots.from_processes(state.processes).given),
             story=(turns.scenario, turns.find_progress(n)) if turns is not None else None,
-            outcome=outcomes.text if state.step else "",
+            outcome=outcomes.parts if state.step else (),
             log=Lazy(partial(_make_log, (), whole=True)),
             terminal=Lazy(partial(_read_terminal, self, n)),
             trails=Lazy(partial(_read_trails, tape, state, n, now)),

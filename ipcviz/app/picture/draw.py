@@ -172,12 +172,19 @@ class _Lines:
             yield here, _side_toward(here, before) | _side_toward(here, after)
 
 
+_FEW: Final = 2
+"""More descriptors than this, one after the other, are told by the first and the last."""
+
+
 def _shorten_fds(fds: str) -> Iterator[str]:
     """Descriptors at the end of a line, in fewer and fewer cells."""
     yield fds
     if " " in fds:
         yield fds.replace(" ", "")
     first, comma, _ = fds.partition(",")
+    numbers = [int(fd) for fd in fds.split(",") if fd.isdecimal()]
+    if len(numbers) > _FEW and numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+        yield f"{numbers[0]}-{numbers[-1]}"
     if comma:
         yield f"{first}…"
 
@@ -360,6 +367,11 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     room = inner - measure_width(chip) - (1 if chip else 2)
     if corner:
         room -= measure_width(corner) + (1 if close else 3)
+    marked = node.lit or node.found
+    mark, tight = _mark_of(node), inner - measure_width(chip) - (1 if marked else 0)
+    if not corner and room < measure_width(node.heading) <= tight:
+        # Rather no blanks around it than half a name.
+        mark, room = mark.strip(), tight
     title = clip_text(node.heading, room, where="middle")
     canvas.write(rect.x, rect.y, glyphs[0] + glyphs[1] * inner + glyphs[2], style)
     canvas.write(rect.x + 1, rect.y, chip, f"chip-{node.chip}")
@@ -367,7 +379,7 @@ def _draw_frame(canvas: Canvas, node: Node, rect: Rect, chosen: bool, style: str
     canvas.write(
         rect.x + 1 + measure_width(chip),
         rect.y,
-        f"{_mark_of(node)}{title}{after}",
+        f"{mark}{title}{after}",
         _title_style(node),
     )
     if corner and chip and close:
@@ -472,6 +484,9 @@ def _draw_process_line(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> 
     if node.letter:
         canvas.write(rect.x + 1, rect.y, f" {node.letter} ", f"chip-{node.chip}")
     x, room = rect.x + (5 if node.letter else 2), rect.w - (6 if node.letter else 3)
+    if measure_width(node.heading) == room + 1:
+        # Rather no blank before it than half a name.
+        x, room = x - 1, room + 1
     title = clip_text(node.heading, room, where="middle")
     own = "gone" if node.faded else "title"
     canvas.write(x, rect.y, title, FOUND if node.found else own)

@@ -52,7 +52,7 @@ def _is_input(d: SceneDraft, thing: Object, link: query.Link, holders: int) -> b
         return 0 in link.fds and any(
             w.object == thing.info.key and w.call in READS for w in d.waits[link.pid]
         )
-    if 0 in link.fds:
+    if 0 in link.fds or (thing.named and used and thing.last_reader == link.pid):
         return True
     if link.writes or min(link.fds) >= 10:
         return link.writes and used and thing.last_reader == link.pid

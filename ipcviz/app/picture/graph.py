@@ -120,6 +120,8 @@ def _build_whole_scene(d: SceneDraft) -> Scene:
     for thing in d.state.objects.values():
         if thing.info.key not in by_object and thing.info.kind in PIPES:
             channels.add_closed_channel(d, thing)
+        elif thing.info.key not in by_object and shared.is_left(d.state, thing):
+            shared.add_memory(d, thing, [])
     channels.add_open_waiters(d)
     sockets.add_connect_waiters(d)
     shared.add_semaphores(d)

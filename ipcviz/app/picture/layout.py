@@ -19,18 +19,20 @@ from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Node, Scene
 
 EdgeKey = tuple[str, str, str]
 
-# widths: process, channel, end, gutter; the first that fits is taken
+# widths: process, channel, end, gutter, and up to which one a process has more for a whole name;
+# the first that fits is taken
 _WIDTHS: Final = (
-    (30, 26, 16, 5),
-    (26, 22, 14, 5),
-    (24, 18, 14, 4),
-    (22, 16, 12, 4),
-    (20, 15, 11, 3),
-    (17, 13, 9, 3),
-    (15, 10, 8, 3),
-    (14, 8, 7, 2),
-    (14, 9, 7, 1),
-    (11, 6, 6, 1),
+    (30, 26, 16, 5, 30),
+    (26, 22, 14, 5, 26),
+    (24, 18, 14, 4, 24),
+    (22, 16, 12, 4, 22),
+    (20, 15, 11, 3, 20),
+    (17, 13, 9, 3, 20),
+    (15, 10, 8, 3, 20),
+    (14, 8, 7, 2, 18),
+    (14, 8, 7, 2, 0),
+    (14, 9, 7, 1, 0),
+    (11, 6, 6, 1, 0),
 )
 # heights: process, gap, process that stands above others and takes part in no flow; the same
 _HEIGHTS: Final[tuple[tuple[int, int, int], ...]] = (
@@ -56,9 +58,11 @@ _BLOCK_CELLS: Final = 14
 """Cells of words in a block, unless it wants others."""
 _LINE_WIDTH: Final = 30
 """A process drawn as a single line wants this many cells."""
+_AROUND_NAME: Final = 4
+"""Cells of a box's border beside a name: its corners, and a letter that has no room in the box."""
 _LINE_EDGES: Final = 14
 """Cells of such a line besides its name and PID: its frame, its letter, "waits"."""
-_PLAIN: Final = 8
+_PLAIN: Final = 9
 """Pipelines whose boxes would need smaller widths than these go on in the next row."""
 
 
@@ -288,13 +292,13 @@ def _box_height(node: Node, scale: int, above: frozenset[str]) -> int:
 
 def _box_width(node: Node, scale: tuple[int, int], above: frozenset[str]) -> int:
     """Cells that a node wants."""
-    process, channel, end, _ = _WIDTHS[scale[0]]
+    process, channel, end, _, named = _WIDTHS[scale[0]]
     if _HEIGHTS[scale[1]][0] == 1:
         process = max(process, min(_LINE_WIDTH, process + 10))
     if node.id in above:
         return min(process, len(node.heading) + len(node.corner) + _LINE_EDGES)
     if is_process(node):
-        return process
+        return max(process, min(named, len(node.heading) + _AROUND_NAME))
     if node.kind in ENDS:
         return max(end, min(channel, len(node.title) + 4))
     if node.kind in BLOCKS:

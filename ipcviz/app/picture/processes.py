@@ -61,7 +61,10 @@ def complete_box(d: SceneDraft, node: Node) -> Node:
     if (len(written) > 1 or written != process.argv) and (
         process.executed or process.how == "launched" or written != process.argv
     ):
-        lines.append(NodeLine(argv_text((_strip_folder(written[0]), *written[1:])), "dim"))
+        program, others = _strip_folder(written[0]), written[1:]
+        short = (_strip_folder(one) if one.startswith("/") else one for one in others)
+        text = argv_text((program, *others))
+        lines.append(NodeLine(text, "dim", short=argv_text((program, *short))))
     elif process.name and not process.title.startswith(process.name):
         lines.append(NodeLine(make_visible(process.name), "dim"))
     if process.fate == "alive" and not process.full:

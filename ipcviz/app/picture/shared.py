@@ -12,11 +12,12 @@ from ipcviz.app.picture.words import title_of
 from ipcviz.app.text import bytes_text, count_text, make_visible, measure_width
 from ipcviz.events import MemorySample
 from ipcviz.events.accesses import format_value
+from ipcviz.events.kinds import MEMORY
 from ipcviz.model import query
 from ipcviz.model.layouts import FieldValue, read_fields
 from ipcviz.model.mechanisms.semaphores import list_semaphore_holders
 from ipcviz.model.parts import MemoryPart, ObjectPart, SemaphorePart, VariablePart
-from ipcviz.model.state import Object, Semaphore, Variable
+from ipcviz.model.state import Object, Semaphore, State, Variable
 
 _LAST: Final = 1e18
 """Later than any time of a session."""
@@ -31,6 +32,14 @@ _MOST_ROWS: Final = 10
 _BYTES: Final = 4
 """Bytes in a row of a block whose fields are not known."""
 _BYTE_ROWS: Final = 2
+_NOBODY: Final = "nobody has it now"
+
+
+def is_left(state: State, thing: Object) -> bool:
+    """Whether a scenario's memory has a name still, though nobody need have it."""
+    memory = state.memory.get((thing.info.key, 0))
+    removed = thing.unlinked or (memory is not None and memory.sample.removed)
+    return thing.named and thing.info.kind in MEMORY and not removed
 
 
 def add_memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
@@ -40,7 +49,9 @@ def add_memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     key = thing.info.key
     inside = query.semaphores_of(d.state, key)
     named = len(inside) == 1 and inside[0].info.kind == "named"
-    variables = [v for v in d.state.variables.values() if v.info.object == key]
+    # In the order in which they lie there: that of a map differs from run to run.
+    found = (v for v in d.state.variables.values() if v.info.object == key)
+    variables = sorted(found, key=lambda v: (v.info.offset, v.info.key))
     size = max(
         (m.length for x in links for m in d.state.mappings.get(x.pid, ()) if m.object.key == key),
         default=0,
@@ -55,8 +66,8 @@ def add_memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
             kind="semaphore" if named else "memory",
             title=make_visible(inside[0].label if named else thing.label),
             corner="semaphore" if named else content.corner,
-            lines=content.lines,
-            rows=content.rows,
+            lines=content.lines if links else (*content.lines, NodeLine(_NOBODY, "strong")),
+            rows=content.rows if links else content.rows + 1,
             cells=0 if named else _ROW_CELLS,
             order=(thing.opened_at, thing.info.ino),
             lit=ObjectPart(key) in d.lit or any(line.lit or line.marks for line in content.lines),

@@ -22,12 +22,15 @@ from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint_scene
 from ipcviz.app.picture.layout import Layout, arrange_scene, choose_ends
 from ipcviz.app.picture.scene import Node, Scene
+from ipcviz.app.text import measure_width
 from ipcviz.diagnose import Finding
 from ipcviz.model.parts import Part
 from ipcviz.model.state import State
 
 _ROOMY: Final = 0.7
 """The share of the room that is folded for where things are to be larger."""
+_CORNERS: Final = 2
+"""Cells of a box's border that no name can stand in."""
 _CHIPS = ("held", "running", "blocked", "asleep", "stopped", "zombie", "gone")
 
 
@@ -192,7 +195,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             return self.picture
 
     class Cramped(Message):
-        """It is wider than the room that it has, and has to be scrolled to the side."""
+        """It is wider than the room that it has, and has to be scrolled to the side; or it has no
+        room for the names of those that live.
+        """
 
     def __init__(
         self,
@@ -275,12 +280,22 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             self.call_after_refresh(
                 self.refresh
             )  # scroll bars that went away have left what was below them
-        is_cramped = extent.width > room[0]
+        is_cramped = extent.width > room[0] or self._cuts_names()
         if is_cramped and not self._is_cramped:
             self.post_message(self.Cramped())
         self._is_cramped = is_cramped
         self._show_something()
         self._repaint_rows()
+
+    def _cuts_names(self) -> bool:
+        """Whether some process that lives has no room for its whole name."""
+        layout = self._layout_now
+        return layout is not None and any(
+            node.kind == "process"
+            and not node.faded
+            and measure_width(node.heading) + _CORNERS > layout.rects[node.id].w
+            for node in self.scene.nodes
+        )
 
     def _find_room(self, room: tuple[int, int]) -> tuple[int, int]:
         """The room that is folded for."""

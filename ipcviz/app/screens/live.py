@@ -95,6 +95,8 @@ class LiveScreen(ControlledScreen):
         & #left { width: 1fr; }
         &.-pointing #left { width: 1.2fr; }
         &.-broad #left { width: 1.7fr; }
+        /* Lanes side by side need room: at least as much as the picture. */
+        &.-lanes #left { width: 1fr; }
         & Picture { height: 1fr; min-height: 4; }
         & #summary { display: none; height: auto; max-height: 2; padding: 0 1; text-style: bold; }
         &.-ended #summary { display: block; }

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.questions import Guess, Questions, Tally
 from ipcviz.app.text import fit_text, make_visible, measure_width
 from ipcviz.scenario import Question
@@ -90,9 +91,13 @@ class QuestionScreen(ModalScreen[int | None]):
         width = min(_WIDEST, max(map(measure_width, texts)))
         lines = []
         for number, text in enumerate(texts):
-            hands = f"  {_draw_bar(counts, number)}" if counts else ""
-            words = fit_text(text, width) if counts else text
-            lines.append(Content(f"{number + 1}  {words}{hands}"))
+            if not counts:
+                lines.append(Content(f"{number + 1}  {text}"))
+                continue
+            # The words go on below, so that all bars begin at one place.
+            first, *more = wrap_text(text, width)
+            rows = [f"{number + 1}  {fit_text(first, width)}  {_draw_bar(counts, number)}"]
+            lines.append(Content("\n".join([*rows, *(f"   {line}" for line in more)])))
         return lines
 
     def _show_hands(self) -> None:
