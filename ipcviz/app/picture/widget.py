@@ -166,7 +166,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     }
     Picture:light {
         & > .picture--lit { color: #b00040; }
-        & > .picture--found { color: #c01800; }
+        & > .picture--found { color: #a81400; }
         & > .picture--signal { color: #a03c00; }
         & > .picture--full { color: #c77800; }
         & > .picture--memory { color: #00664a; }
