@@ -75,7 +75,9 @@ class ForkedTracer:
 
 
 class Source:
-    """The process that tracers are forked from; it ends with us."""
+    """The process that tracers are forked from; it ends with us, when its socket does. A signal at
+    the parent's death would come at the end of the thread that started it (prctl(2)).
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -115,7 +117,6 @@ def _start_source() -> Source:
 def serve(fd: int) -> None:
     """Fork a tracer for each request until nobody can make one any more."""
     channel = socket.socket(fileno=fd)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     while True:
         data, fds, _, _ = socket.recv_fds(channel, MOST, 1)
         if not data:
