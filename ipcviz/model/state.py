@@ -355,6 +355,13 @@ class Object(Value, frozen=True):
     named: bool = False
     fields: tuple[Field, ...] = ()
 
+    @property
+    def place(self) -> tuple[float, str, int, str]:
+        """Sorts objects by age and name, alike in each run: a map has no order of its own, and both
+        ends of a socket pair may have one name.
+        """
+        return self.opened_at, self.label, self.info.ino, self.info.key
+
 
 class Traffic(Value, frozen=True):
     """That a process has moved data through an object, or had it mapped, and shared: it stays known

@@ -15,6 +15,7 @@ from ipcviz.app.panels import StoryPanel
 from ipcviz.app.picture import Picture
 from ipcviz.app.strip import StepStrip, describe_following, find_following
 from ipcviz.app.text import make_visible
+from ipcviz.app.textual_internals import compose_strips
 from ipcviz.events import Event
 from ipcviz.scenario import Progress, Scenario, find_scenario
 from tests import fakes
@@ -42,12 +43,15 @@ class ShownRun(Driven):
         await self._settle()
 
     async def _settle(self) -> None:
-        """Wait until one layout does not lead to another: a picture that is cramped gets room."""
-        rows, before = texts_of(self.app), None
-        while rows != before:
+        """Wait until one layout does not lead to another: a picture that is cramped gets room, and
+        a panel scrolls to what it has to show.
+        """
+        seen: list[list[str]] = []
+        while len(seen) < 4 or any(rows != seen[-1] for rows in seen[-4:]):
+            await self.app.animator.wait_for_idle()
             await self.pilot.pause()
             await self.pilot.pause()
-            rows, before = texts_of(self.app), rows
+            seen.append([strip.text for strip in compose_strips(self.app)])
 
     async def set_theme(self, name: str) -> None:
         """Show the same moment in another theme."""

@@ -31,7 +31,7 @@ def test_list_is_a_table_by_topic(runner):
         < lines.index("Signals")
     )
     assert any(
-        "sleep-race" in line and "8 min" in line and "The lost wake-up" in line for line in lines
+        "sleep-race" in line and "10 min" in line and "The lost wake-up" in line for line in lines
     )
     assert max(map(len, lines)) <= 80
 

@@ -58,8 +58,7 @@ class MemoryPanel(Panel):
             # What they communicate by comes first.
             key=lambda o: (
                 rank_memory(view.state, o, found[o.info.key]),
-                o.opened_at,
-                o.label,
+                o.place,
             ),
         )
         kept = [
@@ -130,7 +129,8 @@ def _list_remembered(view: View) -> list[Object]:
     """
     keys = dict.fromkeys(key for key, _ in view.state.memory)
     things = (view.state.objects[key] for key in keys if key in view.state.objects)
-    return [thing for thing in things if thing.named or not is_noise(thing.info.path)]
+    kept = (thing for thing in things if thing.named or not is_noise(thing.info.path))
+    return sorted(kept, key=lambda thing: thing.place)
 
 
 _OWN: Final = 3

@@ -83,12 +83,7 @@ class Selection(Controller):
             for thing in state.objects.values()
             if thing.info.kind in BUFFERED and thing.info.key in view.holders
         ]
-        # Both ends of a socket pair may have one name.
-        first = min(
-            in_use,
-            key=lambda thing: (thing.opened_at, thing.label, thing.info.ino, thing.info.key),
-            default=None,
-        )
+        first = min(in_use, key=lambda thing: thing.place, default=None)
         return view.select(pid, first.info.key if first is not None else "", self.finding)
 
     def select_finding(self, name: str) -> None:
