@@ -227,7 +227,7 @@ CLAIMS = {
         "gzip-stdin": lambda m: m.modes("gzip", "the pipe")[0] == "r",
         "wait": lambda m: m.waits("shell", Why.CHILD) and not m.modes("shell", "the pipe"),
         "full": lambda m: m.waits("cat", Why.FULL),
-        # All run by then. cat's end closes the pipe, and is told when it is over: gzip can be quicker.
+        # All run by then. cat's end closes the pipe, and is told later: gzip can be quicker.
         "eof": lambda m: (
             not [r for r in m.pids if r != "cat" and "w" in m.modes(r, "the pipe").values()]
         ),
