@@ -217,6 +217,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_hangs both_full",
             "c:doctor_hangs both_empty",
             "c:doctor_hangs coprocess",
+            "bash:coproc sort; echo b >&${COPROC[1]}; read line <&${COPROC[0]}",
             "py:p = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE);"
             " p.stdin.write(bytes(300000)); p.stdin.flush()",
             "py:p = subprocess.Popen(['tr', 'a', 'b'], stdin=subprocess.PIPE,"
@@ -227,6 +228,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
         (
             "c:doctor_hangs both_empty",
             "c:doctor_hangs coprocess",
+            "bash:coproc sort; echo b >&${COPROC[1]}; read line <&${COPROC[0]}",
             "py:p = subprocess.Popen(['tr', 'a', 'b'], stdin=subprocess.PIPE,"
             " stdout=subprocess.PIPE); p.stdin.write(b'a\\n'); p.stdin.flush();"
             " p.stdout.readline()",

@@ -158,11 +158,13 @@ PAGES: Final = (
         why=(
             "Both pipes are full, and nobody reads; or both are empty, and nobody writes. The"
             " latter mostly since one has its answer in its stdio buffer, which is flushed at"
-            " each line only on a terminal."
+            " each line only on a terminal; or since one, as sort does, answers only when its input"
+            " has ended, and the other keeps that open."
         ),
         mend=(
             "Read and write by turns (poll), or in a thread each. Flush after each answer: "
-            "fflush, 'stdbuf -oL', python3 -u, grep --line-buffered."
+            "fflush, 'stdbuf -oL', python3 -u, grep --line-buffered. Close what you write to when"
+            " all is said."
         ),
         evidence=(
             "A circle of processes that sleep in read or write on pipes or sockets to each other."

@@ -42,6 +42,40 @@ def test_a_circle_hangs_at_once_and_the_third_one_does_not() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "words", "mend"),
+    [
+        ("sort", "sort writes only when its input has ended, and the end does not come: a has the"
+         " other end open (fd 4)", "Close that end"),
+        ("tr", "tr has read, and has written nothing: its output is probably still in its stdio"
+         " buffer", "Flush tr's output"),
+        ("bash", "and nothing is on its way", "Agree who speaks first"),
+    ],
+)  # fmt: skip
+def test_why_a_reader_has_not_answered(name: str, words: str, mend: str) -> None:
+    doctor = Doctor()
+    took = ev.Call(
+        t=1.5, pid=11, tid=11, name="read", ret=4, object=TWO.key, args={"fd": 0, "count": 99}
+    )
+    doctor.follow_events(
+        [
+            *born(),
+            ev.Executed(t=0.5, pid=11, path=f"/bin/{name}", argv=(name,), name=name),
+            has(10, 3, "r", ONE),
+            has(10, 4, "w", TWO),
+            has(11, 0, "r", TWO),
+            has(11, 1, "w", ONE),
+            took,
+            asleep(10, "read", ONE.key, fd=3),
+            asleep(11, "read", TWO.key, fd=0),
+        ]
+    )
+    (found,) = doctor.examine(9.0)
+    assert words in found.sentence
+    assert found.mend.startswith(mend)
+    assert not found.sure
+
+
+@pytest.mark.parametrize(
     "more",
     [
         has(12, 5, "w", ONE),

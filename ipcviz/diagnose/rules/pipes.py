@@ -221,9 +221,22 @@ def find_feeding_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
         probable = "bytes in a buffer of a program can't be seen"
         sentence = f"{who} wait for input from each other, and nothing is on its way."
         mend = "Agree who speaks first, and flush what is said (fflush, python3 -u, stdbuf -oL)."
-        hider = _find_buffering(state, told)
-        if hider is not None:
-            name = names.name_process(hider.pid)
+        hider = _find_silent_reader(state, told)
+        name = names.name_process(hider.pid) if hider is not None else ""
+        if hider is not None and state.processes[hider.pid].name in _READS_ALL_FIRST:
+            keepers = moment.holders(find_other_end(hider), "w rw")
+            keeper = next((row for row in keepers if row.pid in pids), None)
+            open_at = ""
+            if keeper is not None:
+                whose = names.name_process(keeper.pid)
+                open_at = f": {whose} has the other end open (fd {keeper.fd})"
+            sentence = (
+                f"{who} wait for input from each other; {name} writes only when its input has"
+                f" ended, and the end does not come{open_at}."
+            )
+            mend = f"Close that end when {name} has got all, and only then read its answer."
+            probable = f"that {name} reads all first is known by its name"
+        elif hider is not None:
             sentence = (
                 f"{who} wait for input from each other; {name} has read, and has written nothing:"
                 " its output is probably still in its stdio buffer."
@@ -571,15 +584,18 @@ def _find_way(hang: Hang, waits: dict[int, Wait]) -> tuple[int, ...]:
     return ()
 
 
-def _find_buffering(state: State, waits: list[Wait]) -> Wait | None:
-    """Which of those that read from each other has read, and has written nothing."""
+def _find_silent_reader(state: State, waits: list[Wait]) -> Wait | None:
+    """Which of those that read from each other has read, and has written nothing; no shell, which
+    keeps back nothing of what it writes.
+    """
     for wait in waits:
         read = any(
             row.took for row, file in state.descriptions_of(wait.pid) if file.object == wait.object
         )
         process = state.processes.get(wait.pid)
         out = state.find_descriptor(wait.pid, 1)
-        if read and process is not None and out is not None and not out.put:
+        silent = out is not None and not out.put
+        if read and silent and process is not None and process.name not in SHELLS:
             return wait
     return None
 
