@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ipcviz.events import Call, Event, Executed, Forked, Opened, SignalDelivered
+from ipcviz.events import Call, Event, Executed, Forked, Opened, SignalDelivered, Table
 from ipcviz.events.calls import FOR_CHILD
 from ipcviz.model.state import State
 
 _ENDS: Final = frozenset({"terminate", "core"})
 """What a delivered signal does that ends its process."""
+
+
+_FIRST: Final = frozenset({"launched", "attached"})
+"""Reasons of the first table of a process that is watched from then on."""
 
 
 class MadeBy(NamedTuple):
@@ -30,6 +34,8 @@ class History:
 
     Attributes:
         made: By the number of the open file description.
+        found: Numbers of open file descriptions that were there when the watch of their process
+            began.
         born: By process, the event that told of its birth.
         executed: By process, the last event that told of its program.
         awaited: By process that a signal ended inside a wait for children, those that lived then.
@@ -37,6 +43,7 @@ class History:
 
     def __init__(self) -> None:
         self.made: dict[int, MadeBy] = {}
+        self.found: set[int] = set()
         self.born: dict[int, Forked] = {}
         self.executed: dict[int, Executed] = {}
         self.awaited: dict[int, tuple[int, ...]] = {}
@@ -52,6 +59,8 @@ class History:
                         self.made[effect.ofd] = MadeBy(
                             event.n, event.t, event.pid, event.name, effect.object.key, name
                         )
+            case Table() if event.reason in _FIRST:
+                self.found.update(entry.ofd for entry in event.entries)
             case Forked():
                 self.born[event.pid] = event
             case Executed():
@@ -76,6 +85,7 @@ class History:
     def forget(self, state: State) -> None:
         """Drop what no state refers to any more."""
         self.made = {ofd: made for ofd, made in self.made.items() if ofd in state.open_files}
+        self.found = {ofd for ofd in self.found if ofd in state.open_files}
         self.born = {pid: event for pid, event in self.born.items() if pid in state.processes}
         self.awaited = {pid: rest for pid, rest in self.awaited.items() if pid in state.processes}
         self.executed = {

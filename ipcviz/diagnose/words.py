@@ -133,7 +133,9 @@ def find_origin(state: State, history: History, pid: int, fd: int) -> Origin | N
     ends = {"r": "the read end of ", "w": "the write end of ", "rw": ""} if kind == "pipe" else {}
     what = f"fd {fd} of {name} is {ends.get(str(file.mode), '')}{label_of(state, file.object)}"
     if made is None:
-        return Origin(pid, fd, file.object, words=f"{what}, which was there before the watch")
+        before = row.ofd in history.found
+        how = ", which was there before the watch" if before else "; how it was made was not seen"
+        return Origin(pid, fd, file.object, words=f"{what}{how}")
     maker = state.processes.get(made.pid)
     passed = _list_forks(history, pid, made)
     words = f"{what}: {_name_maker(maker, made)} made it by {made.call} (event {made.n})"

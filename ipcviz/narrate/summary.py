@@ -37,9 +37,11 @@ def _list_traffic(state: State) -> list[str]:
     used = [state.objects[key] for key in pids if key in state.objects]
     for kinds, noun in ((PIPES, "pipe"), (SOCKETS, "socket"), ({"message queue"}, "queue")):
         things = [thing for thing in used if thing.info.kind in kinds]
-        moved = sum(_count_through(state, thing) for thing in things)
+        amounts = [_count_through(state, thing) for thing in things]
+        moved = sum(amount for amount, _ in amounts)
         if moved:
-            found.append(f"{_amount(moved)} went through {_count(len(things), noun)}")
+            least = _at_least(all(exact for _, exact in amounts))
+            found.append(f"{least}{_amount(moved)} went through {_count(len(things), noun)}")
     shared = [t for t in used if t.info.kind in MEMORY | {"file"} and _is_mapped_by_two(state, t)]
     if shared:
         found.append(f"{_count(len(shared), 'piece')} of memory {_was(len(shared))} shared")
@@ -51,17 +53,25 @@ def _list_traffic(state: State) -> list[str]:
     signals = sum(1 for sent in state.sent if sent.delivered is not None)
     if signals:
         found.append(f"{_count(signals, 'signal')} {_was(signals)} sent and delivered")
-    written = sum(t.bytes_in for t in used if t.info.kind == "terminal")
+    terminals = [t for t in used if t.info.kind == "terminal"]
+    written = sum(terminal.bytes_in for terminal in terminals)
     if written:
-        found.append(f"{_amount(written)} {_was(written)} written to the terminal")
+        least = _at_least(all(terminal.exact for terminal in terminals))
+        found.append(f"{least}{_amount(written)} {_was(written)} written to the terminal")
     return found
 
 
-def _count_through(state: State, thing: Object) -> int:
-    """Bytes that went into a channel; of a connection each end has what was written to it."""
+def _count_through(state: State, thing: Object) -> tuple[int, bool]:
+    """Bytes that went into a channel, and whether that is exact; of a connection each end has what
+    was written to it.
+    """
     if KINDS[thing.info.kind].name in SOCKETS:
-        return thing.bytes_in
-    return query.went_in(state, thing)[0]
+        return thing.bytes_in, thing.exact
+    return query.went_in(state, thing)
+
+
+def _at_least(exact: bool) -> str:
+    return "" if exact else "at least "
 
 
 def _is_mapped_by_two(state: State, thing: Object) -> bool:

@@ -141,6 +141,22 @@ def test_a_finding_has_what_proves_it_and_can_be_written() -> None:
     assert Doctor(ignored=("feeding-circle",)).examine() == ()
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [("launched", "which was there before the watch"), ("sample", "how it was made was not seen")],
+)
+def test_where_a_descriptor_came_from_that_no_call_told_of(reason: str, words: str) -> None:
+    entries = (
+        ev.TableEntry(fd=3, ofd=77, object=ONE, mode="r"),
+        ev.TableEntry(fd=4, ofd=1004, object=TWO, mode="w"),
+    )
+    table = ev.Table(t=1.0, pid=10, reason=reason, entries=entries)
+    doctor = Doctor()
+    doctor.follow_events([*born(), *BOTH_READ[1:4], table, *BOTH_READ[4:]])
+    (found,) = doctor.examine(9.0)
+    assert words in found.origins[0].words
+
+
 def test_each_rule_has_a_page_and_a_row_in_the_docs() -> None:
     top = Path(__file__).parents[2]
     rules = (top / "ipcviz" / "diagnose" / "rules").glob("*.py")

@@ -1,5 +1,6 @@
 """What is left when all has ended: the system as it last was, and one sentence about the run."""
 
+import pytest
 from msgspec.structs import replace
 
 from ipcviz.app.picture.draw import paint_scene
@@ -10,6 +11,7 @@ from ipcviz.model.forgetting import EVERY, KEPT
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate.summary import summarize_run
+from ipcviz.narrate.words import bytes_text
 from tests import fakes
 
 PIPE = "o:pipe:[4711]"
@@ -141,3 +143,13 @@ def test_what_was_over_long_before_is_left_out_unless_it_had_to_do_with_the_last
     found = {n.id for n in scene.nodes if n.kind == "process"}
     # A mapped file is no channel: who had it mapped long ago is not part of what was last.
     assert found == {"p:11", "p:14"}
+
+
+@pytest.mark.parametrize(("exact", "words"), [(True, " s "), (False, " s at least ")])
+def test_an_amount_of_which_not_all_was_seen_is_a_lower_bound(exact, words):
+    state = ended()
+    pipe = state.objects["pipe:[4711]"]
+    pipe = replace(pipe, exact=exact, written=0, bytes_out=pipe.bytes_in)
+    text = summarize_run(replace(state, objects=state.objects.set(pipe.info.key, pipe)))
+    before, _, _ = text.partition(" went through")
+    assert f"{words}{bytes_text(pipe.bytes_in)}" in before
