@@ -3,7 +3,7 @@ programs have left outside it.
 
 It imports nothing of ipcviz and is run by its path, so that it is there within some milliseconds:
 
-    python -I -S remover.py FOLDER NAME
+    python -I -S remover.py FOLDER NAME SINCE
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def remove_run(folder: Path, name: str, since: float) -> None:
     Args:
         folder: The folder that was made for the run.
         name: What names outside of it begin with.
-        since: When the run began, in seconds since 1970.
+        since: When the run began, in seconds since 1970, by the clock that stamps files: the
+            kernel's, which lags behind the time of day by up to one of its ticks.
     """
     for _ in range(ROUNDS):
         remove_objects(folder, since)
@@ -98,7 +99,6 @@ def list_objects(kind: str) -> Iterator[tuple[int, int, int, int]]:
 if __name__ == "__main__":
     for signo in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(signo, signal.SIG_IGN)
-    begun = time.time()
     os.chdir("/")
     sys.stdin.buffer.read()
-    remove_run(Path(sys.argv[1]), sys.argv[2], begun)
+    remove_run(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]))

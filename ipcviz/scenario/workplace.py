@@ -33,6 +33,7 @@ def make_workplace() -> Iterator[Path]:
     """
     try:
         folder = Path(tempfile.mkdtemp(prefix="ipcviz-"))
+        since = folder.stat().st_ctime
     except OSError as error:
         raise ScenarioError(
             f"No temporary folder can be made ({error.strerror}): set TMPDIR to a folder that you"
@@ -42,7 +43,9 @@ def make_workplace() -> Iterator[Path]:
     try:
         with contextlib.suppress(OSError):
             remover = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_REMOVER), str(folder), folder.name],
+                # When the run began is told: on a busy machine its programs can have made
+                # something before the remover itself could look at a clock.
+                [sys.executable, "-I", "-S", str(_REMOVER), str(folder), folder.name, str(since)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -32,13 +32,17 @@ class ShownRun(Driven):
         self.scenario, self._events, self._taken = scenario, events, 0
 
     async def go_to(self, n: int) -> None:
-        """Take in all events up to the one of this number, and show the moment."""
+        """Take in all events up to the one of this number, and show the moment.
+
+        Nothing in between is shown: how much of that a frame would see depends on how quick the
+        machine is, and what stood where before decides where boxes stand.
+        """
         end = next((i for i, e in enumerate(self._events) if e.n > n), len(self._events))
         self.session.feed(*self._events[self._taken : end])
         self._taken = max(end, self._taken)
         self.clock.now = 100.0 + self._events[end - 1].t
         while self.session._queue or self.app.feed.behind:
-            self.app.run_frame()
+            self.app.run_frame(show=False)
         await self.frame()
         await self._settle()
 

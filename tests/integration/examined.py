@@ -59,7 +59,7 @@ def examine_program(
     folder.mkdir(parents=True)
     session = LiveSession(LaunchConfig(argv=tuple(argv), cwd=str(folder), full=full))
     patient = Doctor()
-    began = time.time()
+    began = folder.stat().st_ctime
     try:
         session.start()
         until = time.monotonic() + seconds

@@ -61,6 +61,23 @@ def test_what_a_run_leaves_is_removed_and_nothing_else(tmp_path):
     assert is_left("others", others) == []
 
 
+def test_it_is_removed_where_the_remover_comes_late(tmp_path, monkeypatch):
+    """A busy machine: it starts in a later second than the run, and than what the run has made."""
+    late = tmp_path / "python"
+    late.write_text(
+        f'#!/bin/sh\nuntil [ -e {tmp_path}/go ]; do sleep 0.05; done\nexec {sys.executable} "$@"\n'
+    )
+    late.chmod(0o700)
+    monkeypatch.setattr(workplace.sys, "executable", str(late))
+    with workplace.make_workplace() as folder:
+        key = leave(folder, folder.name)
+        made = time.time()
+        while int(time.time()) <= int(made):
+            time.sleep(0.02)
+        (tmp_path / "go").touch()
+    assert is_left(folder.name, key) == []
+
+
 def test_an_object_that_was_there_before_is_not_the_runs(tmp_path):
     (tmp_path / "file").touch()
     key = leave(tmp_path, "earlier")

@@ -13,6 +13,7 @@ import pytest
 
 from ipcviz.events import (
     Call,
+    Closed,
     Event,
     Exited,
     FileLock,
@@ -20,6 +21,7 @@ from ipcviz.events import (
     Futex,
     Locks,
     ObjectInfo,
+    ObjectLocks,
     Opened,
     Sample,
     Started,
@@ -183,6 +185,35 @@ def test_a_look_that_makes_us_wait_comes_less_often(
             clock = start
             looks.read_changed(list_holders(context.state))
         assert len(reads) == times
+
+
+def test_a_sample_leaves_it_to_the_call_to_tell_that_a_lock_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lock of fcntl goes while a close is under way; the close, when it has returned, says so."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        context = Context(X86_64, LaunchConfig(argv=("a",)), Emitter(ours))
+        mine = FileLock(kind="posix", mode="w", pid=10, start=0, end=-1)
+        context.emitter.state = locked(mine)
+        looks = LockLooks(context)
+        rows = [b"1: POSIX  ADVISORY  WRITE 10 00:08:5 0 EOF\n"]
+        monkeypatch.setattr(procfs, "read_bytes", lambda path, whole=False: b"".join(rows))
+        monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: (3,))
+        monkeypatch.setattr(lock_looks, "WAITING_SHARE", float("inf"))
+
+        def look() -> tuple[ObjectLocks, ...]:
+            return looks.read_changed(list_holders(context.state))
+
+        assert [look(), look()] == [(), ()]
+        rows.clear()
+        assert look() == ()
+        rows.append(b"1: POSIX  ADVISORY  WRITE 10 00:08:5 0 EOF\n")
+        assert look() == (), "it is held again"
+        rows.clear()
+        assert look() == ()
+        assert looks.read_effects(10, "close", (4,), "", [Closed(fd=3)]) == [Locks(FILE.key, ())]
+        assert look() == (ObjectLocks(object=FILE.key, locks=()),), "no call has told it"
 
 
 @pytest.mark.parametrize("fds", [None, ()])

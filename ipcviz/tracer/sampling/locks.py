@@ -45,13 +45,15 @@ class LockLooks:
         self._costly = False
         self._next = 0.0
         self._looked = False
+        self._lost: dict[str, tuple[FileLock, ...]] = {}
 
     def read_changed(self, held: dict[str, tuple[Holder, ...]]) -> tuple[ObjectLocks, ...]:
         """The files whose locks are not what the state has, out of all that are open or had locks.
 
         Nothing between two readings. What watched processes do to locks is read at once at their
         calls' returns. The first look at all leaves them to the second one: what it shows should
-        not have to wait for them.
+        not have to wait for them. That a lock is gone is told by the second reading that finds it
+        so: the call that released it may be about to return, and tells itself what it did.
         """
         state = self._context.state
         began = time.monotonic()
@@ -67,11 +69,17 @@ class LockLooks:
         if not marks and not state.locks:
             return ()
         found = []
+        lost, self._lost = self._lost, {}
         for key in {*state.locks, *held}:
             place = _find_place(state, key)
             if place is not None and (key in state.locks or place in marks):
                 now = self._select_locks(state, key, every, held.get(key, ()))
-                if now != state.locks.get(key, ()):
+                before = state.locks.get(key, ())
+                if now == before:
+                    continue
+                if not _is_kept(before, now) and lost.get(key) != now:
+                    self._lost[key] = now
+                else:
                     found.append(ObjectLocks(object=key, locks=now))
         return tuple(sorted(found, key=lambda one: one.object))
 
@@ -182,3 +190,8 @@ def _find_place(state: State, key: str) -> tuple[int, int] | None:
 
 def _identify_lock(lock: FileLock) -> tuple[str, int, int, int]:
     return lock.kind, lock.pid, lock.start, lock.end
+
+
+def _is_kept(before: tuple[FileLock, ...], now: tuple[FileLock, ...]) -> bool:
+    """Whether all locks that were held are held still."""
+    return all(lock in now for lock in before if not lock.waits)
