@@ -25,8 +25,10 @@ MOST_TEXT: Final = 4_096
 
 _PROGRAM: Final = re.compile(r"python(3(\.\d+)?t?)?$")
 _LIBRARY: Final = re.compile(r"libpython3(\.\d+)?t?\.so")
-_INSTALLED: Final = re.compile(r"(^<frozen )|/(lib(64)?/python3(\.\d+)?t?|site-packages)/")
-"""Paths of the standard library and of installed packages, and names of frozen modules."""
+_INSTALLED: Final = re.compile(r"/(lib(64)?/python3(\.\d+)?t?|site-packages)/")
+"""Paths of the standard library and of installed packages."""
+_FROZEN: Final = "<frozen "
+"""So begin the names of modules that are part of the interpreter: they have no file to be shown."""
 
 
 class PythonLine(NamedTuple):
@@ -80,7 +82,7 @@ def read_lines(pid: int) -> dict[int, PythonLine] | None:
     """The line that each thread of a Python process is on, by thread.
 
     It is the innermost one that is neither of the standard library nor of an installed package; of
-    a thread that has none such, the innermost.
+    a thread that has none such, the innermost that has a file.
 
     Returns:
         None if there are no frames to be read: the interpreter is still starting, is of a release
@@ -111,6 +113,8 @@ def _choose_line(thread: Any) -> PythonLine | None:
     for frame in deque(thread.frames, maxlen=MOST_FRAMES):
         line = frame.code.location.lineno
         file = str(frame.code.filename)[:MOST_TEXT]
+        if file.startswith(_FROZEN):
+            continue
         installed = _INSTALLED.search(file) is not None
         if line > 0 and (not installed or not own):
             chosen = PythonLine(file, line, str(frame.code.scope)[:MOST_TEXT])

@@ -356,9 +356,9 @@ class Object(Value, frozen=True):
     fields: tuple[Field, ...] = ()
 
     @property
-    def place(self) -> tuple[float, str, int, str]:
-        """Sorts objects by age and name, alike in each run: a map has no order of its own, and both
-        ends of a socket pair may have one name.
+    def sort_key(self) -> tuple[float, str, int, str]:
+        """What objects are sorted by: age and name, alike in each run. A map has no order of its own,
+        and both ends of a socket pair may have one name.
         """
         return self.opened_at, self.label, self.info.ino, self.info.key
 

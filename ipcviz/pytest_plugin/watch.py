@@ -40,12 +40,12 @@ class HangWatch:
         self._watchman = self._watchman or Watchman()
         self._name = item.nodeid
         before = signal.signal(signal.SIGALRM, self._fail)
-        self._watchman.tell(f"{self._seconds}\n")
+        self._watchman.set_limit(self._seconds)
         try:
             return (yield)
         finally:
             self._name = ""
-            self._watchman.tell("0\n")
+            self._watchman.set_limit(0)
             signal.signal(signal.SIGALRM, before)
 
     def pytest_unconfigure(self) -> None:
@@ -70,11 +70,11 @@ class Watchman:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
         self._process.wait()  # It has a child that does the work.
 
-    def tell(self, words: str) -> None:
+    def set_limit(self, seconds: float) -> None:
         """Tell it for how many seconds the next test may run; 0 if it has ended."""
         if self._process.stdin is not None:
             try:
-                os.write(self._process.stdin.fileno(), words.encode())
+                os.write(self._process.stdin.fileno(), f"{seconds}\n".encode())
             except BrokenPipeError:
                 return  # Somebody has killed it: nothing is watched over any more.
 

@@ -164,7 +164,7 @@ SECTIONS = {
     "The catalogue": ("catalogue",),
     "The table of running processes": ("picker",),
     "Notes": ("notes",),
-    "Dialogs": ("help", "trouble", "signal", "question", "run", "slow", "save", "watch", "rule"),
+    "Dialogs": ("help", "trouble", "signal", "question", "run", "slow", "save", "watch", "page"),
 }
 SIGNS = {
     "question_mark": "?",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -27,6 +28,7 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.export.names import Names
+from ipcviz.kernel import python_frames
 from ipcviz.kernel.python_frames import runs_python
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
@@ -259,3 +261,26 @@ def test_names_that_are_no_paths_are_not_opened():
 
 def test_a_process_that_is_gone_is_no_python():
     assert not runs_python(1 << 22, [])
+
+
+@pytest.mark.parametrize(
+    ("files", "chosen"),
+    [
+        (["/home/a/mine.py", "/usr/lib/python3.11/queue.py"], "/home/a/mine.py"),
+        (["/usr/lib/python3.11/runpy.py", "/usr/lib/python3.11/queue.py"], "queue.py"),
+        (["/home/a/mine.py", "<frozen importlib._bootstrap>"], "/home/a/mine.py"),
+        (["<frozen runpy>", "/usr/lib/python3.11/queue.py", "<frozen os>"], "queue.py"),
+        (["<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>"], ""),
+        (["<string>"], "<string>"),
+    ],
+)
+def test_the_line_is_of_the_users_program_and_in_a_file(files, chosen):
+    """Outermost first. While an interpreter starts, all its frames are of modules in itself."""
+    frames = [
+        SimpleNamespace(
+            code=SimpleNamespace(filename=file, scope="f", location=SimpleNamespace(lineno=3))
+        )
+        for file in files
+    ]
+    line = python_frames._choose_line(SimpleNamespace(frames=frames))
+    assert line.file.endswith(chosen) if chosen else line is None

@@ -66,7 +66,7 @@ class Buffers(Panel):
         """A row for each object, then the waiting bytes of the selected one."""
         things = sorted(
             (o for o in view.state.objects.values() if o.info.kind in BUFFERED),
-            key=lambda o: o.place,
+            key=lambda o: o.sort_key,
         )
         held = [o for o in things if o.info.key in view.holders]
         gone = [o for o in things if o.info.key not in view.holders][-_GONE_SHOWN:]

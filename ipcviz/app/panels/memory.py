@@ -58,7 +58,7 @@ class MemoryPanel(Panel):
             # What they communicate by comes first.
             key=lambda o: (
                 rank_memory(view.state, o, found[o.info.key]),
-                o.place,
+                o.sort_key,
             ),
         )
         kept = [
@@ -130,7 +130,7 @@ def _list_remembered(view: View) -> list[Object]:
     keys = dict.fromkeys(key for key, _ in view.state.memory)
     things = (view.state.objects[key] for key in keys if key in view.state.objects)
     kept = (thing for thing in things if thing.named or not is_noise(thing.info.path))
-    return sorted(kept, key=lambda thing: thing.place)
+    return sorted(kept, key=lambda thing: thing.sort_key)
 
 
 _OWN: Final = 3

@@ -30,7 +30,7 @@ def make_notifier_rows(view: View, width: int) -> list[Row]:
     waiting = _find_waiting(view)
     found = [
         thing
-        for thing in sorted(view.state.objects.values(), key=lambda o: o.place)
+        for thing in sorted(view.state.objects.values(), key=lambda o: o.sort_key)
         if thing.info.kind in NOTIFIERS and _is_shown(view, thing, waiting)
     ]
     if not found:

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from inspect import cleandoc
 from typing import ClassVar, Final
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from ipcviz.app.panels.cells import wrap_text
+from ipcviz.app.screens.page import PageScreen, format_part
 
 KEYS: Final = (
     (
@@ -136,66 +133,44 @@ MARKS: Final = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
-    """Help over what is shown."""
+class HelpScreen(PageScreen):
+    """Help over what is shown: the panel with the focus first, then keys, marks, and the others.
 
-    DEFAULT_CSS = """
-    HelpScreen {
-        align: center middle;
-        & > VerticalScroll {
-            width: 78; max-width: 100%; height: auto; max-height: 100%;
-            border: double $accent; background: $panel; padding: 0 1;
-        }
-        & Static { height: auto; }
-    }
+    Args:
+        first: Title and help of the panel that has the focus; None if none has.
+        panels: Those of all panels.
     """
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "escape,question_mark,q,enter",
+            "question_mark",
             "dismiss",
             "Close",
+            show=False,
             id="help.close",
             tooltip="Close the help",
         ),
-        Binding("j", "scroll(1)", "Down", show=False, id="help.down", tooltip="Down"),
-        Binding("k", "scroll(-1)", "Up", show=False, id="help.up", tooltip="Up"),
     ]
 
-    AUTO_FOCUS = "VerticalScroll"
-    """The arrow keys scroll at once."""
-
     def __init__(self, first: tuple[str, str] | None, panels: Sequence[tuple[str, str]]) -> None:
-        super().__init__()
-        self.first = first
-        self.panels = panels
-
-    def compose(self) -> ComposeResult:
-        """The panel with the focus first, then keys, marks, and the other panels."""
-        with VerticalScroll() as box:
-            box.border_title = "Help"
-            box.border_subtitle = "Escape closes"
-            if self.first is not None:
-                yield Static(_format_part(*self.first))
-            yield Static(_format_table("Keys", KEYS))
-            yield Static(_format_table("Marks", MARKS))
-            for title, text in self.panels:
-                if self.first is None or title != self.first[0]:
-                    yield Static(_format_part(title, text))
-
-    def action_scroll(self, by: int) -> None:
-        """Scroll by a row."""
-        for box in self.query(VerticalScroll):
-            box.scroll_relative(y=by, animate=False)
+        shown = [first] if first is not None else []
+        super().__init__(
+            "Help",
+            *(format_part(*panel) for panel in shown),
+            _format_table("Keys", KEYS),
+            _format_table("Marks", MARKS),
+            *(
+                format_part(*panel)
+                for panel in panels
+                if panel[0] not in {title for title, _ in shown}
+            ),
+        )
 
 
 def plain_help(markdown: str) -> str:
     """A widget's Markdown help as a paragraph of plain text, without its heading."""
     lines = [line for line in cleandoc(markdown).splitlines() if not line.startswith("#")]
     return " ".join(lines).replace("**", "").replace("`", "").strip()
-
-
-def _format_part(title: str, text: str) -> Content:
-    return Content.assemble((f"{title}\n", "bold underline"), text, "\n")
 
 
 def _format_table(title: str, rows: Sequence[tuple[str, str]]) -> Content:

@@ -83,7 +83,7 @@ class Selection(Controller):
             for thing in state.objects.values()
             if thing.info.kind in BUFFERED and thing.info.key in view.holders
         ]
-        first = min(in_use, key=lambda thing: thing.place, default=None)
+        first = min(in_use, key=lambda thing: thing.sort_key, default=None)
         return view.select(pid, first.info.key if first is not None else "", self.finding)
 
     def select_finding(self, name: str) -> None:

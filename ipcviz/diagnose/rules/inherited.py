@@ -226,7 +226,7 @@ class InheritedLock(NamedTuple):
     heirs: tuple[tuple[Process, Descriptor], ...]
 
     @property
-    def leaked(self) -> bool:
+    def is_leaked(self) -> bool:
         """Whether they all execute other programs than the one that opened it."""
         return all(process.executed for process, _ in self.heirs)
 
@@ -265,7 +265,7 @@ class LocksRefused(EventRule):
             return
         found = list_blocking_locks(moment.state, event.object, wish)
         one = next(filter(None, (_find_heirs(moment, lock) for lock in found)), None)
-        if one is not None and one.leaked:
+        if one is not None and one.is_leaked:
             names = moment.name_parties(event.pid, *(heir.pid for heir, _ in one.heirs))
             who = f"{names.name_at(event.pid, event.tid)} did not get the lock on"
             yield _tell_lock(moment, who, event.pid, event.object, one, refused=event)
@@ -307,7 +307,7 @@ def _tell_lock(
     name = f"{opener.name}[{one.opener}]" if opener is not None else f"process {one.opener}"
     fd = one.heirs[0][1].fd
     has = "has" if len(pids) == 1 else "have"
-    probable = "" if alive or one.leaked else "the child may have been meant to keep it"
+    probable = "" if alive or one.is_leaked else "the child may have been meant to keep it"
     if refused is not None:
         probable = "who asked may do without it"
     proof = [Evidence(f"{name}, which opened the file, has {'closed it' if alive else 'ended'}")]

@@ -136,7 +136,7 @@ class MappedAt(NamedTuple):
     offset: int
 
     @property
-    def base(self) -> int:
+    def base_address(self) -> int:
         """The address that the object's first byte has, or would have."""
         return self.start - self.offset
 
@@ -181,14 +181,14 @@ class SharedPointers(EventRule):
         for one in places:
             if one.has_address(address):
                 for other in places:
-                    if other.pid != one.pid and other.base != one.base:
+                    if other.pid != one.pid and other.base_address != one.base_address:
                         inside = any(p.has_address(address) for p in places if p.pid == other.pid)
                         if not inside:
                             return one, other
         return None
 
     def _scan(self, moment: CaseMoment, sample: MemorySample) -> Iterator[Finding]:
-        if len({place.base for place in self._places.get(sample.object, ())}) < 2:
+        if len({place.base_address for place in self._places.get(sample.object, ())}) < 2:
             return
         skipped = -sample.offset % 8
         words = (len(sample.data) - skipped) // 8
