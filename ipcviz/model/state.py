@@ -357,8 +357,8 @@ class Object(Value, frozen=True):
 
     @property
     def sort_key(self) -> tuple[float, str, int, str]:
-        """What objects are sorted by: age and name, alike in each run. A map has no order of its own,
-        and both ends of a socket pair may have one name.
+        """What objects are sorted by, alike in each run: age, then name. A map has no order of its
+        own, and both ends of a socket pair may have one name.
         """
         return self.opened_at, self.label, self.info.ino, self.info.key
 
