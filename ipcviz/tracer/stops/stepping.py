@@ -43,6 +43,7 @@ from ipcviz.tracer.stops.outcomes import LEAVE, RESUME, Outcome, handle_instead
 from ipcviz.tracer.stops.semaphores import QUIET, SemaphoreStops
 from ipcviz.tracer.stops.senders import sender_of
 from ipcviz.tracer.stops.signals import SignalStops
+from ipcviz.tracer.stops.waits import KERNEL_SECONDS
 from ipcviz.tracer.tasks import HeldAt, Task
 
 ASLEEP_SECONDS: Final = 0.005
@@ -480,7 +481,8 @@ class Stepping:
         if look.state in "SD":
             if task.steps.moving and (task.entered is None or not task.entered.announced):
                 task.steps.asleep_since = task.steps.asleep_since or now
-                if task.entered is not None or now - task.steps.asleep_since < ASLEEP_SECONDS:
+                least = KERNEL_SECONDS if look.state == "D" else ASLEEP_SECONDS
+                if task.entered is not None or now - task.steps.asleep_since < least:
                     return False
             task.steps.moving = False
             return True
