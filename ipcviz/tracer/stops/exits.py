@@ -208,6 +208,8 @@ class Exits:
         )
         if follows:
             self._consequences.handle_success(task, entered, result, effects)
+        elif code:
+            self._consequences.handle_failure(task, entered, code)
 
     def _read_behind(self, pid: int, entered: Entered) -> dict[str, str]:
         """What is behind a name that a UNIX socket was not bound to, as `behind`: `nothing` if no
