@@ -15,7 +15,7 @@ import ipcviz.events as ev
 from ipcviz.model.waits.values import Why
 from ipcviz.scenario import find_scenario, prepare_launch
 from tests.integration.harness import contents, kernel_objects, list_left_objects
-from tests.integration.lessons import ORDERS, assert_on_screen, run_lesson
+from tests.integration.lessons import ORDERS, assert_on_screen, assert_shown_meanwhile, run_lesson
 
 pytestmark = pytest.mark.kernel
 
@@ -178,6 +178,8 @@ def test_measured_alone(variant, tmp_path):
             assert row["switches"] > 0.5, "each side sleeps while the other one is at work"
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
     assert "round trips per second by the size of a message" in done.stdout
+    for number in (1, 2):
+        assert f"round {number} of 2: round trips per second, with an answer" in done.stdout
     assert "ipcviz" not in done.stdout
 
 
@@ -210,3 +212,4 @@ def test_watched_it_shows_counts_and_no_times():
     assert "neither is shown" in lesson.output
     assert f"run it alone: {sys.executable}" in lesson.output
     assert "per second" not in lesson.output
+    assert_shown_meanwhile(lesson, "compare", b"        1      2", 1)

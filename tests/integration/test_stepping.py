@@ -17,6 +17,7 @@ from ipcviz.model.steps import stepping
 from ipcviz.scenario import find_scenario, prepare_launch
 from ipcviz.scenario.format import Value
 from tests.integration.harness import Programs
+from tests.integration.lessons import run_lesson
 from tests.integration.stepper import Stepper
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -361,6 +362,13 @@ def test_a_search_along_path_is_no_operation(tmp_path: Path) -> None:
         assert stepper.held[0].poised.args["path"] == "/usr/bin/true"
         stepper.let("1")
         assert stepper.state.processes[stepper.held[0].pid].name == "true"
+
+
+def test_what_is_unset_is_not_in_the_commands_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    lesson = run_lesson("pipe-fork", "py")
+    written = [e.data for e in lesson.events if isinstance(e, ev.Call) and e.name == "write"]
+    assert b"5000\n" in written, "in one write, as alone"
 
 
 def test_what_nobody_can_notice_is_no_operation(tmp_path: Path) -> None:
