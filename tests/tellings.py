@@ -17,17 +17,21 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from ipcviz.events import Event, Settled
 from ipcviz.model.lanes import Sleepers
 from ipcviz.model.ledger.provenance import waiting_ranges
+from ipcviz.model.maps import Map
 from ipcviz.model.query import Holder, list_holders
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
+from ipcviz.model.steps.schedule import Recorder
 from ipcviz.model.waits.circles import list_circles
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import narrate
 from ipcviz.narrate.lanes import narrate_deed
-from ipcviz.narrate.steps import describe_next
+from ipcviz.narrate.steps import Outcomes, describe_next
 from ipcviz.narrate.waits import (
     describe_detail,
     describe_reason_briefly,
@@ -46,9 +50,12 @@ _ABOVE: Final = 3
 def tell_events(events: Iterable[Event]) -> Iterator[str]:
     """Tell each event, and at the end of each step the state."""
     state = State()
-    sleepers, last = Sleepers(state), frozenset[str]()
+    sleepers, values, last = Sleepers(state), Values(), frozenset[str]()
+    outcomes, recorder, written = Outcomes(narrate), Recorder(), 0
     for event in events:
         before, state = state, reduce(state, event)
+        outcomes.add_event(event, before, state)
+        recorder.record_event(event, before)
         sentence = narrate(event, before, state)
         if sentence is not None:
             yield f"{event.n} [{sentence.weight}] {sentence.text}"
@@ -62,10 +69,60 @@ def tell_events(events: Iterable[Event]) -> Iterator[str]:
             letters = f"{deed.letter}|{asleep}|{len(deed.alive)}"
             yield f"{event.n} lane {deed.pid}: {deed.words} |{deed.same}|{arrows}|{letters}"
         if isinstance(event, Settled):
+            yield f"{event.n} step {outcomes.step}: {outcomes.text}"
+            yield from (f"{event.n} schedule: {line}" for line in recorder.lines[written:])
+            written = len(recorder.lines)
             said = tuple(tell_state(state))
             # What stays as it was is not said again: most of it does.
             yield from (f"{event.n} {line}" for line in said if line not in last)
             last = frozenset(said)
+            yield from (f"{event.n} {line}" for line in values.tell_changed(state))
+    yield from (f"schedule: {line}" for line in recorder.lines)
+
+
+class Values:
+    """What a state holds, as far as it changed: a line for each value in its maps, but for what is
+    measured.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, object], object] = {}
+
+    def tell_changed(self, state: State) -> Iterator[str]:
+        """Tell each value that is not the one that it was."""
+        for name in _MAPS:
+            found = {
+                key: value
+                for key, value in getattr(state, name).items()
+                if self._known.get((name, key)) is not value
+            }
+            for key, value in sorted(found.items(), key=lambda pair: str(pair[0])):
+                self._known[name, key] = value
+                yield f"{name} {key}: {_list_set(value)}"
+
+
+def _list_set(value: object) -> str:
+    """The fields of a value that are not as they are by default."""
+    if isinstance(value, Map):
+        return " ".join(f"{key}={_list_set(one)}" for key, one in sorted(value.items()))
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return f"({', '.join(map(_list_set, value))})"
+    if not isinstance(value, msgspec.Struct):
+        return repr(value)
+    found = []
+    for field in msgspec.structs.fields(value):
+        one = getattr(value, field.name)
+        if field.name not in _MEASURED and (field.required or one != field.default):
+            found.append(f"{field.name}={_list_set(one)}")
+    return f"({', '.join(found)})"
+
+
+_MAPS: Final = (
+    "processes", "threads", "tables", "open_files", "objects", "semaphores", "variables",
+    "mappings", "traffic", "bound", "flights", "datagrams", "posted", "locks", "outsiders",
+    "folders", "channels", "timers", "past_timers", "labels",
+)  # fmt: skip
+_MEASURED: Final = frozenset({"sample", "facts", "level", "host"})
 
 
 def tell_state(state: State) -> Iterator[str]:
@@ -113,7 +170,7 @@ def tell_run(name: str) -> list[str]:
         state = State()
         for event in events[: case.looks[-1][0]]:
             state = reduce(state, event)
-        lines += [f"== {case.program}", *tell_state(state)]
+        lines += [f"== {case.program}", *tell_state(state), *Values().tell_changed(state)]
     return lines
 
 
