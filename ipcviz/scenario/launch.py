@@ -26,8 +26,9 @@ UNSET: Final = (
     "PYTHONINSPECT",
     "PYTHONUNBUFFERED",
 )
-"""Variables of the viewer's environment by which Python makes other calls. Scenarios are run without
-them, so that a lesson is the same for all."""
+"""Variables of the viewer's environment by which Python makes other calls. Scenarios are run
+without them, so that a lesson is the same for all.
+"""
 _INTERPRETERS: Final = {"sh": "sh"}
 
 
