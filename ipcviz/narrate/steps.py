@@ -136,11 +136,12 @@ def describe_stand(state: State, poised: Poised) -> str:
     return f"is about {describe_intention(state, poised)}"
 
 
+_NAMELESS: Final = "a semaphore"
 _TAKES: Final = ("wait", "trywait", "timedwait", "clockwait")
 
 
 def _describe_semaphore_op(state: State, poised: Poised) -> str:
-    info, label = poised.semaphore, "a semaphore"
+    info, label = poised.semaphore, _NAMELESS
     if info is not None:
         found = state.semaphores.get(info.key)
         label = found.label if found is not None else info.name or label
@@ -151,7 +152,8 @@ def _describe_semaphore_op(state: State, poised: Poised) -> str:
         return (
             f"{'try to ' if poised.op == 'trywait' else ''}{verb} {label}{value}: sem_{poised.op}"
         )
-    return {"post": f"post {label}{value}", "init": f"initialise the semaphore {label}"}.get(
+    new = label if label == _NAMELESS else f"the semaphore {label}"
+    return {"post": f"post {label}{value}", "init": f"initialise {new}"}.get(
         poised.op, f"call sem_{poised.op} on {label}{value}"
     )
 
