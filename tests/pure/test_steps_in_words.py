@@ -202,6 +202,8 @@ CALLS = [
     ),
     (entry("fcntl", obj=fakes.PIPE.key, lock="F_WRLCK"), "change a lock on P1: F_WRLCK"),
     (entry("fcntl", obj=fakes.PIPE.key, cmd="F_SETFL"), "change P1: F_SETFL"),
+    (entry("fcntl", fd=77, cmd="F_DUPFD_CLOEXEC"), "duplicate descriptor 77"),
+    (entry("dup", fd=77), "duplicate descriptor 77"),
     (entry("rt_sigprocmask", how="SIG_UNBLOCK", set=2), "unblock SIGINT"),
     (
         entry("rt_sigprocmask", how="SIG_SETMASK", set="?"),
