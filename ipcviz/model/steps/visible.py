@@ -105,7 +105,7 @@ def is_visible(state: State, pid: int, name: str, args: Arguments, tid: int = 0)
     if name == "rt_sigprocmask":
         return _is_sigprocmask_visible(state, tid or pid, args)
     if name == "rt_sigreturn":
-        return not _is_shell_done(state, pid, tid or pid)
+        return not _is_noting_child(state, pid, tid or pid)
     if name in _ALWAYS:
         return True
     if name in _COPIES:
@@ -140,19 +140,21 @@ def _is_end(state: State, pid: int, fd: int | str | None) -> bool:
     return thing is not None and thing.info.kind != "terminal" and _visible_fd(state, pid, fd)
 
 
-def ends_child(state: State, pid: int, signo: int) -> bool:
-    """Whether a signal tells a shell of a child, which the handlers of shells only note: nobody can
-    notice when they do.
+def notes_child_end(state: State, pid: int, signo: int) -> bool:
+    """Whether a signal tells a shell that a child has ended or stopped. Its handler only notes that:
+    nobody can notice when it runs.
     """
     process = state.processes.get(pid)
     return signo == SIGCHLD and process is not None and process.name in SHELLS
 
 
-def _is_shell_done(state: State, pid: int, tid: int) -> bool:
-    """Whether a shell's handler that a child's end was noted by is left."""
+def _is_noting_child(state: State, pid: int, tid: int) -> bool:
+    """Whether a thread is inside a handler of a shell's that only notes a child's end."""
     thread = state.threads.get(tid)
     return (
-        thread is not None and bool(thread.handlers) and ends_child(state, pid, thread.handlers[-1])
+        thread is not None
+        and bool(thread.handlers)
+        and notes_child_end(state, pid, thread.handlers[-1])
     )
 
 

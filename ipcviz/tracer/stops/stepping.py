@@ -30,7 +30,7 @@ from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
 from ipcviz.model.steps.breakpoints import describe_breakpoint
 from ipcviz.model.steps.visible import (
     SHORT_WAIT_SECONDS,
-    ends_child,
+    notes_child_end,
     is_visible_semaphore,
 )
 from ipcviz.tracer.calls import deadlines
@@ -326,7 +326,7 @@ class Stepping:
             return self._hold_thread(task, poised, status)
         if self._signals.is_passed_on(task, signo):
             return None
-        if task.steps.moving and ends_child(self._context.state, task.process.pid, signo):
+        if task.steps.moving and notes_child_end(self._context.state, task.process.pid, signo):
             return None
         info = ptrace.signal_info(task.tid)
         action, _ = self._signals.find_action(task.process.pid, signo)
