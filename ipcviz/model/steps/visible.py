@@ -141,8 +141,8 @@ def _is_end(state: State, pid: int, fd: int | str | None) -> bool:
 
 
 def notes_child_end(state: State, pid: int, signo: int) -> bool:
-    """Whether a signal tells a shell that a child has ended or stopped. Its handler only notes that:
-    nobody can notice when it runs.
+    """Whether a signal tells a shell that a child has ended or stopped: its handler only notes
+    that, and nobody can notice when it runs.
     """
     process = state.processes.get(pid)
     return signo == SIGCHLD and process is not None and process.name in SHELLS

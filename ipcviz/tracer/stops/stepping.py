@@ -30,8 +30,8 @@ from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
 from ipcviz.model.steps.breakpoints import describe_breakpoint
 from ipcviz.model.steps.visible import (
     SHORT_WAIT_SECONDS,
-    notes_child_end,
     is_visible_semaphore,
+    notes_child_end,
 )
 from ipcviz.tracer.calls import deadlines
 from ipcviz.tracer.context import Context
