@@ -506,6 +506,8 @@ OTHERS_MAPS = ObjectInfo(key="0:13", kind="file", path="/proc/13/maps")
         ("read", {"fd": 8}, False),
         ("read", {"fd": 9}, True),
         ("close", {"fd": 8}, False),
+        ("openat", {"path": "/proc/12/status"}, False),
+        ("openat", {"path": "/proc/13/status"}, True),
     ],
 )
 def test_copies_of_a_terminal_and_reads_of_oneself_are_not_worth_a_step(name, args, visible):

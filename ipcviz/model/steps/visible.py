@@ -126,10 +126,7 @@ def _visible_fd(state: State, pid: int, fd: int | str | None) -> bool:
     thing = state.object_at(pid, fd) if isinstance(fd, int) else None
     if thing is None or not is_visible_object(thing.info):
         return False
-    path = thing.info.path
-    return thing.info.kind != "file" or not (
-        path.startswith(f"/proc/{pid}/") or _is_script(state, pid, path)
-    )
+    return thing.info.kind != "file" or not _is_own(state, pid, thing.info.path)
 
 
 def _is_end(state: State, pid: int, fd: int | str | None) -> bool:
@@ -158,13 +155,18 @@ def _is_noting_child(state: State, pid: int, tid: int) -> bool:
     )
 
 
+def _is_own(state: State, pid: int, path: str) -> bool:
+    """Whether a path is that of a process's own script, or of what /proc says of it."""
+    return path.startswith(f"/proc/{pid}/") or _is_script(state, pid, path)
+
+
 def _is_script(state: State, pid: int, path: str) -> bool:
     process = state.processes.get(pid)
     return process is not None and is_own_script(process.argv, path)
 
 
 def _visible_path(state: State, pid: int, path: str, args: Arguments) -> bool:
-    return not (is_noise(path) or flag_in(args, "O_DIRECTORY") or _is_script(state, pid, path))
+    return not (is_noise(path) or flag_in(args, "O_DIRECTORY") or _is_own(state, pid, path))
 
 
 def _is_fcntl_visible(state: State, pid: int, args: Arguments) -> bool:
