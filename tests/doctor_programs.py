@@ -488,6 +488,37 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
         (_OWN_SEMAPHORE,),
     ),
     # What is wrong though nothing hangs.
+    "nobody-left": RulePrograms(
+        (
+            "c:nobody_left ended",
+            "c:nobody_left died",
+            "c:nobody_left twice_asleep",
+            "py:lock = threading.Lock(); lock.acquire(); lock.acquire()",
+            """py:
+            event = threading.Event()
+            threading.Thread(target=lambda: 1 / 0 or event.set()).start()
+            event.wait()
+            """,
+            "py:r, w = os.pipe(); poll = select.poll(); poll.register(r, 1); poll.poll()",
+            "py:import asyncio; asyncio.run(asyncio.wait_for(asyncio.Event().wait(), None))",
+        ),
+        (
+            "c:nobody_left late",
+            "c:nobody_left posted",
+            """py:
+            event = threading.Event()
+            signal.signal(signal.SIGUSR1, lambda *_: event.set())
+            if os.fork() == 0:
+                time.sleep(3)
+                os.kill(os.getppid(), signal.SIGUSR1)
+                os._exit(0)
+            event.wait()
+            os.wait()
+            """,
+            "py:import asyncio; asyncio.run(asyncio.wait_for(asyncio.sleep(2.5), 9))",
+        ),
+        ALL,
+    ),
     "short-write": RulePrograms(
         (
             "c:doctor_deeds short",

@@ -403,6 +403,26 @@ PAGES: Final = (
         probable_if="where one of the waits is",
     ),
     RulePage(
+        name="nobody-left",
+        title="nobody is left who could end the wait",
+        certainty="probable",
+        looks="It hangs, and uses no CPU.",
+        why=(
+            "A thread waits for a lock, a semaphore, a condition variable or an event, and the "
+            "thread that was to come to it has ended, by an error as a rule. Or it waits for what "
+            "it has taken itself. Or all descriptors that it polls lead to itself alone."
+        ),
+        mend=(
+            "Wake it on every way out, also when a worker fails; or wait with a time limit. "
+            "Don't take a lock twice that is not reentrant."
+        ),
+        evidence=(
+            "For 2 seconds no thread runs that could wake it. Where a signal's handler may let it "
+            "go on nothing is said; one of SIGINT does not count, which Python has always."
+        ),
+        probable_if="what wakes it lies in memory",
+    ),
+    RulePage(
         name="short-write",
         title="a write moved a part, and nothing wrote the rest",
         certainty="sure",

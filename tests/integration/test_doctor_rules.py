@@ -25,7 +25,7 @@ HANGS: Final = {rule: PROGRAMS[rule] for rule in PROGRAMS if BY_NAME[rule].hangs
 ALONE: Final = frozenset(
     {
         "circle", "dead-owner", "fifo-open", "left-behind", "lost-wakeup", "queue",
-        "private-semaphore", "stale-semaphore",
+        "nobody-left", "private-semaphore", "stale-semaphore",
     }
 )  # fmt: skip
 """Rules whose programs run alone: whoever goes on beside them could come to what they wait for, or

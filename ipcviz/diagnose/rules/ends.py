@@ -24,11 +24,11 @@ def list_waits_for_room(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
 
 
 def list_waits_for_bytes(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
-    """Those that wait for bytes; also who polls one descriptor for them."""
+    """Those that wait for bytes; also who polls one descriptor for them that others write to."""
     for wait in hang.waits:
         if wait.why is Why.EMPTY and wait.object:
             yield wait
-        elif wait.why is Why.READY and isinstance(wait.facts, Ready):
+        elif wait.why is Why.READY and isinstance(wait.facts, Ready) and hang.ways[wait.tid].tids:
             pipes = [
                 one
                 for one in wait.facts.things
