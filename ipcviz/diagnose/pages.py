@@ -55,7 +55,7 @@ PAGES: Final = (
     RulePage(
         name="wait-before-read",
         title="a parent waits for a child whose output it does not read",
-        certainty="sure",
+        certainty="sure or probable",
         looks="It hangs, but only if there is much output.",
         why=(
             "A pipe has room for 65,536 bytes, mostly. The child sleeps in write when it is "
@@ -66,6 +66,7 @@ PAGES: Final = (
             "A process sleeps in write on a full pipe; each process with a read end waits for"
             " the end of that process, or of one that waits for it."
         ),
+        probable_if="of a FIFO, which others can open",
     ),
     RulePage(
         name="orphan-keeps-pipe",
@@ -238,7 +239,7 @@ PAGES: Final = (
     RulePage(
         name="handler-lock",
         title="a signal handler waits for a lock that the interrupted code has",
-        certainty="sure",
+        certainty="sure or probable",
         looks="It hangs once a month, in a handler.",
         why=(
             "malloc, printf and others take locks. If the signal comes inside of them and its"
@@ -249,8 +250,11 @@ PAGES: Final = (
         ),
         evidence=(
             "A thread sleeps on a private futex inside a signal handler, and nobody but "
-            "itself can have the lock."
+            "itself can have the lock. Or it waits for a semaphore that it took before the signal "
+            "came, and there is no other thread: so Python's threading.Lock hangs, whose handlers "
+            "run between two operations of its program."
         ),
+        probable_if="where an interpreter runs the handler",
     ),
     RulePage(
         name="forked-lock",

@@ -18,13 +18,14 @@ from ipcviz.diagnose.rules.ends import (
 )
 from ipcviz.diagnose.rules.inherited import list_leaked_ends
 from ipcviz.events.kinds import SOCKETS
+from ipcviz.events.signals import SIGCHLD, signals_in
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.sockets import CLOSED
 from ipcviz.model.state import State
 from ipcviz.model.waits.chains import is_stopped
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.rules import explain_waiting
-from ipcviz.model.waits.values import Children, Ready, Wait, Why
+from ipcviz.model.waits.values import Children, Ready, Wait, WantedSignals, Why
 from ipcviz.narrate.words import label_of
 
 _READS_ALL_FIRST = frozenset(
@@ -497,6 +498,12 @@ def _waits_for_end(state: State, wait: Wait, pid: int) -> bool:
     """Whether a wait is one for the end of a process, of one above it, or of a thread."""
     if wait.why is Why.CHILD and isinstance(wait.facts, Children):
         return any(_is_or_is_above(state, child, pid) for child in wait.facts.pids)
+    if wait.why is Why.SIGNAL and isinstance(wait.facts, WantedSignals):
+        # So dash waits for its children: in sigsuspend(2), for SIGCHLD.
+        children = (one for one in state.processes.values() if one.parent == wait.pid)
+        return SIGCHLD in signals_in(wait.facts.wanted or 0) and any(
+            _is_or_is_above(state, child.pid, pid) for child in children
+        )
     if wait.why is Why.JOIN:
         return wait.pid == pid
     return wait.why is Why.READY and _awaits_end(state, wait, pid)
