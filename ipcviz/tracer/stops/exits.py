@@ -210,6 +210,8 @@ class Exits:
             self.read_contended()
         if follows:
             self._consequences.handle_success(task, entered, result, effects)
+        elif code:
+            self._consequences.handle_failure(task, entered, code)
 
     def read_contended(self) -> None:
         """Read the levels of pipes that long writes are under way on, some bytes of which were
