@@ -296,6 +296,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "sh:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) | sort -n | cat",
             "sh:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) | grep --line-buffered . | cat",
             "sh:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) | sed -u s/1/2/ | cat",
+            "sh:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) | gzip | cat >/dev/null",
             "bash:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) |"
             " (while read -r x; do y=$x; done; echo $y) | cat",
         ),

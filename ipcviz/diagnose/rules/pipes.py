@@ -33,6 +33,10 @@ _READS_ALL_FIRST = frozenset(
     | {f"sha{bits}sum" for bits in (1, 224, 256, 384, 512)}
 )
 """Programs that write nothing before the end of what they read."""
+_WRITES_BLOCKS = frozenset(
+    {"gzip", "pigz", "bzip2", "pbzip2", "xz", "lzma", "zstd", "lz4", "brotli", "openssl", "gpg"}
+)
+"""Programs that write when they have a block of output, in buffers that are not those of stdio."""
 _WAITS_FOR_OTHERS = frozenset({Why.CHILD, Why.JOIN})
 
 
@@ -450,7 +454,7 @@ def find_buffered_stage(moment: CaseMoment) -> Iterable[Finding]:
         thread = state.threads.get(row.pid)
         if row.fd != 1 or len(process.threads) != 1 or thread is None or thread.waiting is None:
             continue
-        if process.name in _READS_ALL_FIRST or process.name in SHELLS:
+        if process.name in _READS_ALL_FIRST | _WRITES_BLOCKS | SHELLS:
             # A shell writes what each command of its own prints when that is done.
             continue
         stage = explain_waiting(state, thread, thread.waiting)
