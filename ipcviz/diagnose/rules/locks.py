@@ -303,7 +303,7 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
                 "Unlock it on every way out, or make it robust (pthread_mutexattr_setrobust) and"
                 " handle EOWNERDEAD.",
                 waits=waits, about=key,
-                evidence=(Evidence(f"its owner word names thread {former}, which is none"),),
+                evidence=(Evidence(f"its owner word names thread {former}, which does not exist"),),
             )  # fmt: skip
         found = state.semaphores.get(wait.semaphore)
         if found is None or wait.why is not Why.SEMAPHORE:
