@@ -22,7 +22,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Outcome(enum.IntFlag):
+class CallOutcome(enum.IntFlag):
     """How a call came out: one of the first four, and what else is true of it."""
 
     FAILED = 1
@@ -38,11 +38,11 @@ class Outcome(enum.IntFlag):
     """It took bytes of an object, and whoever took some before was another process, or nobody."""
 
 
-RETURNED: Final = Outcome.PART | Outcome.WHOLE
-ANY_OUTCOME: Final = RETURNED | Outcome.FAILED | Outcome.NOTHING
+RETURNED: Final = CallOutcome.PART | CallOutcome.WHOLE
+ANY_OUTCOME: Final = RETURNED | CallOutcome.FAILED | CallOutcome.NOTHING
 
 
-def returns_of(calls: Iterable[str], outcomes: Outcome = ANY_OUTCOME) -> dict[str, Outcome]:
+def returns_of(calls: Iterable[str], outcomes: CallOutcome = ANY_OUTCOME) -> dict[str, CallOutcome]:
     """The returns of these calls that came out in one of these ways."""
     return dict.fromkeys(calls, outcomes)
 
@@ -60,7 +60,7 @@ class EventRule(ABC):
         kinds: It is told all events of these types, but no calls.
     """
 
-    calls: ClassVar[Mapping[str, Outcome]] = {}
+    calls: ClassVar[Mapping[str, CallOutcome]] = {}
     effects: ClassVar[tuple[type[Effect], ...]] = ()
     errors: ClassVar[frozenset[str]] = frozenset()
     kinds: ClassVar[tuple[type[Event], ...]] = ()
@@ -131,7 +131,7 @@ class EventRules:
             some = [rule for rule in rules if call in rule.calls]
             self._by_call[call] = [
                 [rule for rule in some if rule.calls[call] & outcome]
-                for outcome in range(2 * max(Outcome))
+                for outcome in range(2 * max(CallOutcome))
             ]
         for rule in rules:
             for effect in rule.effects:
@@ -202,12 +202,12 @@ class EventRules:
             rule.forget_objects(state)
 
 
-_FAILED: Final = int(Outcome.FAILED)
-_NOTHING: Final = int(Outcome.NOTHING)
-_PART: Final = int(Outcome.PART)
-_WHOLE: Final = int(Outcome.WHOLE)
-_SLEPT: Final = int(Outcome.SLEPT)
-_OTHER_TAKER: Final = int(Outcome.OTHER_TAKER)
+_FAILED: Final = int(CallOutcome.FAILED)
+_NOTHING: Final = int(CallOutcome.NOTHING)
+_PART: Final = int(CallOutcome.PART)
+_WHOLE: Final = int(CallOutcome.WHOLE)
+_SLEPT: Final = int(CallOutcome.SLEPT)
+_OTHER_TAKER: Final = int(CallOutcome.OTHER_TAKER)
 _NONE: list[EventRule] = []
 
 

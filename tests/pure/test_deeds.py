@@ -11,9 +11,9 @@ from ipcviz import events as ev
 from ipcviz.diagnose import Doctor
 from ipcviz.diagnose.deeds import (
     ANY_OUTCOME,
+    CallOutcome,
     EventRule,
     EventRules,
-    Outcome,
     SequenceRule,
     returns_of,
 )
@@ -101,7 +101,7 @@ def _read(pid: int, ret: int, count: int = 100, **more: Any) -> ev.Call:
 class Sorts(SequenceRule):
     """Is told reads of one sort, and keeps with which processes it has begun something."""
 
-    calls: ClassVar = returns_of({"read"}, Outcome.NOTHING | Outcome.OTHER_TAKER)
+    calls: ClassVar = returns_of({"read"}, CallOutcome.NOTHING | CallOutcome.OTHER_TAKER)
     follows: ClassVar = frozenset({"write"})
 
     def follow_event(self, moment, event):
@@ -130,11 +130,11 @@ def test_a_rule_is_told_of_a_call_only_if_it_came_out_as_the_rule_says():
 @pytest.mark.parametrize(
     ("event", "outcome"),
     [
-        (_read(12, -1, error="EINTR"), Outcome.FAILED),
-        (_read(12, 0), Outcome.NOTHING),
-        (_read(12, 99), Outcome.PART),
-        (_read(12, 100), Outcome.WHOLE),
-        (msgspec.structs.replace(_read(12, 100), slept=1.0), Outcome.SLEPT),
+        (_read(12, -1, error="EINTR"), CallOutcome.FAILED),
+        (_read(12, 0), CallOutcome.NOTHING),
+        (_read(12, 99), CallOutcome.PART),
+        (_read(12, 100), CallOutcome.WHOLE),
+        (msgspec.structs.replace(_read(12, 100), slept=1.0), CallOutcome.SLEPT),
     ],
 )
 def test_how_a_call_came_out(event, outcome):
@@ -145,7 +145,7 @@ def test_how_a_call_came_out(event, outcome):
         calls: ClassVar = returns_of({"read"}, ~outcome & ANY_OUTCOME)
 
     assert EventRules((only := Only(),)).list_rules(event) == [only]
-    if outcome is not Outcome.SLEPT:
+    if outcome is not CallOutcome.SLEPT:
         assert EventRules((Others(),)).list_rules(event) == []
 
 
