@@ -337,7 +337,7 @@ PAGES: Final = (
         name="lost-wakeup",
         title="the signal came before the wait for it",
         certainty="probable",
-        looks="Now and then it sleeps for ever.",
+        looks="Now and then it does not wake up.",
         why=(
             "The program tests a flag, and then calls pause. The signal comes between the two: "
             "its handler runs, and pause waits for the next signal."
