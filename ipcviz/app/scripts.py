@@ -9,9 +9,9 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from ipcviz.model.noise import SHELLS
 from ipcviz.model.state import Process, State
 
-_SHELLS: Final = frozenset({"ash", "bash", "dash", "ksh", "sh", "zsh"})
 _MOST_LINES: Final = 2_000
 _MOST_CHILDREN: Final = 100
 _WORD: Final = re.compile(r"[\w./+-]+")
@@ -24,7 +24,7 @@ def find_script(process: Process | None) -> str:
     if process is None or not process.argv:
         return ""
     program = os.path.basename(process.argv[0]).lstrip("-")
-    if program not in _SHELLS and process.name not in _SHELLS:
+    if program not in SHELLS and process.name not in SHELLS:
         return ""
     for word in process.argv[1:]:
         if word == "-c":
