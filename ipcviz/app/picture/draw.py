@@ -55,7 +55,7 @@ def paint_scene(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[
         chosen = node.id == selected
         if node.kind in TUBES:
             _draw_tube(canvas, node, rect, chosen)
-        elif node.kind in BLOCKS:
+        elif node.kind in BLOCKS or node.kind == "list":
             _draw_block(canvas, node, rect, chosen)
         elif node.kind in ("process", "outsider", "group"):
             _draw_process(canvas, node, rect, chosen)
@@ -569,6 +569,26 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
             style,
         )
         return
+    if node.kind == "list":
+        _draw_frame(canvas, node, rect, chosen, "gone" if node.faded else "group")
+    else:
+        _draw_walls(canvas, node, rect, style)
+    # A row of a list begins with the mark of what changed, or a blank.
+    pad = 0 if node.kind == "list" else 1
+    left, cells = rect.x + 1 + pad, rect.w - 2 - 2 * pad
+    free = rect.h - 2 - len(node.lines)
+    top = rect.y + 1 + max(0, free // 2 if node.kind not in ("memory", "list") else 0)
+    for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
+        look = "lit" if line.lit else _STYLES.get(line.style, "text")
+        text = _choose_text(line, cells)
+        canvas.write(left, y, text, look)
+        for begin, end in line.marks:
+            if text[:end] == line.text[:end]:
+                canvas.write(left + measure_width(text[:begin]), y, text[begin:end], "lit")
+
+
+def _draw_walls(canvas: Canvas, node: Node, rect: Rect, style: str) -> None:
+    """A block's solid walls, with its title and its corner fact in the upper one."""
     inner = rect.w - 2
     corner = (
         node.corner
@@ -583,16 +603,6 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     for y in range(rect.y + 1, rect.bottom - 1):
         canvas.write(rect.x, y, "█" + " " * inner + "█", style)
     canvas.write(rect.x, rect.bottom - 1, "█" + "▄" * inner + "█", style)
-    free = rect.h - 2 - len(node.lines)
-    top = rect.y + 1 + max(0, free // 2 if node.kind != "memory" else 0)
-    for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
-        look = "lit" if line.lit else _STYLES.get(line.style, "text")
-        text = _choose_text(line, inner - 2)
-        canvas.write(rect.x + 2, y, text, look)
-        for begin, end in line.marks:
-            if text[:end] == line.text[:end]:
-                left = rect.x + 2 + measure_width(text[:begin])
-                canvas.write(left, y, text[begin:end], "lit")
 
 
 # -- tubes

@@ -279,7 +279,7 @@ def _list_mere_parents(scene: Scene) -> frozenset[str]:
 def _box_height(node: Node, scale: int, above: frozenset[str]) -> int:
     """Rows that a node wants."""
     height = _HEIGHTS[scale][2 if node.id in above else 0]
-    if node.kind in BLOCKS:
+    if node.kind in BLOCKS or node.kind == "list":
         return max(height, node.rows + 2)
     if node.kind == "signal" and height >= 4:
         return max(4, node.rows + 2)
@@ -301,6 +301,8 @@ def _box_width(node: Node, scale: tuple[int, int], above: frozenset[str]) -> int
         return max(process, min(named, len(node.heading) + _AROUND_NAME))
     if node.kind in ENDS:
         return max(end, min(channel, len(node.title) + 4))
+    if node.kind == "list":
+        return max(channel, node.cells + 2)
     if node.kind in BLOCKS:
         return max(channel, (node.cells or _BLOCK_CELLS) + 4)
     if node.kind == "signal":
@@ -541,8 +543,9 @@ def _stretch_columns(
     """Give room to spare to the channels, which show more the longer they are, and then to
     processes.
     """
+    still = ENDS | {"list"}  # What has rows of words shows no more in more room.
     tubes = sorted(
-        {cells[n.id][0] for n in scene.nodes if not is_process(n) and n.kind not in ENDS}
+        {cells[n.id][0] for n in scene.nodes if not is_process(n) and n.kind not in still}
     )
     people = sorted({cells[n.id][0] for n in scene.nodes if is_process(n)})
     widths = dict(widths)

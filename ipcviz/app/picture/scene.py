@@ -9,8 +9,8 @@ import msgspec
 from ipcviz.events.kinds import KINDS
 
 NodeKind = Literal[
-    "process", "outsider", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore",
-    "file", "terminal",
+    "process", "outsider", "group", "list",
+    "pipe", "fifo", "socket", "queue", "memory", "semaphore", "file", "terminal",
     "signal", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll",
 ]  # fmt: skip
 EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
