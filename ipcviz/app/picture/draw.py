@@ -105,10 +105,16 @@ class _Lines:
     def lay_heads(self, edge: Edge, route: tuple[Point, ...]) -> None:
         """Lay the arrow at a line's end, or at both."""
         style = _edge_style(edge)
-        ends = [(route[-1], edge.target), (route[0], edge.source)][: 2 if edge.both else 1]
+        ends = [(route[-1], edge.target), (route[0], edge.source)]
+        if edge.wakes:
+            ends = [end for end in ends if end[1] == edge.wakes]
+        elif not edge.both:
+            ends = ends[:1]
         for cell, box in ends:
             touched = _touched_cell(self._rects[box], cell)
             arrow = (_door_glyph if edge.at_door else _arrow_glyph)(cell, touched)
+            if len(ends) == 2 and len(route) == 1:
+                arrow = _BOTH_WAYS.get(arrow, arrow)
             self._heads[cell] = (arrow, style)
 
     def lay_descriptors(self, edge: Edge, route: tuple[Point, ...]) -> None:
@@ -277,6 +283,8 @@ def _choose_fds_style(edge: Edge, plain: str) -> str:
 def _edge_style(edge: Edge) -> str:
     if edge.found:
         return FOUND
+    if edge.wakes:
+        return "signal"
     if edge.lit:
         return "lit"
     if edge.faded:
@@ -288,7 +296,7 @@ def _edge_importance(edge: Edge) -> int:
     """Which of two lines through one cell gives it its style: the one with the greater number."""
     if edge.found:
         return 4
-    if edge.lit:
+    if edge.lit or edge.wakes:
         return 3
     return 1 if edge.kind in ("child", "hold") else 2
 
@@ -305,6 +313,10 @@ def _side_toward(here: tuple[int, int], there: tuple[int, int]) -> int:
     if here[1] == there[1]:
         return _E if there[0] > here[0] else _W
     return _S if there[1] > here[1] else _N
+
+
+_BOTH_WAYS: Final = {"→": "↔", "←": "↔", "↑": "↕", "↓": "↕"}
+"""The arrow of a line that is one cell long and has one at both ends."""
 
 
 def _arrow_glyph(here: tuple[int, int], there: tuple[int, int]) -> str:

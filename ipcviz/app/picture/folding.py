@@ -151,7 +151,8 @@ def _fold_at_level(
         if source == edge.source and target == edge.target:
             edges[edge.key] = edge
             continue
-        new = Edge(source, target, edge.kind, edge.both, edge.lit, found=edge.found)
+        wakes = into.get(edge.wakes, edge.wakes)
+        new = Edge(source, target, edge.kind, edge.both, edge.lit, found=edge.found, wakes=wakes)
         old = edges.get(new.key)
         edges[new.key] = new if old is None else _join_edges(new, old)
     return Scene(tuple(nodes), tuple(edges.values())), extra
@@ -169,6 +170,7 @@ def _join_edges(new: Edge, old: Edge) -> Edge:
         lit=new.lit or old.lit,
         both=new.both or old.both,
         found=new.found or old.found,
+        wakes=new.wakes or old.wakes,
     )
 
 

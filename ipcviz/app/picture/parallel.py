@@ -150,6 +150,7 @@ def _join_processes(name: str, strand: _Strand) -> list[Edge]:
         lines = [e for e in strand.edges if one in (e.source, e.target)]
         used = [e for e in lines if e.kind != "hold"]
         lit, marked = any(e.lit for e in lines), any(e.found for e in lines)
+        wakes = next((one if e.wakes == one else name for e in lines if e.wakes), "")
         if not used:
             found.append(Edge(one, name, "hold", lit=lit, found=marked))
             continue
@@ -159,7 +160,7 @@ def _join_processes(name: str, strand: _Strand) -> list[Edge]:
         telling = two_way or used
         at_left = 2 * sum(e.source == one for e in telling) >= len(telling)
         ends = (one, name) if at_left else (name, one)
-        found.append(Edge(*ends, "flow", both, lit, found=marked))
+        found.append(Edge(*ends, "flow", both, lit, found=marked, wakes=wakes))
     return found
 
 
