@@ -97,7 +97,7 @@ def test_alike_objects_share_a_row_where_there_are_more_than_rows():
     found = find_list(scene)
     assert found.rows == len(KINDS)
     assert "pipe x4" in "\n".join(rows)
-    assert find_list(show(exchange(8, used=8).state)[0]).rows == 8
+    assert find_list(show(m.state, (79, 24))[0]).rows == 20
     assert find_list(show(m.state, opened=frozenset({found.id}))[0]) is None
 
 

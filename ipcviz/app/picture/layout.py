@@ -54,6 +54,8 @@ _SMALLER: Final = 0.8
 """
 _AMPLE: Final = (5, 2)
 """Up to these widths and heights there is room for files and terminals of one process."""
+_READABLE: Final = (7, 3)
+"""From these widths and heights on, boxes can be read."""
 _BLOCK_CELLS: Final = 14
 """Cells of words in a block, unless it wants others."""
 _LINE_WIDTH: Final = 30
@@ -126,6 +128,20 @@ def keep_layout(scene: Scene, size: tuple[int, int], previous: Layout | None) ->
     if _is_cramped(scene, cells, previous):
         return None
     return _keep_places(scene, cells, previous, shape, later)
+
+
+def measure_need(scene: Scene, room: tuple[int, int]) -> tuple[int, int]:
+    """The columns and rows at which the boxes of a scene can be read: with their whole names, and
+    two rows of words.
+
+    Args:
+        scene: What is to be placed.
+        room: Columns and rows that there are at most.
+    """
+    cells, _ = _assign_cells(scene, room)
+    widths = _column_widths(scene, cells, _READABLE)
+    columns = _total_width(widths, _WIDTHS[_READABLE[0]][3]) + _room_beside(scene, cells)
+    return columns, _find_bottom(scene, cells, _READABLE[1])[0]
 
 
 def choose_ends(

@@ -19,8 +19,8 @@ LEAST: Final = 4
 """Fewer rows than this are not worth a list; and so many objects of one kind share one."""
 _BOX_ROWS: Final = 4
 """Rows that an object takes with a box of its own."""
-_FRAME: Final = 2
-"""Rows of a list's frame."""
+_FRAME: Final = 3
+"""Rows of a list's frame, and of a line around it."""
 _NAME: Final = 13
 """Cells of an object's name, and of what is in it now."""
 _SIDE: Final = 2
@@ -45,7 +45,8 @@ def list_parallel(scene: Scene, opened: frozenset[str], rows: int) -> Scene:
     for name, strand in _find_strands(scene):
         # What is all alike is one group without that.
         shared = _share_rows(strand.nodes, LEAST)
-        if name in opened or len(shared) < LEAST or len(shared) * _BOX_ROWS <= rows:
+        have_room = _count_objects(strand.nodes) * _BOX_ROWS <= rows
+        if name in opened or len(shared) < LEAST or have_room:
             continue
         found[name] = strand._replace(rows=_choose_rows(strand.nodes, rows))
         into |= dict.fromkeys((node.id for node in strand.nodes), name)
@@ -228,7 +229,7 @@ def _describe_side(edges: Sequence[Edge], process: str) -> str:
 def _describe_state(node: Node) -> str:
     """How full an object is, or its value, in a few cells; nothing if it is empty."""
     if node.kind == "semaphore" and node.lines:
-        return node.lines[0].text.removeprefix("value ")
+        return node.lines[0].text.removeprefix("value ").partition("  ")[0]
     if node.ended and node.lines:
         return node.lines[0].text.partition(" went")[0]
     filled = [gauge for gauge in node.gauges if gauge.known and gauge.queued]

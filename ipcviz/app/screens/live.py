@@ -93,10 +93,6 @@ class LiveScreen(ControlledScreen):
         &.-stepping.-low ProcessBar { display: none; }
         & #main { height: 1fr; }
         & #left { width: 1fr; }
-        &.-pointing #left { width: 1.2fr; }
-        &.-broad #left { width: 1.7fr; }
-        /* Lanes side by side need room: at least as much as the picture. */
-        &.-lanes #left { width: 1fr; }
         & Picture { height: 1fr; min-height: 4; }
         & #summary { display: none; height: auto; max-height: 2; padding: 0 1; text-style: bold; }
         &.-ended #summary { display: block; }
@@ -110,6 +106,9 @@ class LiveScreen(ControlledScreen):
         & #side > SourcePanel { height: 1.4fr; }
         &.-lanes #side > Panel { display: none; }
         &.-lanes #side > #side-lanes { display: block; }
+        /* The story stands above the panels beside the picture, where that needs its rows. */
+        &.-told-beside #panels { display: none; }
+        &.-wide.-lanes #side > #side-story.-beside { display: block; }
         &.-lanes.-narrow Picture { display: none; }
         &.-lanes.-narrow #lanes { display: block; }
         &.-wide #side { display: block; }
@@ -251,8 +250,8 @@ class LiveScreen(ControlledScreen):
     # Showing a view.
 
     def on_resize(self) -> None:
-        """Another size: the picture may need no more than its share."""
-        self.remove_class("-broad")
+        """Another size: room is split anew."""
+        self.panes.forget_room()
 
     def watch_at(self) -> None:
         """What the keys do depends on it."""
@@ -385,14 +384,12 @@ class LiveScreen(ControlledScreen):
     def on_story_panel_rows_wanted(self, event: StoryPanel.RowsWanted) -> None:
         """The story needs so many rows: it gets them, and the picture the rest."""
         event.stop()
-        self.panes.give_story_rows(event.rows)
+        self.panes.give_story_rows(event.rows, beside=event.panel.id == "side-story")
 
-    def on_picture_cramped(self, event: Picture.Cramped) -> None:
-        """The picture is wider than its share: it gets more, until the terminal has another
-        size; what is told beside it can be narrower.
-        """
+    def on_picture_needs_room(self, event: Picture.NeedsRoom) -> None:
+        """The picture needs so much room: it gets what the others can do without."""
         event.stop()
-        self.add_class("-broad")
+        self.panes.give_picture_room(event.columns, event.rows)
 
     def on_picture_selected(self, event: Picture.Selected) -> None:
         """Something in the picture was selected."""
