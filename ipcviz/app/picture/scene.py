@@ -17,8 +17,8 @@ EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
 """`flow`: bytes go this way. `hold`: descriptors that are open and not used, from the process to
 the object. `child`: fork.
 
-`signal`: sent or due. `past`: bytes went this way until the process ended; it keeps the places,
-and is not drawn."""
+`signal`: sent or due. `past`: bytes went this way until the process ended, or can only go this way
+once it does anything; it keeps the places, and is not drawn."""
 
 TUBES: Final = frozenset(kind.drawn for kind in KINDS.values() if kind.shape == "tube")
 """What bytes or messages stand in a line in, and is drawn with a gauge."""
