@@ -559,3 +559,36 @@ def test_the_maker_of_a_pipe_for_its_child_is_no_reader_of_it():
     m.close(21, 3, 4)
     scene = build_scene(m.state, size=(78, 14))
     assert not [e for e in scene.edges if e.kind in ("flow", "past") and e.target == "p:20"]
+
+
+def paired(*used):
+    """A parent and its child that have both ends of a socket pair open; `used` have sent by their
+    own one.
+    """
+    ends = [
+        systems.ObjectInfo(
+            key=f"socket:[{n}]", kind="unix socket", detail="stream", ino=n, peer=f"socket:[{o}]"
+        )
+        for n, o in ((80, 81), (81, 80))
+    ]
+    m = systems.Maker(("./pair",))
+    m.launch(20, "pair")
+    for fd, end in zip((3, 4), ends, strict=True):
+        m.open(20, fd, end, "rw")
+    m.fork(20, 21, "pair")
+    for pid in used:
+        m.move(pid, "sendto", pid - 17, ends[pid - 20], 1)
+    return m.state
+
+
+def test_a_pair_whose_ends_have_one_name_has_it_once():
+    scene = build_scene(name_objects(paired(), {"socket:[80]": "turns", "socket:[81]": "turns"}))
+    assert next(n for n in scene.nodes if n.kind == "socket").title == "turns"
+
+
+@pytest.mark.parametrize(("used", "sides"), [((), 0), ((20,), 1), ((20, 21), 2)])
+def test_who_has_both_ends_of_a_pair_stands_at_the_one_that_it_uses(used, sides):
+    scene = build_scene(paired(*used))
+    flows = {(e.source, e.target, e.fds) for e in scene.edges if e.kind == "flow"}
+    assert len(flows) == sides
+    assert flows <= {("p:20", "o:socket:[80]", "3"), ("o:socket:[80]", "p:21", "4")}
