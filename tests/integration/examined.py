@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ipcviz.diagnose import Doctor, Finding
+from ipcviz.diagnose import Finding
+from ipcviz.diagnose.doctor import Doctor
 from ipcviz.model.state import State
 from ipcviz.scenario.remover import remove_objects
 from ipcviz.session.live import LiveSession

@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.diagnose import Doctor
 from ipcviz.diagnose.deeds import EventRule, EventRules
+from ipcviz.diagnose.doctor import Doctor
 from ipcviz.diagnose.rules.inherited import _is_told
 from ipcviz.diagnose.rules.names import _is_same_port
 from ipcviz.model.state import Process

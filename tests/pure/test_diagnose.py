@@ -9,7 +9,7 @@ import pytest
 from docs import make_doctor
 from ipcviz import events as ev
 from ipcviz.cli.sarif import make_sarif
-from ipcviz.diagnose import Doctor
+from ipcviz.diagnose.doctor import Doctor
 from ipcviz.diagnose.pages import BY_NAME, PAGES, RulePage
 from ipcviz.model.query import list_holders
 from ipcviz.model.reduce import reduce_all

@@ -302,7 +302,7 @@ def _semaphore_lines(
         arrow = "←" if alone else "  ←"
         word = "wait" if count > 1 else "waits"
         if close:
-            return (NodeLine(f"{text}  ←{whose}", style, lit),)
+            return (NodeLine(f"{text}  ← {whose}", style, lit),)
         lines.append(NodeLine(f"{arrow} {whose} {word}", "strong", lit, f"{arrow} {whose}"))
     return tuple(lines)
 

@@ -14,9 +14,10 @@ from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
+from ipcviz.app.footer import KeyFooter
 from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, SourcePanel, StoryPanel
 from ipcviz.app.panels.findings import FindingsPanel
 from ipcviz.app.panels.lanes import LanesPanel
@@ -81,7 +82,7 @@ class LiveScreen(ControlledScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (30, "-tall")]
     AUTO_FOCUS = ""
-    ALLOW_IN_MAXIMIZED_VIEW = "#bars, #filter, #goto, Footer, #too-small"
+    ALLOW_IN_MAXIMIZED_VIEW = "#bars, #filter, #goto, KeyFooter, #too-small"
 
     DEFAULT_CSS = """
     LiveScreen {
@@ -128,7 +129,7 @@ class LiveScreen(ControlledScreen):
         &.-low #lanes { height: 55vh; max-height: 65%; }
         &.-telling.-low #lanes { height: 1fr; max-height: 100%; }
         /* For a projector: what is not picture or story gives its room. */
-        &.-presenting #side, &.-presenting PanelBar, &.-presenting Footer { display: none; }
+        &.-presenting #side, &.-presenting PanelBar, &.-presenting KeyFooter { display: none; }
         &.-presenting ProcessBar { display: none; }
         &.-presenting.-wide.-lanes Picture { display: none; }
         &.-presenting.-wide.-lanes #lanes { display: block; }
@@ -146,9 +147,9 @@ class LiveScreen(ControlledScreen):
             & > .picture--memory, & > .picture--semaphore { color: $success; }
             & > .picture--lit { color: $accent; }
         }
-        &.-asking Footer { display: none; }
+        &.-asking KeyFooter { display: none; }
         & .-maximized { height: 1fr; width: 1fr; }
-        & Footer { background: $panel; }
+        & KeyFooter { background: $panel; }
     }
     """
 
@@ -227,7 +228,7 @@ class LiveScreen(ControlledScreen):
         yield self.filter.compose_line()
         yield InputLine(id="goto", restrict=r"[0-9.,]*s?")
         yield Static(Content(_TOO_SMALL), id="too-small")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """The panel below the picture has the focus; there is none where the viewer has left
