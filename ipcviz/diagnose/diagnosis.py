@@ -71,9 +71,9 @@ class Diagnosis:
         """
         if self._forced or (now - self._examined < BETWEEN and not (last and self._waiting)):
             return False
+        known = len(self._doctor.findings) if self._doctor is not None else 0
         doctor = self._call_doctor()
         self._examined = now
-        known = len(doctor.findings)
         doctor.examine(now)
         return len(doctor.findings) > known
 

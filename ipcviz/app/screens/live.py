@@ -221,10 +221,8 @@ class LiveScreen(ControlledScreen):
             with Vertical(id="left"):
                 yield Picture(id="picture")
                 yield Static(id="summary")
-                yield from self.panes.compose_lanes()
                 yield from self.panes.compose_below()
-            with Vertical(id="side"):
-                yield from self.panes.compose_beside()
+            yield Vertical(id="side")
         yield self.filter.compose_line()
         yield InputLine(id="goto", restrict=r"[0-9.,]*s?")
         yield Static(Content(_TOO_SMALL), id="too-small")
@@ -235,9 +233,7 @@ class LiveScreen(ControlledScreen):
         already.
         """
         self.app.theme_changed_signal.subscribe(self, self._note_theme)
-        texts = SourceTexts(self.source.read_sources, kept_first=self.kept)
-        for source in self.query(SourcePanel):
-            source.texts = texts
+        self.panes.texts = SourceTexts(self.source.read_sources, kept_first=self.kept)
         for panel in self.query(f"#{self.panes.first}"):
             panel.focus()
 

@@ -19,6 +19,7 @@ from ipcviz.app.picture import Picture
 from ipcviz.app.screens.controller import Controller, Stage
 from ipcviz.app.screens.help import HelpScreen, plain_help
 from ipcviz.app.screens.room import Need, split_room
+from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.themes import find_contrast
 from ipcviz.app.view import View
@@ -102,6 +103,9 @@ class Panes(Controller):
     def __init__(self, stage: Stage, screen: Screen[None], *, first: str) -> None:
         super().__init__(stage)
         self.first = first
+        self.texts: SourceTexts | None = None
+        """The texts of source files, for every panel that shows them. Set it before a view."""
+        self._whole = False
         self._screen = screen
         self._story_rows = _LEAST
         self._rows_beside = _LEAST
@@ -113,29 +117,39 @@ class Panes(Controller):
     # What there is.
 
     def compose_below(self) -> ComposeResult:
-        """The bar with the panels' keys, and the panel that was chosen."""
+        """The bar with the panels' keys, and the panel that stands there at first."""
         bar = PanelBar(id="panel-bar")
         bar.shown = self.first
         yield bar
         with ContentSwitcher(initial=self.first, id="panels"):
-            for name, panel in PANELS.items():
-                yield panel.kind(id=name)
+            yield PANELS[self.first].kind(id=self.first)
 
-    def compose_lanes(self) -> ComposeResult:
-        """The lanes in the place of the picture, for where both have no room side by side."""
-        yield LanesPanel(id="lanes")
-
-    def compose_beside(self) -> ComposeResult:
-        """Those that stand beside the picture where there is room, and the lanes, which take their
-        place.
+    def mount_others(self) -> bool:
+        """Make the panels that can't be seen yet, once what can be seen is there: each costs as
+        much time as several rows of the screen. Returns whether there were any to be made.
         """
-        yield LanesPanel(id="side-lanes")
-        for name, panel in PANELS.items():
-            if panel.usual:
-                yield panel.kind(id=f"side-{name}")
+        if self._whole:
+            return False
+        self._whole = True
+        panels = self._screen.query_one("#panels", ContentSwitcher)
+        view = self.stage.view
+        names = list(PANELS)
+        before = [self._make_panel(n, n, view) for n in names[: names.index(self.first)]]
+        after = [self._make_panel(n, n, view) for n in names[names.index(self.first) + 1 :]]
+        for widget in (*before, *after):
+            widget.display = False
+        if before:
+            panels.mount_all(before, before=0)
+        panels.mount_all(after)
+        # The lanes in the place of the picture, and in that of the panels beside it.
+        self._screen.query_one("#left").mount(LanesPanel(id="lanes"), after="#summary")
+        self._screen.query_one("#side").mount(LanesPanel(id="side-lanes"), before=0)
+        return True
 
     def show_view(self, view: View) -> None:
         """Give every panel a view; those that can't be seen only remember it."""
+        if not self._whole:
+            self._screen.call_after_refresh(self.mount_others)
         self._choose_beside(view)
         for panel in self._screen.query(Panel):
             panel.show_view(view)
@@ -163,10 +177,13 @@ class Panes(Controller):
         self._beside, self._pointed = shown, pointed
         side = self._screen.query_one("#side")
         present = {widget.id for widget in side.children}
+        names = list(PANELS)
         for name in shown:
             if f"side-{name}" not in present:
-                first = 0 if name == "story" else None
-                side.mount(self._make_beside(name, view), before=first)
+                later = (f"side-{n}" for n in names[names.index(name) + 1 :])
+                place = next((f"#{one}" for one in later if one in present), None)
+                side.mount(self._make_panel(name, f"side-{name}", view), before=place)
+                present.add(f"side-{name}")
         for widget in side.children:
             name = (widget.id or "").removeprefix("side-")
             widget.set_class(name in shown, "-beside")
@@ -174,13 +191,13 @@ class Panes(Controller):
         self._screen.set_class(not shown, "-alone")
         self._split_room()
 
-    def _make_beside(self, name: str, view: View) -> Widget:
-        """A panel for the side that was not there before; it shows the view once it has a size."""
-        panel = PANELS[name].kind(id=f"side-{name}")
+    def _make_panel(self, name: str, id: str, view: View | None) -> Widget:
+        """A panel that was not there before; it shows the view once it has a size."""
+        panel = PANELS[name].kind(id=id)
         if isinstance(panel, Panel):
             panel.view = view
-        if isinstance(panel, SourcePanel):
-            panel.texts = self._screen.query_one("#source", SourcePanel).texts
+        if isinstance(panel, SourcePanel) and self.texts is not None:
+            panel.texts = self.texts
         return panel
 
     def can_see(self, kind: type[Panel]) -> bool:
@@ -200,8 +217,10 @@ class Panes(Controller):
 
     def is_shown(self, name: str) -> bool:
         """Whether the panel below the picture is this one, and no other has the whole screen."""
-        panel = self._screen.query_one(f"#{name}")
-        return panel.display and self._screen.maximized in (None, panel)
+        return any(
+            panel.display and self._screen.maximized in (None, panel)
+            for panel in self._screen.query(f"#{name}")
+        )
 
     # Choosing.
 
@@ -209,6 +228,9 @@ class Panes(Controller):
         """Show a panel: where it stands already, else below the picture."""
         if name == "story" and self.first != "story":
             self.stage.notify("This is no scenario: the log tells what happens", timeout=2)
+            return
+        if self.mount_others():
+            self._screen.call_after_refresh(self.action_panel, name)
             return
         self.minimize_panel()
         standing = [p for p in self._screen.query(f"#side-{name}").results(Panel) if p.visible_now]
@@ -297,6 +319,9 @@ class Panes(Controller):
 
     def action_lanes(self) -> None:
         """Show the lanes or not: in the place of the picture, or beside it where there is room."""
+        if self.mount_others():
+            self._screen.call_after_refresh(self.action_lanes)
+            return
         self.minimize_panel()
         shown = not self._screen.has_class("-lanes")
         self._screen.set_class(shown, "-lanes")
@@ -318,6 +343,9 @@ class Panes(Controller):
 
     def open_typing(self) -> None:
         """Show the command's output, and move to the line that is sent to it."""
+        if self.mount_others():
+            self._screen.call_after_refresh(self.open_typing)
+            return
         self.action_panel("output")
         self._screen.set_focus(self._screen.query_one(TypingLine))
 
