@@ -690,9 +690,42 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             time.sleep(0.3)
             while os.read(f, 4096): time.sleep(0.02)
             """,
+            # Two that sleep in their writes at the same time, and are let in by turns.
+            "c:doctor_deeds turns",
+            """py:
+            r, w = os.pipe()
+            for letter in b"ab":
+                if os.fork() == 0: os._exit(os.write(w, bytes([letter]) * 100000) < 0)
+            os.close(w)
+            time.sleep(0.3)
+            while os.read(r, 4096): time.sleep(0.02)
+            """,
+            "sh:(dd if=/dev/zero bs=99999 count=1 & dd if=/dev/zero bs=99999 count=1; wait)"
+            " 2>/dev/null | (sleep 0.5; for i in $(seq 40); do head -c 4096; sleep 0.02; done"
+            " >/dev/null; cat >/dev/null)",
         ),
         (
             "c:doctor_deeds whole",
+            # Both sleep, and the first has room for all of its rest when it is let in.
+            """py:
+            r, w = os.pipe()
+            for letter in b"ab":
+                if os.fork() == 0: os._exit(os.write(w, bytes([letter]) * 100000) < 0)
+            os.close(w)
+            while os.read(r, 65536): time.sleep(0.3)
+            """,
+            # Both sleep, and neither is longer than PIPE_BUF.
+            """py:
+            r, w = os.pipe()
+            os.write(w, bytes(65536))
+            for letter in b"ab":
+                if os.fork() == 0: os._exit(os.write(w, bytes([letter]) * 4096) < 0)
+            os.close(w)
+            time.sleep(0.3)
+            while os.read(r, 1000): pass
+            """,
+            # One writes alone, in several long writes.
+            "sh:dd if=/dev/zero bs=99999 count=3 2>/dev/null | (sleep 0.3; cat >/dev/null)",
             "bash:(for i in {1..99}; do echo aaaaaaa; done & for i in {1..99}; do echo b; done;"
             " wait) | wc",
             """py:

@@ -18,7 +18,7 @@ from ipcviz.events import Event, Started
 from ipcviz.export.names import Names
 
 FOLDER: Final = Path(__file__).with_name("runs")
-_ENDING: Final = ".jsonl.xz"
+ENDING: Final = ".jsonl.xz"
 
 
 class KeptRun(msgspec.Struct, frozen=True):
@@ -47,14 +47,22 @@ def write_run(run: KeptRun, events: Iterable[Event], places: Mapping[str, str]) 
         events: All that was seen.
         places: Folders of this machine, and what they are called instead.
     """
-    path = FOLDER / f"{run.scenario}{_ENDING}"
-    named = map(_forget_machine, Names().rename_events(events))
-    lines = [msgspec.json.encode(run), *map(msgspec.json.encode, named)]
+    path = FOLDER / f"{run.scenario}{ENDING}"
+    write_lines(path, [msgspec.json.encode(run), *encode_events(events)], places)
+    return path
+
+
+def encode_events(events: Iterable[Event]) -> list[bytes]:
+    """A line for each event, with names of its own for what the kernel has numbered."""
+    return [msgspec.json.encode(_forget_machine(e)) for e in Names().rename_events(events)]
+
+
+def write_lines(path: Path, lines: Iterable[bytes], places: Mapping[str, str]) -> None:
+    """Write lines, compressed, with names of their own for folders of this machine."""
     text = b"\n".join(lines) + b"\n"
     for place, name in places.items():
         text = text.replace(place.encode(), name.encode())
     path.write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
-    return path
 
 
 def _forget_machine(event: Event) -> Event:
@@ -67,6 +75,6 @@ def _forget_machine(event: Event) -> Event:
 @cache
 def read_run(name: str) -> tuple[KeptRun, tuple[Event, ...]]:
     """Read the run of a scenario, and its events."""
-    first, *rest = lzma.decompress((FOLDER / f"{name}{_ENDING}").read_bytes()).splitlines()
+    first, *rest = lzma.decompress((FOLDER / f"{name}{ENDING}").read_bytes()).splitlines()
     decoder = msgspec.json.Decoder(Event)
     return msgspec.json.decode(first, type=KeptRun), tuple(decoder.decode(line) for line in rest)

@@ -39,6 +39,7 @@ import pytest
 
 TOP: Final = Path(__file__).parents[1]
 FLOORS: Final = (
+    "diagnose",
     "events",
     "model",
     "narrate",

@@ -49,7 +49,8 @@ class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def kept(self) -> bool | None:
         """Whether the promise is kept; None if there is none, or nothing was measured."""
-        return self.ratio <= self.promise if self.promise and self.ratio else None
+        value = self.ratio or self.ours
+        return value <= self.promise if self.promise and value else None
 
 
 class Machine(msgspec.Struct, frozen=True):

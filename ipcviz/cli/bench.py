@@ -21,6 +21,10 @@ from ipcviz.outputs import find_place, write_file
 FORMATS = {"s": "{:.2f} s", "ms": "{:.1f} ms", "us": "{:.1f} us", "1/s": "{:,.0f} a second"}
 
 
+WHAT = ("live", "full", "sample", "semaphores", "events", "doctor", "startup", "past", "ui")
+"""All that can be measured."""
+
+
 MODULES = (
     "import ipcviz.tracer.service, ipcviz.cli.main, ipcviz.cli.run, ipcviz.app.app, textual.widgets"
 )
@@ -55,14 +59,14 @@ class Report(msgspec.Struct, frozen=True):
 @click.argument(
     "what",
     nargs=-1,
-    type=click.Choice(("live", "full", "sample", "semaphores", "events", "startup", "past", "ui")),
+    type=click.Choice(WHAT),
 )
 def bench(*, target: Path | None, pairs: int, quick: bool, what: tuple[str, ...]) -> None:
     """Measure what watching costs here, in pairs: against doing without, and against strace, lsfd
     and lsof.
 
-    WHAT is one or more of live, full, sample, semaphores, events, startup, past, ui; all but past
-    and ui if none is named.
+    WHAT is one or more of live, full, sample, semaphores, events, doctor, startup, past, ui; all
+    but past and ui if none is named.
     """
     if target is not None:
         find_place(target)
@@ -71,7 +75,7 @@ def bench(*, target: Path | None, pairs: int, quick: bool, what: tuple[str, ...]
     found: list[Measurement] = []
     facts = describe_machine(where.facts)
     write_line(f"Linux {where.kernel}, {where.machine}, Python {where.python}, {facts}")
-    what = what or ("live", "full", "sample", "semaphores", "events", "startup")
+    what = what or tuple(one for one in WHAT if one not in ("past", "ui"))
     with _as_installed():
         for one in _measure_parts(what, pairs, 10 if quick else 1):
             found.append(one)
@@ -105,7 +109,7 @@ def _as_installed() -> Iterator[None]:
 
 
 def _measure_parts(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Measurement]:
-    from ipcviz.bench import sampling, screen, stream, watching
+    from ipcviz.bench import sampling, screen, stream, verdicts, watching
 
     if "live" in what:
         yield watching.measure_live(pairs, 3_000_000 // part)
@@ -121,6 +125,9 @@ def _measure_parts(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Mea
         yield from sampling.measure_sampling(pairs, 1, 10_000 // part)
     if "semaphores" in what:
         yield watching.measure_semaphores(pairs, 2000 // part)
+    if "doctor" in what:
+        yield verdicts.measure_rules(pairs, 2500 // part)
+        yield verdicts.measure_verdicts(pairs, 100, 10)
     if "startup" in what:
         yield screen.measure_startup(pairs)
     if "past" in what:

@@ -52,7 +52,9 @@ class CommandOrScenario(AfterDashes):
         """See whether options behind the first word are ours."""
         if "--" not in args and not ctx.resilient_parsing:
             found, _, _ = self.make_parser(ctx).parse_args(list(args))
-            first, *more = found["command"] if isinstance(found.get("command"), tuple) else ("",)
+            words = found.get("command")
+            # Where there are none, one release of click has an empty tuple and another a mark.
+            first, *more = words if isinstance(words, tuple) and words else ("",)
             behind = any(word.startswith("-") for word in more)
             ctx.allow_interspersed_args = behind and is_scenario(first)
         return super().parse_args(ctx, args)

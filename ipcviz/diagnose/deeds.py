@@ -7,40 +7,100 @@ remembers what it needs of earlier events, and yields a finding at the event tha
 
 from __future__ import annotations
 
+import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Final, TypeVar
 
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events import Call, Counted, Coverage, Dropped, Effect, Event
+from ipcviz.events import Call, Counted, Coverage, Dropped, Effect, Event, Exited
+from ipcviz.events.calls import READS_ANY
+from ipcviz.model.state import State
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
+class Outcome(enum.IntFlag):
+    """How a call came out: one of the first four, and what else is true of it."""
+
+    FAILED = 1
+    NOTHING = 2
+    """It returned 0."""
+    PART = 4
+    """It moved fewer bytes than it was asked for."""
+    WHOLE = 8
+    """None of these."""
+    SLEPT = 16
+    """It was seen asleep (`Call.slept`)."""
+    OTHER_TAKER = 32
+    """It took bytes of an object, and whoever took some before was another process, or nobody."""
+
+
+RETURNED: Final = Outcome.PART | Outcome.WHOLE
+ANY_OUTCOME: Final = RETURNED | Outcome.FAILED | Outcome.NOTHING
+
+
+def returns_of(calls: Iterable[str], outcomes: Outcome = ANY_OUTCOME) -> dict[str, Outcome]:
+    """The returns of these calls that came out in one of these ways."""
+    return dict.fromkeys(calls, outcomes)
+
+
 class EventRule(ABC):
     """What certain events prove.
 
+    Most events are reads and writes that came out as wanted, and prove nothing. So a rule names
+    what it is told of, as narrowly as it can: nothing of it runs at any other event.
+
     Attributes:
-        calls: It is told the returns of these calls.
+        calls: It is told the returns of these calls, if they came out so: made by `returns_of`.
         effects: It is told the returns of all calls that had effects of these types.
         errors: It is told the returns of all calls that failed so.
         kinds: It is told all events of these types, but no calls.
     """
 
-    calls: ClassVar[frozenset[str]] = frozenset()
+    calls: ClassVar[Mapping[str, Outcome]] = {}
     effects: ClassVar[tuple[type[Effect], ...]] = ()
     errors: ClassVar[frozenset[str]] = frozenset()
     kinds: ClassVar[tuple[type[Event], ...]] = ()
 
     @abstractmethod
-    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterable[Finding]:
         """Take in one event, of which `moment.state` knows already; what it proves."""
+
+    def forget_objects(self, state: State) -> None:  # noqa: B027
+        """Drop what is remembered of objects that a state has no more, if it is much."""
 
 
 class SequenceRule(EventRule):
-    """What several events prove together: none may be missing among them."""
+    """What several events prove together: none may be missing among them.
+
+    What it has begun with a process (`begin`), the next calls of that process go on with or end. So
+    of those it is told more, until it has ended that.
+
+    Attributes:
+        follows: It is told the returns of these calls, however they came out, and of all that had
+            effects, of processes with which it has begun something.
+        begun: By process, the rules that have begun something with it; of all rules of a session.
+    """
+
+    follows: ClassVar[frozenset[str]] = frozenset()
+    begun: dict[int, list[SequenceRule]]
+
+    def begin(self, pid: int) -> None:
+        """Be told what it `follows` of a process from now on."""
+        rules = self.begun.setdefault(pid, [])
+        if self not in rules:
+            rules.append(self)
+
+    def end(self, pid: int) -> None:
+        """Be told only those that the rule names, as before `begin`."""
+        rules = self.begun.get(pid, [])
+        if self in rules:
+            rules.remove(self)
+            if not rules:
+                del self.begun[pid]
 
     @abstractmethod
     def forget_process(self, pid: int | None) -> None:
@@ -57,42 +117,97 @@ class EventRules:
     """
 
     def __init__(self, rules: tuple[EventRule, ...]) -> None:
+        self._rules = rules
         self._sequences = [rule for rule in rules if isinstance(rule, SequenceRule)]
-        self._by_call: dict[str, list[EventRule]] = {}
+        self._by_call: dict[str, list[list[EventRule]]] = {}
+        """By call, and by outcome as a number."""
         self._by_effect: dict[type[Effect], list[EventRule]] = {}
         self._by_error: dict[str, list[EventRule]] = {}
         self._by_kind: dict[type[Event], list[EventRule]] = {}
+        self._begun: dict[int, list[SequenceRule]] = {}
+        self._takers: dict[str, int] = {}
+        """By object, the process that has taken bytes of it last."""
+        for call in {call for rule in rules for call in rule.calls}:
+            some = [rule for rule in rules if call in rule.calls]
+            self._by_call[call] = [
+                [rule for rule in some if rule.calls[call] & outcome]
+                for outcome in range(2 * max(Outcome))
+            ]
         for rule in rules:
-            for call in rule.calls:
-                self._by_call.setdefault(call, []).append(rule)
             for effect in rule.effects:
                 self._by_effect.setdefault(effect, []).append(rule)
             for error in rule.errors:
                 self._by_error.setdefault(error, []).append(rule)
             for kind in rule.kinds:
                 self._by_kind.setdefault(kind, []).append(rule)
+        for sequence in self._sequences:
+            sequence.begun = self._begun
 
     def list_rules(self, event: Event) -> list[EventRule]:
         """The rules that are told an event. What is not told any more they forget before that."""
-        if isinstance(event, Coverage | Counted) and not getattr(event, "full", False):
-            self._forget(event.pid)
-        elif isinstance(event, Dropped):
-            self._forget(None)
-        if not isinstance(event, Call):
+        if type(event) is not Call:
+            self._forget_untold(event)
             return self._by_kind.get(type(event), _NONE)
-        found = self._by_call.get(event.name, _NONE)
-        if event.error in self._by_error:
+        found = _NONE
+        by_outcome = self._by_call.get(event.name)
+        if by_outcome is not None:
+            found = by_outcome[self._find_outcome(event)]
+        if event.error and event.error in self._by_error:
             found = _add(found, self._by_error[event.error])
         for effect in event.effects:
             if type(effect) in self._by_effect:
                 found = _add(found, self._by_effect[type(effect)])
-        return found
+        begun = self._begun.get(event.pid)
+        if begun is None:
+            return found
+        name, effects = event.name, event.effects
+        return _add(found, [rule for rule in begun if effects or name in rule.follows])
 
-    def _forget(self, pid: int | None) -> None:
+    def _find_outcome(self, event: Call) -> int:
+        """How a call came out, as a number: an `IntFlag` would be made anew at each."""
+        ret = event.ret
+        outcome = _SLEPT if event.slept else 0
+        if event.error:
+            return outcome | _FAILED
+        if not ret:
+            return outcome | _NOTHING
+        if event.name in READS_ANY and self._takers.get(event.object) != event.pid:
+            self._takers[event.object] = event.pid
+            outcome |= _OTHER_TAKER
+        count = event.args.get("count")
+        return outcome | (_PART if type(count) is int and ret < count else _WHOLE)
+
+    def _forget_untold(self, event: Event) -> None:
+        match event:
+            case Coverage(full=False) | Counted():
+                self._forget_process(event.pid)
+            case Dropped():
+                self._forget_process(None)
+            case Exited():
+                self._begun.pop(event.pid, None)
+
+    def _forget_process(self, pid: int | None) -> None:
+        self._takers.clear()
+        if pid is None:
+            self._begun.clear()
+        else:
+            self._begun.pop(pid, None)
         for rule in self._sequences:
             rule.forget_process(pid)
 
+    def forget_objects(self, state: State) -> None:
+        """Drop what is about objects that no state has any more."""
+        self._takers = {key: pid for key, pid in self._takers.items() if key in state.objects}
+        for rule in self._rules:
+            rule.forget_objects(state)
 
+
+_FAILED: Final = int(Outcome.FAILED)
+_NOTHING: Final = int(Outcome.NOTHING)
+_PART: Final = int(Outcome.PART)
+_WHOLE: Final = int(Outcome.WHOLE)
+_SLEPT: Final = int(Outcome.SLEPT)
+_OTHER_TAKER: Final = int(Outcome.OTHER_TAKER)
 _NONE: list[EventRule] = []
 
 
@@ -109,5 +224,5 @@ def keep_others(kept: dict[K, V], pid: int | None, whose: Callable[[K, V], int])
     return {key: value for key, value in kept.items() if whose(key, value) != pid}
 
 
-def _add(found: list[EventRule], more: list[EventRule]) -> list[EventRule]:
+def _add(found: list[EventRule], more: Sequence[EventRule]) -> list[EventRule]:
     return found + [rule for rule in more if rule not in found]

@@ -128,11 +128,14 @@ class Doctor:
         if rules:
             moment = CaseMoment(after, self.history, before=before)
             for rule in rules:
-                self._keep(rule.follow_event(moment, event))
+                found = rule.follow_event(moment, event)
+                if found:
+                    self._keep(found)
         self._left -= 1
         if self._left < 0:
             self._left = _FORGET
             self.history.forget(after)
+            self._deeds.forget_objects(after)
 
     def examine(self, now: float | None = None) -> tuple[Finding, ...]:
         """What is wrong at this moment; what is new of it is kept among the findings.

@@ -50,8 +50,10 @@ class History:
 
     def add_event(self, event: Event, state: State) -> None:
         """Take in one event, of which `state` knows already."""
+        if type(event) is Call and not event.effects:
+            return
         match event:
-            case Call() if event.effects:
+            case Call():
                 process = state.processes.get(event.pid)
                 name = process.name if process is not None else ""
                 for effect in event.effects:

@@ -11,7 +11,9 @@ from ipcviz.diagnose.history import History
 from ipcviz.diagnose.words import PartyNames, find_origin, make_parties, tell_waits
 from ipcviz.model.query import list_holders
 from ipcviz.model.state import Object, Semaphore, State
+from ipcviz.model.waits.circles import Circle, list_circles
 from ipcviz.model.waits.hangs import Hang, list_hangs
+from ipcviz.model.waits.rules import explain_waiting
 from ipcviz.model.waits.values import Doubt, Doubted, Wait
 from ipcviz.narrate.circles import describe_doubt
 
@@ -51,6 +53,22 @@ class CaseMoment:
     def hangs(self) -> tuple[Hang, ...]:
         """The threads that nothing known can wake."""
         return list_hangs(self.state, self.held, self.now)
+
+    @cached_property
+    def circles(self) -> tuple[Circle, ...]:
+        """The circles of threads that wait for each other."""
+        return list_circles(self.state, self.held, self.now)
+
+    @cached_property
+    def waits(self) -> tuple[Wait, ...]:
+        """What each thread waits for that sleeps in a call, by thread."""
+        state = self.state
+        sleepers = (
+            (state.threads[tid], state.threads[tid].waiting) for tid in sorted(state.threads)
+        )
+        return tuple(
+            explain_waiting(state, thread, call) for thread, call in sleepers if call is not None
+        )
 
     def holders(self, key: str, modes: str = "r w rw") -> tuple[Holder, ...]:
         """Who has an object open in one of these ways."""

@@ -32,6 +32,8 @@ PROCESSES: Final = frozenset(
         "former",
         "sender",
         "owner",
+        "copied",
+        "holder",
         "notify",
         "last_pid",
         "ppid",

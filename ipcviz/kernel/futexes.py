@@ -15,7 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from ipcviz.events import Futex
-from ipcviz.kernel import maps, memory
+from ipcviz.kernel import maps, memory, procfs
 from ipcviz.kernel.libc import Libc
 
 replace = msgspec.structs.replace
@@ -218,9 +218,18 @@ def _read_mutex(pid: int, tid: int, address: int, place: Futex, threads: Threads
     if raw is None or len(raw) < _MUTEX.size:
         return place
     _, _, owner, users, kind = _MUTEX.unpack(raw)
-    if kind >= _MUTEX_KINDS or not 0 < users < _PLAUSIBLE or owner == tid:
+    if kind >= _MUTEX_KINDS or not 0 < users < _PLAUSIBLE:
+        return replace(place, kind="mutex")
+    if owner == tid and not _sleeps_at(pid, tid, address):
+        # It has got the mutex since, and runs on.
         return replace(place, kind="mutex")
     return _set_owner(place, owner, threads)
+
+
+def _sleeps_at(pid: int, tid: int, address: int) -> bool:
+    """Whether a thread is in a call about this futex still."""
+    now = procfs.read_syscall(pid, tid)
+    return now is not None and bool(now.args) and now.args[0] == address
 
 
 def _read_rwlock(

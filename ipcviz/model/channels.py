@@ -53,6 +53,8 @@ class Part(msgspec.Struct, frozen=True, gc=False):
         guessed: `taken` is a guess: bytes were read that it or another write of its knot had put
             there, and nothing spoke for either.
         put: How many bytes it has put there by now, of a write that sleeps; -1 if not known.
+        asleep: When its thread was last seen asleep inside it, so with bytes left to put there; -1
+            if it was not.
     """
 
     write: Write
@@ -61,6 +63,7 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     cut: bool = False
     guessed: bool = False
     put: int = -1
+    asleep: float = -1.0
 
     @property
     def left(self) -> int:
@@ -87,6 +90,13 @@ class Laid(msgspec.Struct, frozen=True, gc=False):
     length: int
 
 
+class Filling(msgspec.Struct, frozen=True, gc=False):
+    """How many bytes the writes of a knot had put there by a moment, at least."""
+
+    t: float
+    count: int
+
+
 class Knot(msgspec.Struct, frozen=True, gc=False):
     """Writes that were under way at the same time, so that the order of their bytes is not known;
     mostly it is one.
@@ -96,11 +106,14 @@ class Knot(msgspec.Struct, frozen=True, gc=False):
         last: When the last of them returned; infinite while one is under way.
         laid: What lies at its front, in the order of the bytes, as far as that is certain although
             several writes were under way.
+        fillings: How many bytes these writes had put there by certain moments, the latest last;
+            counted while several are under way.
     """
 
     parts: tuple[Part, ...]
     last: float
     laid: tuple[Laid, ...] = ()
+    fillings: tuple[Filling, ...] = ()
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):
@@ -152,8 +165,8 @@ class Read(msgspec.Struct, frozen=True, gc=False):
 
 
 class Interleaving(msgspec.Struct, frozen=True, gc=False):
-    """A write whose bytes do not follow each other in the channel: the times of calls prove that
-    others lie between.
+    """A write whose bytes do not follow each other in the channel: the times of calls, and how many
+    bytes there were, prove that others lie between.
 
     Attributes:
         n: Number of the event of the write's return.
@@ -235,3 +248,6 @@ empty.
 
 INTERLEAVINGS_KEPT = 16
 """How many proved interleavings a channel remembers."""
+
+FILLINGS_KEPT = 8
+"""For how many moments a knot remembers how many bytes it had."""

@@ -430,16 +430,19 @@ def _explain_futex(state: State, wait: Wait, now: float) -> WaitWords:
                 Form.NOTE, f"a mutex whose owner, {_describe_ended_owner(state, futex)}"
             )
         owner = _describe_owner(state, futex)
-        signo = 0 if owner else find_handler(state, wait)
+        own = futex.owner == wait.tid
+        signo = find_handler(state, wait) if own or not owner else 0
         if signo:
             return WaitWords(
                 Form.NOTE,
-                "a lock that nobody but itself can have",
+                "a mutex that it has itself" if own else "a lock that nobody but itself can have",
                 f"it is in its handler for {signal_name(signo)}",
             )
         if not owner:
             return WaitWords(Form.NOTE, "probably a lock, whose owner is not known")
-        return WaitWords(Form.NOTE, f"a mutex held by {owner}")
+        return WaitWords(
+            Form.NOTE, "a mutex that it has itself" if own else f"a mutex held by {owner}"
+        )
     named = _FUTEXES.get(futex.kind)
     word = wait.facts.word
     return WaitWords(

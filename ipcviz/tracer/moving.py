@@ -31,6 +31,9 @@ from ipcviz.model.state import State
 QUIET_LOOKS: Final = 64
 """Of so many calls under way on a channel at most it is asked whether any may have moved bytes."""
 
+TAKING_TURNS_SECONDS: Final = 0.001
+"""Between two looks at how much long writes to one pipe have put there together, at least."""
+
 LOOKS: Final = 8
 """How many threads are looked at, or have their returns taken first, when another one's call begins
 or returns.
@@ -111,6 +114,12 @@ class Moving:
         self._balance: dict[str, int] = {}
         self._written: dict[str, float] = {}
         self._touched: set[str] = set()
+        self._noted: dict[str, tuple[int, float]] = {}
+        """The balance of a channel when it was last noted which of its long writes sleep, and when
+        that was.
+        """
+        self.contended: set[str] = set()
+        """Pipes whose level is to be read now: some of what long writes put there was read."""
         self.packets: set[str] = set()
         """Pipes in packet mode: reads throw bytes away there, so nobody knows by counting how many
         are left.
@@ -194,6 +203,10 @@ class Moving:
             self._before_read(source, moved, t)
             self._balance[source] = self._balance.get(source, 0) - moved
             self._touched.add(source)
+            if source in self._writers and self._is_contended(source):
+                _, noted = self._noted.get(source, (0, -1.0))
+                if t - noted >= TAKING_TURNS_SECONDS:
+                    self.contended.add(source)
         if target and moved:
             if target in self._writers:
                 self._note_sleepers(self._writers[target].values())
@@ -273,6 +286,7 @@ class Moving:
         self._balance = {key: value for key, value in self._balance.items() if key in keys}
         self._written = {key: value for key, value in self._written.items() if key in keys}
         self._touched = {key for key in self._touched if key in keys}
+        self._noted = {key: value for key, value in self._noted.items() if key in keys}
 
     def touch_channel(self, key: str) -> None:
         """What is known of a channel may have changed: its next quiet level is to be said whatever
@@ -297,6 +311,21 @@ class Moving:
         """Whether a quiet level of a channel is to be said although it is what it was."""
         return key in self._touched
 
+    def is_filling_wanted(self, key: str) -> bool:
+        """Whether a level of a channel is to be said, though it is what it was and not quiet: bytes
+        were moved while several writes were under way, of which one is long, so what they have put
+        there together tells whether they took turns.
+        """
+        balance, _ = self._noted.get(key, (0, -1.0))
+        return balance != self._balance.get(key, 0) and self._is_contended(key)
+
+    def _is_contended(self, key: str) -> bool:
+        """Whether several writes to a pipe are under way, of which one may go in in parts."""
+        moves = self._writers.get(key)
+        if moves is None or not 1 < len(moves) <= LOOKS:
+            return False
+        return any(move.on_pipe and not move.untouched for move in moves.values())
+
     def note_levels(self, levels: Iterable[Level], t: float) -> None:
         """Levels were said with time `t`.
 
@@ -309,3 +338,6 @@ class Moving:
                 for moves in (self._readers.get(level.object), self._writers.get(level.object)):
                     for move in moves.values() if moves else ():
                         move.slept = max(move.slept, t)
+            elif self._is_contended(level.object):
+                self._noted[level.object] = self._balance.get(level.object, 0), t
+                self._note_sleepers(self._writers[level.object].values())

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ipcviz.diagnose import Finding
-from ipcviz.diagnose.doctor import Doctor
+from ipcviz.diagnose import Doctor, Finding
+from ipcviz.events import Event
 from ipcviz.model.state import State
 from ipcviz.scenario.remover import remove_objects
 from ipcviz.session.live import LiveSession
@@ -51,11 +51,13 @@ def examine_program(
     to_the_end: bool = False,
     is_done: Callable[[Doctor], bool] = lambda patient: bool(patient.findings),
     full: bool = False,
+    follow: Callable[[Sequence[Event], float], None] = lambda events, now: None,
 ) -> tuple[Doctor, bool]:
     """Run a program until something is found, or all that `is_done` asks for (unless `to_the_end`),
     it ends, or so much time has passed. Returns the doctor, and whether it has ended by itself.
 
-    `full`: Every call is traced, also where many programs run on a slow machine.
+    `full`: Every call is traced, also where many programs run on a slow machine. `follow`: Is given
+    the events as they come, and the moments at which the doctor then looks.
     """
     folder.mkdir(parents=True)
     session = LiveSession(LaunchConfig(argv=tuple(argv), cwd=str(folder), full=full))
@@ -68,11 +70,16 @@ def examine_program(
             if not to_the_end and is_done(patient):
                 break
             session.wait(0.2)
-            patient.follow_events(session.drain())
+            events = session.drain()
+            patient.follow_events(events)
             started = patient.state.started
-            patient.examine(time.time() - started.began if started is not None else 0.0)
+            now = time.time() - started.began if started is not None else 0.0
+            patient.examine(now)
+            follow(events, now)
         if session.finished:
-            patient.follow_events(session.drain())
+            events = session.drain()
+            patient.follow_events(events)
+            follow(events, patient.state.t)
     finally:
         session.close()
         remove_objects(folder, began)

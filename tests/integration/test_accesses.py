@@ -73,7 +73,7 @@ def counting(tmp_path_factory):
     [
         ("uint8", "-O0", "alone", 400),
         ("uint16", "-O2", "threads", 200),
-        ("uint32", "-O2", "processes", 1250),
+        ("uint32", "-O2", "processes", 2500),
         ("uint64", "-O0", "threads", 300),
         ("int32", "-O0", "processes", 200),
     ],
@@ -211,3 +211,34 @@ def test_with_a_lock_nothing_is_lost_in_turns(variant):
     assert output.split()[-1] == "6"
     (variable,) = driver.state.variables.values()
     assert variable.lost == 0
+
+
+@pytest.mark.skipif(
+    os.uname().machine != "x86_64", reason="it has as many debug registers as x86-64"
+)
+@pytest.mark.parametrize(
+    ("registers", "trouble", "seen"),
+    [
+        (2, "", True),
+        (3, "own_watch asked for a debug register and got none (ENOSPC): 2 of the 4 watch", True),
+        (4, "The kernel gives no debug registers: the machine has none, or somebody else", False),
+    ],
+)
+def test_a_program_that_uses_debug_registers_itself(programs, registers, trouble, seen):
+    """What it watches is counted as alone. Where there are too few for both, one sentence says so:
+    two of four are ours, and the first two that it asks for are there; with all four it comes
+    first.
+    """
+    first = "late" if registers == 4 else "early"
+    argv = [programs["own_watch"], str(registers), first]
+    alone = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split("\n")
+    if "no debug register" in alone[0]:
+        pytest.skip("this machine gives none to perf_event_open")
+    events = watch(argv, "value=anonymous+0:long", terminal=True)
+    output = b"".join(event.data for event in events if isinstance(event, Output)).decode()
+    said = [event.message for event in events if isinstance(event, Trouble)]
+    assert [message[: len(trouble)] for message in said] == ([trouble] if trouble else [])
+    counts = [line for line in alone if "stores" in line]
+    told = output.replace("\r", "").split("\n")
+    assert [line for line in told if "stores" in line] == counts[: 2 if registers == 3 else None]
+    assert Counter(event.op for event in accesses(events))["store"] == (100 if seen else 0)

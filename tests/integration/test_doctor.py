@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ipcviz.diagnose.pages import BY_NAME
+from tests.integration.examined import examine_program
 from tests.integration.screens import on_terminal
 
 pytestmark = pytest.mark.kernel
@@ -230,3 +231,14 @@ def test_each_rule_is_explained(rule):
     )
     assert BY_NAME[rule].title in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_mutex_that_is_locked_twice(programs, tmp_path, full):
+    """Its owner is who waits for it. In live mode no call of the mutex is seen, only the wait."""
+    patient, _ = examine_program([programs["locks_twice"]], tmp_path / "run", full=full)
+    (found,) = patient.findings
+    assert (found.rule, found.sure) == ("lock-order", True)
+    assert "thread 2 of locks_twice waits for the mutex at 0x" in found.sentence
+    assert "which it has itself" in found.sentence
+    assert "a mutex that it has itself" in found.evidence[0].text

@@ -252,6 +252,24 @@ static int mix_writes(size_t size)
     return wait(NULL) < 0 || wait(NULL) < 0;
 }
 
+/* Two writes of more than the pipe has room for sleep in it at the same time, and are let in by
+   turns, a page each. */
+static int take_turns(void)
+{
+    static char data[100000], page[4096];
+    int ends[2];
+    if (pipe(ends))
+        return 1;
+    for (int i = 0; i < 2; i++)
+        if (fork() == 0)
+            _exit(write(ends[1], data, sizeof data) < 0);
+    close(ends[1]);
+    do
+        usleep(20000);
+    while (read(ends[0], page, sizeof page) > 0);
+    return wait(NULL) < 0 || wait(NULL) < 0;
+}
+
 /* A record that is written in two parts is read by one call. */
 static int read_short(void)
 {
@@ -425,5 +443,7 @@ int main(int argc, char **argv)
         return mix_writes(100000);
     if (!strcmp(way, "whole"))
         return mix_writes(3000);
+    if (!strcmp(way, "turns"))
+        return take_turns();
     return 2;
 }

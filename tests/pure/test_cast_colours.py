@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from ipcviz.export.colours import ColourWriter
 
 NAMED = ["0", "1", "2", "3", "4", "7", "9", "22", "24", "27", "31", "92", "39", "44", "103", "49"]
-IN_FULL = ["38;2;1;2;3", "48;2;9;8;7", "38;5;100", "48;5;17", "1;38;2;4;5;6;48;2;7;8;9", "0;1;31"]
+IN_FULL = [
+    "38;2;1;2;3",
+    "48;2;9;8;7",
+    "38;5;100",
+    "48;5;17",
+    "38;5;9;4",
+    "1;38;2;4;5;6;48;2;7;8;9",
+    "0;1;31",
+]
 PARAMETERS = st.sampled_from([*NAMED, *IN_FULL, ""])
 PARTS = st.one_of(st.sampled_from(["a", "  ", "b c", "-"]), PARAMETERS.map(lambda p: f"\x1b[{p}m"))
 ROWS = st.lists(st.lists(PARTS, max_size=8).map(lambda row: "".join(row) + "\x1b[0m"), max_size=3)

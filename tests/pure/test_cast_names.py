@@ -12,6 +12,7 @@ from ipcviz.events import (
     Event,
     Executed,
     Forked,
+    Futex,
     Level,
     ObjectInfo,
     Opened,
@@ -239,20 +240,47 @@ def test_no_key_is_forgotten():
     assert {name for _, name in found} <= KEYS
 
 
+FIGURES = frozenset(
+    {
+        "address", "arrived", "attached", "blocked", "calls", "calls_read", "calls_write",
+        "capacity", "caught", "changed", "chars_read", "chars_written", "code", "columns", "count",
+        "cpus", "data", "detached", "dev", "differed", "dropped", "encoding", "end", "events", "fd",
+        "fds", "forced_switches", "hard", "hidden", "huge", "id", "ignored", "initial", "inner",
+        "ino", "largest", "left", "length", "limit", "line", "living", "lost", "major_faults",
+        "mask", "memory", "messages", "minor_faults", "more", "nice", "ofd", "offset", "open_files",
+        "overrun", "page_size", "parties", "passed", "payload", "pending", "private_dirty", "pss",
+        "queued", "readers", "repeated", "ret", "rows", "rss", "schema", "shared", "shared_dirty",
+        "signals", "signo", "size", "slots", "slots_total", "soft", "source", "stack", "start",
+        "step", "target", "timer", "total", "tty", "type", "unsent", "unsent_limit", "until",
+        "usable", "value", "voluntary_switches", "waiters", "waiters_zero", "wd",
+    }
+)  # fmt: skip
+"""Fields with numbers that are no process's, thread's or group's: measured, counted, chosen by the
+program, or the kernel's within one process.
+"""
+
+
 def test_no_number_of_a_process_is_forgotten():
-    """A field that is called like one is renamed; who adds one under another name adds that name to
-    `PROCESSES`.
+    """Each field that holds whole numbers is one of `PROCESSES` or of `FIGURES`: who adds one under
+    a new name says which.
     """
     seen: set[type] = set()
-    found = [(kind.__name__, name) for kind, name, hint in fields(Event, seen) if hint is int]
-    assert len(found) > 50
-    suspicious = re.compile(
-        r"pid|tid|parent|sender|owner|process|thread|^by$|pgrp|session|leader|tracer|group|foreground|reaper"
-    )
-    forgotten = [
-        (kind, name) for kind, name in found if suspicious.search(name) and name not in PROCESSES
-    ]
-    assert forgotten == []
+    found = {
+        name
+        for _, name, hint in fields(Event, seen)
+        if any(part is int for part in (hint, *get_args(hint)))
+    }
+    assert found - PROCESSES - FIGURES - {"t", "n"} == set()
+    assert not PROCESSES & FIGURES
+
+
+def test_whose_copy_a_lock_is():
+    names = Names()
+    names.rename_event(Forked(t=0, pid=700, parent=0))
+    copy = Futex(key="futex:vm:700:64", copied=700, holder=701)
+    waiting = Waiting(t=1, pid=700, tid=700, call="futex", futex=copy)
+    seen = names.rename_event(waiting).futex
+    assert (seen.key, seen.copied, seen.holder) == ("futex:vm:1:64", 1, OUTSIDE)
 
 
 def test_who_is_at_the_other_end_of_a_socket():

@@ -248,3 +248,11 @@ def test_what_can_not_be_shown_is_counted():
         ("control sequences that the player does not know", 1, 5),
         ("changed palettes (OSC 4, 10, 11 ...)", 1, 5),
     ]
+
+
+def test_all_signs_that_lines_are_drawn_with():
+    """DEC special graphics has signs for 0x5f to 0x7e (VT100 User Guide, table 3-9)."""
+    signs = "".join(map(chr, range(0x20, 0x7F)))
+    (row, *_) = screen_of(f"\x1b(0{signs}", columns=200).format_rows()
+    letters = "".join(map(chr, range(0x20, 0x5F)))
+    assert row == f"\x1b[0m{letters}\xa0◆▒␉␌␍␊°±░␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·\x1b[0m"

@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.diagnose.deeds import EventRule, EventRules
-from ipcviz.diagnose.doctor import Doctor
+from ipcviz.diagnose import Doctor
+from ipcviz.diagnose.deeds import EventRule, EventRules, returns_of
 from ipcviz.diagnose.rules.inherited import _is_told
 from ipcviz.diagnose.rules.names import _is_same_port
 from ipcviz.model.state import Process
@@ -66,7 +66,7 @@ def test_removals_that_were_only_counted_may_have_been_of_anything():
 
 def test_a_rule_is_told_what_it_names_and_once():
     class Names(EventRule):
-        calls: ClassVar = frozenset({"close"})
+        calls: ClassVar = returns_of({"close"})
         effects: ClassVar = (ev.Closed,)
         errors: ClassVar = frozenset({"EBADF"})
         kinds: ClassVar = (ev.Exited,)

@@ -9,10 +9,12 @@ import pytest
 from docs import make_doctor
 from ipcviz import events as ev
 from ipcviz.cli.sarif import make_sarif
-from ipcviz.diagnose.doctor import Doctor
+from ipcviz.diagnose import Doctor
+from ipcviz.diagnose.diagnosis import Diagnosis
 from ipcviz.diagnose.pages import BY_NAME, PAGES, RulePage
 from ipcviz.model.query import list_holders
-from ipcviz.model.reduce import reduce_all
+from ipcviz.model.reduce import reduce, reduce_all
+from ipcviz.model.state import State
 from ipcviz.model.waits.hangs import list_hangs
 from ipcviz.scenario import find_scenario
 from tests.doctor_programs import ALL, PROGRAMS
@@ -201,3 +203,34 @@ def test_who_has_just_ended_may_have_ended_a_wait_for_what_anybody_can_end() -> 
     ends = tuple(ev.Exited(t=8.8, pid=pid, code=0) for pid in (11, 12))
     assert hanging(waits, *ends, now=9.0) == []
     assert hanging(waits, *ends, now=9.5) == [(10,)]
+
+
+def test_what_follows_a_forced_end_is_not_the_programs_doing() -> None:
+    """Whoever hung when the end was forced did so by himself."""
+    diagnosis, state = Diagnosis(), State()
+    ended = ev.Exited(t=3.0, pid=10, signo=13)
+    for event in [*born(), *BOTH_READ, ev.EndForced(t=2.5, living=3), ended]:
+        before, state = state, reduce(state, event)
+        diagnosis.follow_event(event, before, state)
+    assert [one.rule for one in diagnosis.find_until(state.n)] == ["feeding-circle"]
+    assert not diagnosis.examine(60.0), "nor is it looked again"
+
+
+def test_a_page_names_the_scenario_that_shows_its_rule() -> None:
+    page = BY_NAME["dropped-lock"]
+    assert page.shown_by == "Shown by: ipcviz run lock-file"
+    assert BY_NAME["wait-before-read"].shown_by == ""
+    assert [text for _, text in page.parts] == [page.looks, page.why, page.mend, page.evidence]
+
+
+def test_what_no_state_refers_to_is_forgotten() -> None:
+    """A service that starts processes for years needs no more memory for it."""
+    patient = Doctor()
+    patient.follow_events([*born(), CHILD, has(13, 3, "r", ONE), *BOTH_READ])
+    known = patient.history
+    assert (13 in known.born, known.made.keys() >= {1303}) == (True, True)
+    known.forget(reduce_all([*born(), *BOTH_READ]))
+    assert 13 not in known.born
+    assert known.born.keys() == {10, 11, 12}
+    assert 1303 not in known.made
+    assert known.made

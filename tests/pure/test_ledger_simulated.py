@@ -13,7 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ipcviz.events import Call, Coverage, Exited, Forked, Level, Sample
-from ipcviz.model.ledger.provenance import sources_of, waiting_bytes, waiting_ranges
+from ipcviz.model.ledger.provenance import (
+    list_interleavings,
+    sources_of,
+    waiting_bytes,
+    waiting_ranges,
+)
 from ipcviz.model.reduce import reduce
 from ipcviz.tracer.moving import Moving, MovingCall
 from tests.pure.test_ledger import KEY, Story
@@ -47,6 +52,8 @@ class Simulation:
 
     def __init__(self, writers: int, readers: int) -> None:
         self.queue: list[tuple[int, int]] = []
+        self.put: list[int] = []  # of which operation each byte was that ever went in
+        self.split = 0
         self.ops: dict[int, Op] = {}
         self.numbers: dict[int, int] = {}
         self.made = 0
@@ -101,6 +108,7 @@ class Simulation:
                 return
             part = min(part, room, 4096)
             self.queue += [(op.number, op.done + i) for i in range(part)]
+            self.put += [op.number] * part
             op.done += part
             op.finished, op.asleep = op.done == op.count, False
         elif self.queue:
@@ -134,6 +142,7 @@ class Simulation:
         n = self.emit(call)
         if op.writes:
             self.numbers[op.number] = n
+            self.check_interleavings(n)
         else:
             self.check_read(n, op)
 
@@ -199,6 +208,15 @@ class Simulation:
             self.sure += source.sure
             self.unsure += not source.sure
             at += source.length
+
+    def check_interleavings(self, n: int) -> None:
+        for found in list_interleavings(self.story.state, KEY):
+            if found.n == n:
+                mine, other = (self.truth_of(one, 0.0) for one in (found.n, found.other))
+                first = self.put.index(mine)
+                last = len(self.put) - 1 - self.put[::-1].index(mine)
+                assert other in self.put[first:last]
+                self.split += 1
 
     def check_waiting(self) -> None:
         if not self.story.channel.known:
@@ -281,3 +299,37 @@ def test_one_writer_and_one_reader_are_always_sure(steps):
 @given(st.integers(1, 4), st.integers(1, 3), steps_of(FAULTS))
 def test_never_wrong_where_some_are_killed_or_sampled(writers, readers, steps):
     run(writers, readers, steps)
+
+
+def test_long_writes_that_take_turns_are_proved_to_be_mixed():
+    """Two writes sleep in a full pipe; a page is read, and the one that has waited longest puts in
+    another one: by turns, until the first has all of its bytes there.
+    """
+    simulation = Simulation(2, 1)
+    one, other = simulation.writers
+    (reader,) = simulation.readers
+    for tid in (one, other):
+        simulation.enter(tid, 30_000)
+    while simulation.ops[one].done < CAPACITY:
+        simulation.work(simulation.ops[one])
+    simulation.work(simulation.ops[one])
+    simulation.work(simulation.ops[other])
+    turn = 0
+    while not any(simulation.ops[tid].finished for tid in (one, other)):
+        simulation.enter(reader, 4096)
+        simulation.work(simulation.ops[reader])
+        simulation.give_back(reader)
+        op = simulation.ops[(one, other)[turn % 2]]
+        simulation.work(op)
+        simulation.work(op)
+        simulation.level()
+        turn += 1
+    simulation.give_back(one)
+    assert not simulation.split, "the other one is under way"
+    while not simulation.ops[other].finished:
+        simulation.enter(reader, 4096)
+        simulation.work(simulation.ops[reader])
+        simulation.give_back(reader)
+        simulation.work(simulation.ops[other])
+    simulation.give_back(other)
+    assert simulation.split == 1

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ipcviz.events import Call, Closed, CloseOnExec, Duplicated, Exited, ObjectInfo
-from ipcviz.model.reduce import reduce
+from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
+from ipcviz.narrate.pipes import describe_unread
 from ipcviz.narrate.sentence import DETAIL, STEP
 from tests import picture_states as systems
 
@@ -82,6 +83,29 @@ def test_bytes_that_nobody_reads(killed):
         assert last(m).endswith(
             "fails now, with SIGPIPE or EPIPE; 3,900 bytes that seq[11] wrote were not read"
         )
+
+
+@pytest.mark.parametrize(
+    ("writers", "shown"),
+    [
+        ((11,), "100 bytes that seq[11] wrote were not read"),
+        ((11, 10), "200 bytes that seq[11], sh[10] wrote were not read"),
+        ((11, 10, 13), "300 bytes that seq[11], sh[10], tac[13] wrote were not read"),
+        ((11, 10, 13, 14), "400 bytes that seq[11], sh[10], tac[13] and 1 more wrote were not"),
+    ],
+)
+def test_several_whose_bytes_nobody_reads(writers, shown):
+    m = piped()
+    m.fork(10, 13, "tac")
+    m.fork(10, 14, "nl")
+    for pid in writers:
+        m.move(pid, "write", 4, P, 100)
+    assert shown in describe_unread(reduce_all(m.events), P.key)
+
+
+def test_nothing_is_said_of_bytes_that_are_not_known():
+    assert describe_unread(reduce_all(piped().events), P.key) == ""
+    assert describe_unread(State(), P.key) == ""
 
 
 def test_bytes_that_nobody_reads_when_the_writer_is_gone_already():

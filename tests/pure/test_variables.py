@@ -164,6 +164,15 @@ def test_a_value_as_a_person_writes_it(encoding, raw, shown):
     assert format_value(encoding, raw) == shown
 
 
+@pytest.mark.parametrize("size", [1, 2, 4, 8])
+def test_a_number_of_each_size(size):
+    for value in (0, 1, 2 ** (8 * size - 1) - 1):
+        raw = value.to_bytes(size, "little")
+        assert {format_value(kind, raw) for kind in ("int", "uint")} == {str(value)}
+    most = bytes([255] * size)
+    assert (format_value("int", most), format_value("uint", most)) == ("-1", str(256**size - 1))
+
+
 def test_a_schedule_says_whose_load_or_store_is_meant():
     (one, two, three) = parse_schedule(
         "a to load counter\nb to store on the counter\na to update"

@@ -9,7 +9,6 @@ from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.state import State
 from ipcviz.model.waits.hangs import Hang
-from ipcviz.model.waits.rules import explain_waiting
 from ipcviz.model.waits.values import Buffer, Ready, Wait, WatchedDescriptor, Why
 
 if TYPE_CHECKING:
@@ -84,13 +83,8 @@ def list_long_readers(
 ) -> Iterable[Wait]:
     """Who has read for so long from a pipe, or another of these kinds, in which nothing is."""
     state = moment.state
-    for tid in sorted(state.threads):
-        thread = state.threads[tid]
-        call = thread.waiting
-        if call is None or moment.now - call.began < seconds:
-            continue
-        wait = explain_waiting(state, thread, call)
-        if wait.limited:
+    for wait in moment.waits:
+        if moment.now - wait.since < seconds or wait.limited:
             continue
         if wait.why is Why.READY and isinstance(wait.facts, Ready):
             read = [one for one in wait.facts.things if one.key and "w" not in one.events]

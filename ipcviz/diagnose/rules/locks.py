@@ -14,7 +14,6 @@ from ipcviz.events.calls import FOR_SIGNAL
 from ipcviz.events.signals import SIGCHLD, signal_name, signals_in
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE
 from ipcviz.model.state import State
-from ipcviz.model.waits.circles import list_circles
 from ipcviz.model.waits.handlers import find_handler
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.rules import explain_waiting
@@ -331,10 +330,11 @@ def find_stale_semaphore(moment: CaseMoment, hang: Hang) -> Finding | None:
 def find_lock_order(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A circle of threads, each of which has the lock that the one before it wants."""
     state = moment.state
-    tids = {wait.tid for wait in hang.waits}
     by_tid = {wait.tid: wait for wait in hang.waits}
-    for circle in list_circles(state, moment.held, moment.now):
-        if not tids.issuperset(circle.tids):
+    if not any(wait.why in _OWNED for wait in hang.waits):
+        return None
+    for circle in moment.circles:
+        if not by_tid.keys() >= set(circle.tids):
             continue
         waits = [by_tid[tid] for tid in circle.tids if tid in by_tid]
         if not waits or not all(wait.why in _OWNED for wait in waits):
@@ -475,10 +475,9 @@ def _is_on_its_way(state: State, wait: Wait, wanted: set[int]) -> bool:
 def find_circle(moment: CaseMoment, hang: Hang) -> Finding | None:
     """Any other circle that calls alone prove."""
     state = moment.state
-    tids = {wait.tid for wait in hang.waits}
     by_tid = {wait.tid: wait for wait in hang.waits}
-    for circle in list_circles(state, moment.held, moment.now):
-        if not tids.issuperset(circle.tids) or len(circle.pids) < 2:
+    for circle in moment.circles:
+        if not by_tid.keys() >= set(circle.tids) or len(circle.pids) < 2:
             continue
         if any(one.doubt in _ON_PURPOSE for one in circle.doubts):
             continue

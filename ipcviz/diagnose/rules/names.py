@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from ipcviz.diagnose.deeds import SequenceRule, keep_others
+from ipcviz.diagnose.deeds import SequenceRule, keep_others, returns_of
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules.inherited import is_leaked, tell_leaked_address
@@ -56,7 +56,7 @@ class FailedBind(NamedTuple):
 class AddressesInUse(SequenceRule):
     """A bind that failed, since the name or port was taken, and after which the program gave up."""
 
-    calls = frozenset({"bind"}) | ACCEPTS
+    calls = returns_of(frozenset({"bind"}) | ACCEPTS)
     kinds = (Exited,)
 
     def __init__(self) -> None:
@@ -161,7 +161,7 @@ class MadeHere(NamedTuple):
 class LeftBehind(SequenceRule):
     """Shared memory, semaphores and queues that are still there when all have ended."""
 
-    calls = _OF_SYSTEM_V
+    calls = returns_of(_OF_SYSTEM_V)
     effects = (Opened, Filed, NameRemoved)
     kinds = (Counted, EndForced, Finished)
 

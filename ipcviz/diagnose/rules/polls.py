@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from ipcviz.diagnose.deeds import SequenceRule, keep_others
+from ipcviz.diagnose.deeds import RETURNED, SequenceRule, keep_others, returns_of
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import Call, Closed, Duplicated, Opened
@@ -23,6 +23,9 @@ _BROKEN: Final = "e"
 _READABLE: Final = "r"
 """Letters of `list_found`."""
 _ENDS: Final = frozenset({_HUNG_UP, _BROKEN, _INVALID})
+_TRANSFERS: Final = READS | WRITES
+_TOUCHING: Final = (Closed, Duplicated, Opened)
+"""Effects after which a descriptor may be another one."""
 
 
 class EndSeen(NamedTuple):
@@ -44,8 +47,8 @@ class HangUpLoops(SequenceRule):
     it.
     """
 
-    calls = FOR_READY | READS | WRITES
-    effects = (Closed, Duplicated, Opened)
+    calls = returns_of(FOR_READY, RETURNED)
+    follows = FOR_READY | READS | WRITES
 
     def __init__(self) -> None:
         self._seen: dict[tuple[int, int], dict[int, EndSeen]] = {}
@@ -54,26 +57,27 @@ class HangUpLoops(SequenceRule):
         """See `SequenceRule`."""
         self._seen = keep_others(self._seen, pid, lambda key, _: key[0])
 
-    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterable[Finding]:
         """See `EventRule`."""
         if event.name in FOR_READY:
-            yield from self._follow_wait(moment, event)
-            return
-        if not self._seen:
-            return
-        touched = {effect.fd for effect in event.effects if isinstance(effect, self.effects)}
-        if event.fd is not None:
+            return self._follow_wait(moment, event)
+        touched = {effect.fd for effect in event.effects if isinstance(effect, _TOUCHING)}
+        if event.fd is not None and event.name in _TRANSFERS:
             touched.add(event.fd)
         for (pid, _), seen in self._seen.items():
             if pid == event.pid and touched:
                 for fd in [fd for fd in seen if fd in touched or fd < 0]:
                     del seen[fd]
+        return ()
 
-    def _follow_wait(self, moment: CaseMoment, event: Call) -> Iterator[Finding]:
+    def _follow_wait(self, moment: CaseMoment, event: Call) -> Iterable[Finding]:
         place = (event.pid, event.tid)
-        before = self._seen.get(place, {})
+        ended = event.ret > 0 and _may_be_at_end(moment.state, event)
+        if not ended and place not in self._seen:
+            return ()
+        before = self._seen.pop(place, {})
         now: dict[int, EndSeen] = {}
-        if event.ret > 0 and _may_be_at_end(moment.state, event):
+        if ended:
             for thing, fd, letters in _list_ends(moment.state, event):
                 what = _find_end(moment.state, thing, letters)
                 if what:
@@ -83,11 +87,10 @@ class HangUpLoops(SequenceRule):
                     now[fd] = EndSeen(what, since, key)
         if now:
             self._seen[place] = now
-        elif before:
-            del self._seen[place]
-        for fd, one in now.items():
-            if one.since == TURNS:
-                yield self._tell(moment, event, fd, one)
+            self.begin(event.pid)
+        elif not any(pid == event.pid for pid, _ in self._seen):
+            self.end(event.pid)
+        return [self._tell(moment, event, fd, one) for fd, one in now.items() if one.since == TURNS]
 
     def _tell(self, moment: CaseMoment, event: Call, fd: int, one: EndSeen) -> Finding:
         name = moment.name_parties(event.pid).name_at(event.pid, event.tid)

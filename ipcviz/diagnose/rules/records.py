@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from ipcviz.diagnose.deeds import SequenceRule, keep_others
+from ipcviz.diagnose.deeds import Outcome, SequenceRule, keep_others, returns_of
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules.transfers import SIMPLE_READS, SIMPLE_WRITES
@@ -14,7 +14,7 @@ from ipcviz.events import Call, Entered, Exited
 from ipcviz.events.calls import COUNTS_MESSAGES, MOVES, READS, WRITES
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.mechanisms.datagrams import keeps_bounds
-from ipcviz.model.state import Object
+from ipcviz.model.state import Object, State
 from ipcviz.narrate.words import label_of
 
 _KEPT: Final = 256
@@ -23,6 +23,8 @@ _PIECES: Final = 3
 """Of at most so many writes a record consists: of more, that they end where a read's room would is
 chance.
 """
+_ALL: Final = READS | WRITES | MOVES | COUNTS_MESSAGES
+"""Calls that move bytes of a stream."""
 _SECTOR: Final = 512
 _SMALLEST_BUFFER: Final = 64
 """Room of a multiple of a sector, or of a power of two from this on, is a buffer's: who asks for so
@@ -72,7 +74,8 @@ class PartRead:
 class ShortReads(SequenceRule):
     """A read of a record that returned a part, after which the reader goes on as if it had all."""
 
-    calls = READS | WRITES | MOVES | COUNTS_MESSAGES
+    follows = READS
+    calls = returns_of(_ALL - READS) | returns_of(READS, Outcome.PART | Outcome.OTHER_TAKER)
     kinds = (Entered, Exited)
 
     def __init__(self) -> None:
@@ -87,37 +90,57 @@ class ShortReads(SequenceRule):
         if pid is None:
             self._borders = {}
 
-    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+    def forget_objects(self, state: State) -> None:
+        """See `EventRule`."""
+        for kept in (self._borders, self._readers, self._ended):
+            for key in [key for key in kept if key not in state.objects]:
+                del kept[key]
+
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterable[Finding]:
         """See `EventRule`."""
         if isinstance(event, Exited):
-            yield from self._follow_end(moment, event)
-            return
+            return self._follow_end(moment, event)
+        name = event.call if isinstance(event, Entered) else event.name
+        if name not in _ALL:
+            return ()
         thing = moment.state.objects.get(event.object)
         if thing is None or not _is_stream(thing):
-            return
-        name = event.call if isinstance(event, Entered) else event.name
+            return ()
         if name in SIMPLE_WRITES:
-            yield from self._follow_write(moment, event, thing)
-        elif name in SIMPLE_READS and isinstance(event, Call):
-            yield from self._follow_read(moment, event)
-        elif isinstance(event, Call):
+            return self._follow_write(moment, event, thing)
+        if name in SIMPLE_READS and isinstance(event, Call):
+            return self._follow_read(moment, event)
+        if isinstance(event, Call):
             # What vectors and splice move has borders that are not told.
             self._borders.pop(event.object, None)
             for key in [key for key in self._parts if key[1] == event.object]:
-                del self._parts[key]
+                self._drop_part(key)
+        return ()
 
-    def _follow_write(self, moment: CaseMoment, event: Any, thing: Object) -> Iterator[Finding]:
+    def _drop_part(self, place: tuple[int, str]) -> PartRead | None:
+        """The record that a process has read in part of an object: it does not matter any more."""
+        part = self._parts.pop(place, None)
+        if part is not None and not any(pid == place[0] for pid, _ in self._parts):
+            self.end(place[0])
+        return part
+
+    def _follow_write(self, moment: CaseMoment, event: Any, thing: Object) -> Iterable[Finding]:
         key = thing.info.key if thing.info.kind in PIPES else thing.info.peer
         before = moment.before.objects.get(event.object)
         count = event.get_number("count") or 0
         if not key or before is None or not before.exact or not count:
-            return
+            return ()
         if isinstance(event, Call) and event.ret < 0 and event.error != "EPIPE":
-            return
-        self._borders.setdefault(key, Borders()).add_write(before.bytes_in, count)
-        part, failed = self._ended.pop(key, (None, False))
-        if part is not None and self._is_told(key, part, failed=failed):
-            yield self._tell(moment, part, None)
+            return ()
+        borders = self._borders.get(key)
+        if borders is None:
+            borders = self._borders[key] = Borders()
+        borders.add_write(before.bytes_in, count)
+        if key not in self._ended:
+            return ()
+        part, failed = self._ended.pop(key)
+        told = self._is_told(key, part, failed=failed)
+        return (self._tell(moment, part, None),) if told else ()
 
     def _follow_read(self, moment: CaseMoment, event: Call) -> Iterator[Finding]:
         key, count = event.object, event.get_number("count") or 0
@@ -125,31 +148,38 @@ class ShortReads(SequenceRule):
         if event.ret <= 0 or before is None or not before.exact or event.has_flag("MSG_PEEK"):
             return
         if self._readers.setdefault(key, event.pid) != event.pid:
-            self._parts.pop((self._readers[key], key), None)
+            self._drop_part((self._readers[key], key))
             self._readers[key] = event.pid
             return
         part = self._parts.get((event.pid, key))
         if part is None or part.is_whole:
-            self._parts.pop((event.pid, key), None)
+            self._drop_part((event.pid, key))
             if event.ret < count and count > 1:
-                self._parts[event.pid, key] = PartRead(event, before.bytes_out)
+                self._begin_part(PartRead(event, before.bytes_out))
             return
         if count != part.size:
             # It asks for the rest, or for something else: it knows how much it has.
-            del self._parts[event.pid, key]
+            self._drop_part((event.pid, key))
             return
         part.end += event.ret
         border = part.start + part.size
         if part.end <= border:
             return
-        del self._parts[event.pid, key]
+        self._drop_part((event.pid, key))
         pieces = self._count_pieces(key, part)
         if 0 < pieces <= _PIECES and not _is_buffer(part.size):
             yield self._tell(moment, part, event)
         elif pieces == 1:
             again = PartRead(part.call, border)
             again.end = part.end
-            self._parts[event.pid, key] = again
+            self._begin_part(again)
+
+    def _begin_part(self, part: PartRead) -> None:
+        """Follow a read of a part. A buffer's matters only if one write was just as large."""
+        if _is_buffer(part.size) and self._count_pieces(part.call.object, part) != 1:
+            return
+        self._parts[part.call.pid, part.call.object] = part
+        self.begin(part.call.pid)
 
     def _follow_end(self, moment: CaseMoment, event: Exited) -> Iterator[Finding]:
         for place in [place for place in self._parts if place[0] == event.pid]:

@@ -79,7 +79,7 @@ class Interrupted(SequenceRule):
     """
 
     errors = frozenset({"EINTR", "EAGAIN"})
-    calls = WRITES
+    follows = WRITES
     effects = (StatusFlags,)
     kinds = (Exited,)
 
@@ -103,10 +103,16 @@ class Interrupted(SequenceRule):
                 yield from self._tell(moment, failed, said, setter)
             return
         if event.error in self.errors:
-            self._failed[event.pid] = event
-            row = moment.state.find_descriptor(event.pid, event.get_number("fd") or 0)
-            self._shares[event.pid] = self._setters.get(row.ofd, 0) if row is not None else 0
+            row = moment.state.find_descriptor(event.pid, event.fd or 0)
+            setter = self._setters.get(row.ofd, 0) if row is not None else 0
             self._said.pop(event.pid, None)
+            if event.error == "EINTR" or setter not in (0, event.pid):
+                self._failed[event.pid], self._shares[event.pid] = event, setter
+                self.begin(event.pid)
+            else:
+                # It is used to that.
+                self._failed.pop(event.pid, None)
+                self.end(event.pid)
             return
         for effect in event.effects:
             if isinstance(effect, StatusFlags) and "nonblock" in effect.flags:
@@ -114,7 +120,7 @@ class Interrupted(SequenceRule):
                 if row is not None:
                     self._setters[row.ofd] = event.pid
         failed = self._failed.get(event.pid)
-        if failed is not None and _WORDS[failed.error] in event.data:
+        if failed is not None and event.name in WRITES and _WORDS[failed.error] in event.data:
             self._said[event.pid] = event
 
     def _tell(self, moment: CaseMoment, failed: Call, said: Call, setter: int) -> Iterator[Finding]:
@@ -134,8 +140,6 @@ class Interrupted(SequenceRule):
                 objects=[failed.object],
                 about=failed.name,
             )
-            return
-        if setter in (0, failed.pid):
             return
         names, fd = moment.name_parties(failed.pid, setter), failed.get_number("fd")
         yield moment.make_finding(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any, Final
 
-from ipcviz.diagnose.deeds import EventRule, SequenceRule, keep_others
+from ipcviz.diagnose.deeds import EventRule, Outcome, SequenceRule, keep_others, returns_of
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events import Call, Closed, Disposition, Executed, Exited, Forked
-from ipcviz.events.calls import READS, READS_ANY, WRITES, SystemCall, where
+from ipcviz.events import Call, Closed, Disposition, Duplicated, Executed, Exited, Forked
+from ipcviz.events.calls import MOVES, READS, READS_ANY, WRITES, SystemCall, where
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.events.signals import NUMBERS
+from ipcviz.model.channels import Interleaving
+from ipcviz.model.ledger.directions import find_directions
 from ipcviz.model.ledger.provenance import list_interleavings
+from ipcviz.model.state import State
 from ipcviz.narrate.words import label_of
 
 SIGPIPE: Final = NUMBERS["SIGPIPE"]
@@ -43,8 +46,8 @@ SIMPLE_READS: Final = where(lambda call: call.name in READS and _is_simple(call)
 class ShortWrites(SequenceRule):
     """A write that moved a part, whose rest was never written."""
 
-    calls = SIMPLE_WRITES
-    effects = (Closed,)
+    calls = returns_of(SIMPLE_WRITES, Outcome.PART)
+    follows = SIMPLE_WRITES
     kinds = (Exited,)
 
     def __init__(self) -> None:
@@ -57,26 +60,31 @@ class ShortWrites(SequenceRule):
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
         if isinstance(event, Exited):
-            cut = [key for key in self._cut if key[0] == event.pid]
-            for key in cut:
+            for key in [key for key in self._cut if key[0] == event.pid]:
                 call = self._cut.pop(key)
                 if not event.signo:
                     yield self._tell(moment, call, "ended")
             return
-        key = (event.pid, event.get_number("fd") or 0)
-        if event.name not in self.calls:
-            for effect in event.effects:
-                key = (event.pid, effect.fd) if isinstance(effect, Closed) else (0, 0)
-                if key in self._cut:
-                    call = self._cut.pop(key)
-                    yield self._tell(moment, call, f"closed descriptor {key[1]}")
-        elif event.ret > 0:
+        key = (event.pid, event.fd or 0)
+        if event.name in self.calls and event.ret > 0:
             thing = moment.state.objects.get(event.object)
             count = _count_asked(event)
+            self._end(key)
             if event.ret < count and thing is not None and thing.info.kind in _STREAMS:
                 self._cut[key] = event
-            else:
-                self._cut.pop(key, None)
+                self.begin(event.pid)
+        for effect in event.effects:
+            key = (event.pid, effect.fd) if isinstance(effect, Closed) else (0, 0)
+            cut = self._end(key)
+            if cut is not None:
+                yield self._tell(moment, cut, f"closed descriptor {key[1]}")
+
+    def _end(self, key: tuple[int, int]) -> Call | None:
+        """The write that was cut at a descriptor of a process, which does not matter any more."""
+        cut = self._cut.pop(key, None)
+        if cut is not None and not any(pid == cut.pid for pid, _ in self._cut):
+            self.end(cut.pid)
+        return cut
 
     def _tell(self, moment: CaseMoment, call: Call, then: str) -> Finding:
         fd, count = call.get_number("fd"), _count_asked(call)
@@ -97,7 +105,8 @@ class ShortWrites(SequenceRule):
 class EndlessEnds(SequenceRule):
     """A loop that reads at the end of what it reads."""
 
-    calls = SIMPLE_READS
+    calls = returns_of(SIMPLE_READS, Outcome.NOTHING)
+    follows = SIMPLE_READS
 
     def __init__(self) -> None:
         self._ends: dict[tuple[int, str], int] = {}
@@ -108,14 +117,19 @@ class EndlessEnds(SequenceRule):
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
         """See `EventRule`."""
+        if event.name not in self.calls:
+            return
         key = (event.pid, event.object)
         if event.ret or event.asked_for_nothing:
             self._ends.pop(key, None)
+            if not any(pid == event.pid for pid, _ in self._ends):
+                self.end(event.pid)
             return
         thing = moment.state.objects.get(event.object)
         if thing is None or thing.info.kind not in _STREAMS:
             return
         self._ends[key] = count = self._ends.get(key, 0) + 1
+        self.begin(event.pid)
         if count == ENDS:
             name = moment.name_parties(event.pid).name_at(event.pid, event.tid)
             reopen = thing.info.kind == "fifo"
@@ -139,7 +153,8 @@ class BrokenPipes(SequenceRule):
     descriptor than the standard output.
     """
 
-    calls = frozenset(WRITES)
+    errors = frozenset({"EPIPE"})
+    follows = WRITES
     effects = (Disposition,)
     kinds = (Executed, Exited, Forked)
 
@@ -175,7 +190,10 @@ class BrokenPipes(SequenceRule):
         if event.error != "EPIPE":
             self._failed.pop(key, None)
             self._last.pop(event.pid, None)
+            if not any(pid == event.pid for pid, _ in self._failed):
+                self.end(event.pid)
             return
+        self.begin(event.pid)
         self._last[event.pid] = event
         out = moment.state.find_descriptor(event.pid, 1)
         self._silent[event.pid] = out is not None and not out.used
@@ -237,25 +255,31 @@ class BrokenPipes(SequenceRule):
 class MixedWrites(EventRule):
     """A write whose bytes others came in between of."""
 
-    calls = frozenset(READS | WRITES)
+    calls = returns_of(WRITES | MOVES, Outcome.SLEPT)
 
     def __init__(self) -> None:
-        self._told: dict[str, int] = {}
+        self._told: set[str] = set()
 
-    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterable[Finding]:
         """See `EventRule`."""
-        found = list_interleavings(moment.state, event.object)
-        if not found or event.object in self._told:
+        state = moment.state
+        key = find_directions(state, event.pid, event.name, event.args, event.object).target
+        found = [
+            one
+            for one in list_interleavings(state, key)
+            if one.n == event.n and one.pid != one.other_pid
+        ]
+        if not found or key in self._told:
             return
-        last = found[-1]
-        if last.pid == last.other_pid:
-            return
-        self._told[event.object] = last.n
+        self._told.add(key)
+        yield self._tell(moment, key, found[-1])
+
+    def _tell(self, moment: CaseMoment, key: str, last: Interleaving) -> Finding:
         names = moment.name_parties(last.pid, last.other_pid)
         one, other = names.name_process(last.pid), names.name_process(last.other_pid)
-        thing = moment.state.objects[event.object]
+        thing = moment.state.objects[key]
         pipe = thing.info.kind in PIPES
-        yield moment.make_finding(
+        return moment.make_finding(
             "mixed-writes",
             [last.pid, last.other_pid],
             f"Bytes of {other} lie in {thing.label} between those of one write of {one}:"
@@ -266,8 +290,8 @@ class MixedWrites(EventRule):
                 Evidence(f"the write of {one} that was split", last.n),
                 Evidence(f"the write of {other} that came in between", last.other),
             ],
-            objects=[event.object],
-            about=event.object,
+            objects=[key],
+            about=key,
         )
 
 
@@ -276,7 +300,7 @@ class SharedInput(SequenceRule):
     open file description.
     """
 
-    calls = READS_ANY
+    calls = returns_of(READS_ANY, Outcome.OTHER_TAKER | Outcome.NOTHING)
 
     def __init__(self) -> None:
         self._takers: dict[int, list[Call]] = {}
@@ -287,6 +311,12 @@ class SharedInput(SequenceRule):
             ofd: calls
             for ofd, calls in self._takers.items()
             if pid is not None and all(call.pid != pid for call in calls)
+        }
+
+    def forget_objects(self, state: State) -> None:
+        """See `EventRule`."""
+        self._takers = {
+            ofd: calls for ofd, calls in self._takers.items() if ofd in state.open_files
         }
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
@@ -331,12 +361,14 @@ class OutputTwice(SequenceRule):
     stdio was copied.
     """
 
-    calls = SIMPLE_WRITES
     kinds = (Forked, Executed, Exited)
+    follows = SIMPLE_WRITES
 
     def __init__(self) -> None:
         self._parents: dict[int, tuple[int, int]] = {}
-        self._writes: dict[int, tuple[int, Call]] = {}
+        self._writes: dict[int, Call] = {}
+        self._closed: dict[int, int] = {}
+        """By process, the open file description of its last write, if that is closed there."""
         self._ended: dict[int, tuple[int, Call]] = {}
 
     def forget_process(self, pid: int | None) -> None:
@@ -345,22 +377,56 @@ class OutputTwice(SequenceRule):
         self._parents = keep_others(self._parents, pid, lambda _, value: value[0])
         self._writes = keep_others(self._writes, pid, lambda key, _: key)
 
-    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterable[Finding]:
         """See `EventRule`."""
-        if isinstance(event, Forked):
-            if event.how == "fork":
+        match event:
+            case Call():
+                return self._follow_call(moment, event)
+            case Forked(how="fork"):
                 self._parents[event.pid] = (event.parent, event.n)
-        elif isinstance(event, Executed):
-            self._parents.pop(event.pid, None)
-        elif isinstance(event, Exited):
-            last = self._writes.pop(event.pid, None)
-            if last is not None and not event.signo:
-                self._ended[event.pid] = last
-                yield from self._compare(moment, event.pid)
-        else:
-            row = moment.state.find_descriptor(event.pid, event.get_number("fd") or 0)
+                self.begin(event.pid)
+                self.begin(event.parent)
+            case Executed():
+                parent, _ = self._parents.pop(event.pid, (0, 0))
+                for pid in (event.pid, parent):
+                    self._end_if_alone(pid)
+            case Exited():
+                return self._follow_end(moment, event)
+        return ()
+
+    def _end_if_alone(self, pid: int) -> None:
+        """Who is no fork of a process, nor has one, writes for itself."""
+        if pid not in self._parents and all(one != pid for one, _ in self._parents.values()):
+            self._writes.pop(pid, None)
+            self._closed.pop(pid, None)
+            self.end(pid)
+
+    def _follow_call(self, moment: CaseMoment, event: Call) -> Iterable[Finding]:
+        pid, last = event.pid, self._writes.get(event.pid)
+        if event.name in SIMPLE_WRITES:
+            self._writes[pid] = event
+            self._closed.pop(pid, None)
+        elif event.effects and last is not None and pid not in self._closed:
+            fds = {one.fd for one in event.effects if isinstance(one, Closed | Duplicated)}
+            row = moment.before.find_descriptor(pid, last.fd or 0) if last.fd in fds else None
             if row is not None:
-                self._writes[event.pid] = (row.ofd, event)
+                self._closed[pid] = row.ofd
+        return ()
+
+    def _follow_end(self, moment: CaseMoment, event: Exited) -> Iterable[Finding]:
+        pid, last = event.pid, self._writes.pop(event.pid, None)
+        ofd = self._closed.pop(pid, 0)
+        if event.signo and pid in self._parents:
+            self._end_if_alone(self._parents.pop(pid)[0])
+        if last is None or event.signo:
+            return ()
+        if not ofd:
+            row = moment.before.find_descriptor(pid, last.fd or 0)
+            ofd = row.ofd if row is not None else 0
+        if not ofd:
+            return ()
+        self._ended[pid] = ofd, last
+        return self._compare(moment, pid)
 
     def _compare(self, moment: CaseMoment, pid: int) -> Iterator[Finding]:
         for child, (parent, born) in list(self._parents.items()):
@@ -393,16 +459,16 @@ class OutputTwice(SequenceRule):
 class CutDatagrams(EventRule):
     """A datagram that its receiver had no room for."""
 
-    calls = READS
+    calls = returns_of(READS, Outcome.WHOLE)
 
-    def follow_event(self, moment: CaseMoment, event: Any) -> Iterator[Finding]:
+    def follow_event(self, moment: CaseMoment, event: Any) -> Iterable[Finding]:
         """See `EventRule`."""
-        waiting = moment.before.datagrams.get(event.object)
-        if not waiting or event.ret < 0 or "MSG_PEEK" in event.get_text("flags"):
-            return
-        size = waiting[0].length
-        if not 0 < event.ret < size:
-            return
+        waiting = moment.before.datagrams and moment.before.datagrams.get(event.object)
+        if not waiting or event.has_flag("MSG_PEEK") or not 0 < event.ret < waiting[0].length:
+            return ()
+        return self._tell(moment, event, waiting[0].length)
+
+    def _tell(self, moment: CaseMoment, event: Call, size: int) -> Iterator[Finding]:
         name = moment.name_parties(event.pid).name_at(event.pid, event.tid)
         yield moment.make_finding(
             "datagram-cut",

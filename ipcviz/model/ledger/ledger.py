@@ -23,11 +23,13 @@ import msgspec
 from ipcviz.events import Call, Entered, Level, Waiting
 from ipcviz.events.calls import COUNTS_MESSAGES, where
 from ipcviz.model.channels import (
+    FILLINGS_KEPT,
     INTERLEAVINGS_KEPT,
     PACKET,
     READS_KEPT,
     WRITES_KEPT,
     Channel,
+    Filling,
     Interleaving,
     Knot,
     Laid,
@@ -146,11 +148,11 @@ def apply_entered(draft: Draft, event: Entered) -> None:
                 most = most_bytes(event.call, event.args)
                 reading = (*reading, Reading(event.tid, earliest, most, event.cut))
             store_channel(draft, replace(channel, reading=reading))
-    _begin_write(draft, event, target)
+    _begin_write(draft, event, target, event.slept or -1.0)
 
 
-def _begin_write(draft: Draft, event: Entered, key: str) -> None:
-    """A write is under way, or was cut."""
+def _begin_write(draft: Draft, event: Entered, key: str, asleep: float) -> None:
+    """A write is under way, or was cut; `asleep`: as `Part.asleep`."""
     channel = draft.channels.get(key)
     if channel is None or not channel.known:
         return
@@ -159,6 +161,8 @@ def _begin_write(draft: Draft, event: Entered, key: str) -> None:
     if old is not None:
         if event.cut:
             _replace_part(draft, channel, at, old, replace(old, cut=True), event.t)
+        elif asleep > old.asleep:
+            _replace_part(draft, channel, at, old, replace(old, asleep=asleep), event.t)
     elif earliest < channel.since:
         distrust_channel(draft, key, _WRITE_BEFORE)
     elif earliest < channel.written_until:
@@ -177,9 +181,8 @@ def _begin_write(draft: Draft, event: Entered, key: str) -> None:
             head=event.data,
             step=draft.step,
         )
-        _add_write(
-            draft, channel, Part(write, cut=event.cut), earliest, event.t if event.cut else math.inf
-        )
+        part = Part(write, cut=event.cut, asleep=asleep)
+        _add_write(draft, channel, part, earliest, event.t if event.cut else math.inf)
 
 
 def apply_waiting(draft: Draft, event: Waiting) -> None:
@@ -202,7 +205,7 @@ def apply_waiting(draft: Draft, event: Waiting) -> None:
                 args=event.args,
                 object=event.object,
             )
-            _begin_write(draft, entered, target)
+            _begin_write(draft, entered, target, event.t)
 
 
 def apply_end(draft: Draft, pid: int, tids: tuple[int, ...], t: float) -> None:
@@ -276,12 +279,13 @@ def _lay_written(draft: Draft, event: Call, key: str, length: int) -> None:
         if earliest < channel.written_until:
             distrust_channel(draft, key, _UNTOLD)
             return
-        _add_write(draft, channel, Part(write), earliest, event.t)
+        _add_write(draft, channel, Part(write, asleep=event.slept or -1.0), earliest, event.t)
     else:
         _name_sources(draft, old.write, event.n)
-        _replace_part(draft, channel, at, old, replace(old, write=write), event.t)
+        new = replace(old, write=write, asleep=max(old.asleep, event.slept))
+        _replace_part(draft, channel, at, old, new, event.t)
     if event.slept:
-        _prove_interleaving(draft, key, event)
+        _prove_interleavings(draft, key, event)
     channel = draft.channels[key]
     if channel.next - channel.first > WRITES_KEPT:
         distrust_channel(draft, key, f"bytes of more than {WRITES_KEPT:,} writes wait in it")
@@ -294,14 +298,16 @@ def _add_write(draft: Draft, channel: Channel, part: Part, earliest: float, last
     knots, at = channel.knots, channel.next
     parts: tuple[Part, ...] = (part,)
     laid: tuple[Laid, ...] = ()
+    fillings: tuple[Filling, ...] = ()
     while at > channel.first and knots[at - 1].last > earliest:
         at -= 1
         knot = knots[at]
         parts = (*knot.parts, *parts)
         laid = (*knot.laid, *laid) if count_laid(knot.laid) == count_waiting(knot) else ()
+        fillings = (*knot.fillings, *fillings)[-FILLINGS_KEPT:]
         last = max(last, knot.last)
         knots = knots.delete(at)
-    new = Knot(parts, last, laid)
+    new = Knot(parts, last, laid, fillings)
     store_channel(draft, replace(channel, knots=knots.set(at, new), next=at + 1))
 
 
@@ -309,7 +315,8 @@ def _replace_part(draft: Draft, channel: Channel, at: int, old: Part, new: Part,
     """A write that was under way has an end now: put that in, and drop the knot if nothing of it
     waits.
     """
-    parts = [new if part is old else part for part in channel.knots[at].parts]
+    knot = channel.knots[at]
+    parts = [new if part is old else part for part in knot.parts]
     if not new.open and new.taken > new.write.length:
         # More was laid to it than it wrote: in a knot that was only the likeliest, so others gave
         # the rest.
@@ -329,9 +336,10 @@ def _replace_part(draft: Draft, channel: Channel, at: int, old: Part, new: Part,
         replace(one, began=after.began)
         if (one.tid, one.began) == (before.tid, before.began)
         else one
-        for one in channel.knots[at].laid
+        for one in knot.laid
     )
-    store_channel(draft, _with_knot(channel, at, Knot(tuple(parts), last, laid)))
+    knot = Knot(tuple(parts), last, laid, knot.fillings)
+    store_channel(draft, _with_knot(channel, at, knot))
 
 
 def _with_knot(channel: Channel, at: int, knot: Knot) -> Channel:
@@ -366,32 +374,45 @@ def _name_sources(draft: Draft, write: Write, n: int) -> None:
             draft.reads = (*draft.reads[:i], new, *draft.reads[i + 1 :])
 
 
-def _prove_interleaving(draft: Draft, key: str, event: Call) -> None:
+def _prove_interleavings(draft: Draft, key: str, event: Call) -> None:
     """A long write has returned: did others come in between for certain?
 
-    Its first bytes had been read before another write was entered, and it still slept, with bytes
-    left to write, after that had returned.
+    They did if some of it was there before another write had put in its last byte, and it still
+    slept, with bytes left to write, after that had returned.
     """
-    channel = draft.channels.get(key)
-    if channel is None or untouched_asleep(event.name, event.args):
+    channel = draft.channels[key]
+    if untouched_asleep(event.name, event.args):
         return
-    for knot in channel.knots.values():
+    knots = (knot for knot in channel.knots.values() if len(knot.parts) > 1)
+    found: list[Interleaving] = []
+    for knot in knots:
         mine = next((part for part in knot.parts if part.write.n == event.n), None)
-        if mine is None or mine.read_at < 0:
+        if mine is None:
             continue
         for part in knot.parts:
             other = part.write
-            if (
-                other.n
-                and part is not mine
-                and mine.read_at <= other.began
-                and other.t <= event.slept
-            ):
-                found = Interleaving(event.n, event.pid, other.n, other.pid)
-                channel = replace(
-                    channel, interleaved=(*channel.interleaved[-INTERLEAVINGS_KEPT + 1 :], found)
-                )
-                store_channel(draft, channel)
+            ended = part is not mine and other.n > 0 and other.t <= mine.asleep
+            if ended and _came_before_end(knot, mine, part):
+                found.append(Interleaving(event.n, event.pid, other.n, other.pid))
+    if found:
+        interleaved = (*channel.interleaved, *found)[-INTERLEAVINGS_KEPT:]
+        store_channel(draft, replace(channel, interleaved=interleaved))
+
+
+def _came_before_end(knot: Knot, mine: Part, other: Part) -> bool:
+    """Whether some bytes of a write were there before the last one of another write.
+
+    They were if one of them had been read by then, or if more bytes were there than the others can
+    have put.
+    """
+    last = max(other.write.began, other.asleep)
+    if 0 <= mine.read_at <= last:
+        return True
+    others = [part.write for part in knot.parts if part is not mine]
+    if any(max(write.length, write.most) < 0 for write in others):
+        return False
+    most = sum(write.length if write.length >= 0 else write.most for write in others) - 1
+    return any(filling.t <= last and filling.count > most for filling in knot.fillings)
 
 
 # Reads.
@@ -479,7 +500,7 @@ def _draw_bytes(
         taken = replace(part, taken=part.taken + count, read_at=read_at, guessed=guessed)
         parts = tuple(taken if p is part else _doubt_part(p, rivals) for p in knot.parts)
         rest = _drop_laid(knot.laid, count) if laid is not None else ()
-        channel = _with_knot(channel, channel.first, Knot(parts, knot.last, rest))
+        channel = _with_knot(channel, channel.first, replace(knot, parts=parts, laid=rest))
         position += count
     return channel, tuple(sources)
 
@@ -534,9 +555,8 @@ def _drop_rest(draft: Draft, event: Call, key: str, length: int, last: Source) -
             return 0
         count = min(PACKET - inside, part.left)
         part = replace(part, taken=part.taken + count)
-        store_channel(
-            draft, _with_knot(channel, channel.first, Knot((part, *knot.parts[1:]), knot.last))
-        )
+        knot = Knot((part, *knot.parts[1:]), knot.last)
+        store_channel(draft, _with_knot(channel, channel.first, knot))
         return count
     return 0
 
@@ -576,12 +596,34 @@ def _find_likeliest_write(knot: Knot, data: bytes) -> tuple[Part | None, tuple[P
 # Levels.
 
 
+def _note_filling(draft: Draft, channel: Channel, level: Level) -> None:
+    """A level that was read while several writes were under way: so many bytes they had put there,
+    at least. What reads under way have taken is not told yet, so it may be more.
+    """
+    knot = channel.knots.get(channel.next - 1)
+    if not channel.known or knot is None or len(knot.parts) < 2 or level.unit != "bytes":
+        return
+    before = sum(
+        part.left
+        for number in range(channel.first, channel.next - 1)
+        for part in channel.knots[number].parts
+    )
+    count = sum(part.taken for part in knot.parts) + level.queued - before
+    fillings = (*knot.fillings, Filling(draft.t, count))[-FILLINGS_KEPT:]
+    knot = replace(knot, fillings=fillings)
+    knots = channel.knots.set(channel.next - 1, knot)
+    store_channel(draft, replace(channel, knots=knots))
+
+
 def apply_level(draft: Draft, level: Level) -> None:
     """A level that was read while no call was under way: it must be what the ledger has, and 0
     makes it known again.
     """
     channel = draft.channels.get(level.object)
-    if channel is None or not level.quiet:
+    if channel is None:
+        return
+    if not level.quiet:
+        _note_filling(draft, channel, level)
         return
     if not channel.known:
         if not level.queued and not channel.outside:

@@ -57,7 +57,7 @@ def _lay_rest(draft: Draft, channel: Channel, queued: int) -> None:
     new = replace(part, put=put)
     parts = tuple(new if one is part else one for one in knot.parts)
     if (parts, laid) != (knot.parts, knot.laid):
-        _store_last(draft, channel, Knot(parts, knot.last, laid))
+        _store_last(draft, channel, replace(knot, parts=parts, laid=laid))
 
 
 def _store_last(draft: Draft, channel: Channel, knot: Knot) -> None:

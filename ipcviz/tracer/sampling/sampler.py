@@ -410,7 +410,7 @@ class Sampler:
                 and self._is_quiet(state, thing.info, rows)
             ):
                 yield msgspec.structs.replace(level, quiet=True)
-            elif changed:
+            elif changed or (self._moving.is_filling_wanted(key) and not level.locked):
                 yield level
 
     def _is_read_now(self, key: str) -> bool:

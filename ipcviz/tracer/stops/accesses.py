@@ -218,11 +218,25 @@ class AccessStops:
         elif points and not self._refused:
             self._refused = True
             text = (
-                "This machine gives no debug registers, so loads and stores of variables are not"
-                " seen; all else is."
+                "The kernel gives no debug registers: the machine has none, or somebody else uses"
+                " them. So loads and stores of variables are not seen; all else is."
             )
             self._context.emit(Trouble(pid=task.process.pid, message=text))
             self._specs = ()
+
+    def tell_taken(self, task: Task) -> None:
+        """The program asked for a debug register of its own (perf_event_open(2), HW_BREAKPOINT) and
+        got none: say so, if those that variables are watched with could have been its.
+        """
+        if task.watchpoints:
+            process = self._context.state.processes.get(task.process.pid)
+            name = process.title if process is not None else f"Process {task.process.pid}"
+            self._emit_trouble(
+                task.process.pid,
+                f"{name} asked for a debug register and got none (ENOSPC): {len(task.watchpoints)}"
+                f" of the {REGISTERS} watch variables for ipcviz. Alone it may have got one; watch"
+                " fewer variables.",
+            )
 
     def _read_values(self, pid: int, mine: _Watched) -> None:
         """See what variables hold now: a thread that was not watched may have stored them."""

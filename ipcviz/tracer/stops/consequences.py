@@ -4,6 +4,7 @@ belong now.
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
 from ipcviz.events import AnyEffect, Opened
@@ -94,6 +95,11 @@ class Consequences:
             self._sampler.families.emit_process(task.process.pid)
         elif name in AFTER:
             self._note_notifier(task, entered, result)
+
+    def handle_failure(self, task: Task, entered: Entered, code: int) -> None:
+        """What else is known from a call that failed with an error number."""
+        if code == errno.ENOSPC and entered.name == "perf_event_open":
+            self._accesses.tell_taken(task)
 
     def _note_notifier(self, task: Task, entered: Entered, result: int) -> None:
         """A call made or changed a descriptor that tells of events."""

@@ -206,8 +206,21 @@ class Exits:
                 slept=slept,
             )
         )
+        if self._moving.contended:
+            self.read_contended()
         if follows:
             self._consequences.handle_success(task, entered, result, effects)
+        elif code:
+            self._consequences.handle_failure(task, entered, code)
+
+    def read_contended(self) -> None:
+        """Read the levels of pipes that long writes are under way on, some bytes of which were
+        read: so it is seen whether they take turns. Step mode knows without.
+        """
+        keys = tuple(self._moving.contended)
+        self._moving.contended.clear()
+        if not self._context.holding:
+            self._sampler.levels_now(keys)
 
     def _read_behind(self, pid: int, entered: Entered) -> dict[str, str]:
         """What is behind a name that a UNIX socket was not bound to, as `behind`: `nothing` if no

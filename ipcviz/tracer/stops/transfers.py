@@ -201,6 +201,8 @@ class Transfers:
                 slept=slept,
             )
         )
+        if self._moving.contended:
+            self._exits.read_contended()
         return True
 
 
