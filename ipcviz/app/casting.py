@@ -15,13 +15,14 @@ import msgspec
 from textual.app import App, ComposeResult
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from ipcviz import __version__
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.capture import frame_of, make_look
 from ipcviz.app.chapters import MOST_STEPS, CastChapter, CastStep, choose_lesson, list_steps
 from ipcviz.app.feed import Feed
+from ipcviz.app.footer import KeyFooter
 from ipcviz.app.text import clip_text, make_visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import AnyCommand, Call, Event, Settled
@@ -332,7 +333,7 @@ class _Casting:
         app.theme = THEMES[wanted.theme].name
         async with app.run_test(size=(wanted.width, wanted.height)):
             caption = Static(id="caption")
-            await app.live.query(Footer).remove()
+            await app.live.query(KeyFooter).remove()
             await app.live.mount(caption)
             first = made.shown[0] - 1
             label, n = "before the first step", 0

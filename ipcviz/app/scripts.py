@@ -17,14 +17,19 @@ _MOST_CHILDREN: Final = 100
 _WORD: Final = re.compile(r"[\w./+-]+")
 
 
+def is_shell(process: Process) -> bool:
+    """Whether a process runs a shell."""
+    program = os.path.basename(process.argv[0]).lstrip("-") if process.argv else ""
+    return program in SHELLS or process.name in SHELLS
+
+
 def find_script(process: Process | None) -> str:
     """The path of the script that a shell runs; empty if a process is no shell, or runs none that
     has an absolute path.
     """
     if process is None or not process.argv:
         return ""
-    program = os.path.basename(process.argv[0]).lstrip("-")
-    if program not in SHELLS and process.name not in SHELLS:
+    if not is_shell(process):
         return ""
     for word in process.argv[1:]:
         if word == "-c":

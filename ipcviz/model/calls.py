@@ -119,6 +119,8 @@ def _return_thread(draft: Draft, event: Call) -> None:
         # A futex call that returned may be followed by another: sem_wait is over when the tracer
         # says so.
         semaphore = thread.semaphore if event.name == "futex" else ""
+        if event.name in wakes.CALLS and thread.waiting is not None and not event.error:
+            thread = wakes.note_woken(draft, thread, event.t)
         thread = restore_own_mask(thread)
         draft.store_thread(
             replace(thread, state="R", waiting=None, semaphore=semaphore, wchan="", source=None)
@@ -440,6 +442,7 @@ def _apply_name_removed(draft: Draft, event: Call, effect: NameRemoved) -> None:
     if found is not None:
         draft.store_object(replace(found, unlinked=True))
         forget_queue(draft, effect.object)
+    semaphores.apply_name_removed(draft, effect.path)
 
 
 def _apply_timer(draft: Draft, event: Call, effect: Timer) -> None:

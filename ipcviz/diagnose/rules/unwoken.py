@@ -8,6 +8,7 @@ from typing import Final
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules.ends import LASTS_SECONDS
+from ipcviz.diagnose.rules.locks import find_own_hold
 from ipcviz.diagnose.words import PartyNames, join_and
 from ipcviz.events.signals import SIGCHLD, SIGINT, signal_name
 from ipcviz.model.mechanisms.signals import let_in_handlers
@@ -170,4 +171,6 @@ def _tell_doubt(state: State, waits: list[Wait], handlers: set[int]) -> str:
         return "the handler of SIGINT could let it go on"
     if any(not state.processes[wait.pid].full for wait in waits):
         return "only sampled"
+    if all(find_own_hold(state, wait) is not None for wait in waits):
+        return ""
     return "what is to wake it lies in memory, and can't be seen"
