@@ -122,6 +122,9 @@ class Picture(NamedTuple):
         marks: Patterns of what is numbered; a group `at` is the part that gets the outline.
         light: In the light theme.
         beside: A program that runs already; its PID is put after the arguments.
+        ready: A file that it makes when it is ready; empty if it is after a moment.
+        other: Arguments of an ipcviz that runs on another terminal meanwhile.
+        prepare: Brings that one to what is to be seen.
     """
 
     title: str
@@ -131,6 +134,9 @@ class Picture(NamedTuple):
     marks: tuple[str, ...]
     light: bool = False
     beside: tuple[str, ...] = ()
+    ready: str = ""
+    other: tuple[str, ...] = ()
+    prepare: Callable[[Terminal], None] = lambda terminal: None
 
 
 def _show_full(terminal: Terminal) -> None:
@@ -232,6 +238,17 @@ def _show_findings(terminal: Terminal) -> None:
     terminal.rest()
 
 
+def _show_notes(terminal: Terminal) -> None:
+    terminal.until(r"The question on the screen")
+    terminal.rest()
+
+
+def _show_postgres(terminal: Terminal) -> None:
+    terminal.until(r"checkpointer")
+    time.sleep(1.5)
+    terminal.rest()
+
+
 def _show_end(terminal: Terminal) -> None:
     terminal.until(r"exited|ended")
     terminal.rest()
@@ -270,11 +287,11 @@ PICTURES: Final = {
         "Three semaphores of a bounded queue; the producer waits for a free slot",
         ("run", "--schedule", "stack", "mmap-queue"),
         SMALL,
-        _step_to(r"← producer", "m"),
+        _step_to(r"█ _empty .*← producer", "m"),
         (
             r"B  sem_wait _empty",
             r"█ (?P<at>_empty +0)",
-            r"← producer waits",
+            r"(?P<at>← producer)",
             r"_empty +unnamed +0 .*\) (?P<at>producer)",
             r"_lock +unnamed +1 .*?(?P<at>post by \w+)",
         ),
@@ -466,6 +483,24 @@ PICTURES |= {
             r"(?P<at>>\d+ +client\.sendall)",
         ),
     ),
+    "notes": Picture(
+        "The teacher's notes, on another terminal than the one that the class sees",
+        ("notes",),
+        SMALL,
+        _show_notes,
+        (),
+        other=("run", "pipe-eof"),
+        prepare=_step_to(r"What will happen\?"),
+    ),
+    "postgres": Picture(
+        "Attached to PostgreSQL: one client waits for what another one has",
+        ("attach", "--tree"),
+        LARGE,
+        _show_postgres,
+        (),
+        beside=("sh", "docs/examples/postgres.sh", str(STAGE / "pg")),
+        ready="pg/ready",
+    ),
     "end": Picture(
         "All has ended: the system as it last was, with what went through it",
         ("run", "--", "sh", "-c", "seq 1 300000 | gzip -c9 | wc -c"),
@@ -484,7 +519,7 @@ SECONDS: Final = 3.0
 
 
 @contextmanager
-def _beside(command: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _beside(command: tuple[str, ...], ready: str) -> Iterator[tuple[str, ...]]:
     """A program that runs already, and its PID as arguments."""
     if not command:
         yield ()
@@ -497,6 +532,11 @@ def _beside(command: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         start_new_session=True,
     )
     try:
+        end = time.monotonic() + PATIENCE
+        while ready and not (STAGE / ready).exists():
+            if time.monotonic() > end:
+                raise SystemExit(f"{command} is not ready: {ready} is not there.")
+            time.sleep(0.1)
         time.sleep(1.5)
         yield (str(program.pid),)
     finally:
@@ -522,9 +562,23 @@ def _find_marks(
                 raise SystemExit(f"{name}: nothing matches {error} in\n{screen}") from None
 
 
+@contextmanager
+def _on_other(picture: Picture) -> Iterator[None]:
+    """What runs on another terminal meanwhile, if anything does."""
+    if not picture.other:
+        yield
+        return
+    other = Terminal(picture.other, SMALL)
+    try:
+        picture.prepare(other)
+        yield
+    finally:
+        other.close()
+
+
 def make_picture(name: str, picture: Picture) -> None:
     """Run what a picture shows, and write it."""
-    with _beside(picture.beside) as more:
+    with _beside(picture.beside, picture.ready) as more, _on_other(picture):
         terminal = Terminal((*picture.arguments, *more), picture.size)
         try:
             picture.drive(terminal)

@@ -7,6 +7,7 @@ is.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Final
 
@@ -14,13 +15,14 @@ import msgspec
 from textual.app import App, ComposeResult
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from ipcviz import __version__
 from ipcviz.app.app import IpcvizApp
 from ipcviz.app.capture import frame_of, make_look
 from ipcviz.app.chapters import MOST_STEPS, CastChapter, CastStep, choose_lesson, list_steps
 from ipcviz.app.feed import Feed
+from ipcviz.app.footer import KeyFooter
 from ipcviz.app.text import clip_text, make_visible
 from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import AnyCommand, Call, Event, Settled
@@ -260,8 +262,8 @@ def make_cast(
 def plan_seconds(
     chapters: Sequence[CastChapter], scenario: Scenario | None, hold: float
 ) -> list[float]:
-    """Plan how long each chapter is shown: long enough to read what is new in it, and all of them
-    not longer than `MOST_SECONDS`, in the measure of `hold`.
+    """Plan how long each chapter is shown: long enough to read what is new in it, and all of them,
+    with the picture before the first one, not longer than `MOST_SECONDS`, in the measure of `hold`.
 
     Args:
         chapters: The chapters.
@@ -270,8 +272,8 @@ def plan_seconds(
     """
     measure = hold / USUAL_HOLD
     seconds = [max(USUAL_HOLD, _count_reading(chapter, scenario)) for chapter in chapters]
-    too_long = max(1.0, sum(seconds) / MOST_SECONDS)
-    return [round(second * measure / too_long, 2) for second in seconds]
+    too_long = max(1.0, sum(seconds) / (MOST_SECONDS - USUAL_HOLD))
+    return [math.floor(second * measure / too_long * 100) / 100 for second in seconds]
 
 
 def _count_reading(chapter: CastChapter, scenario: Scenario | None) -> float:
@@ -331,7 +333,7 @@ class _Casting:
         app.theme = THEMES[wanted.theme].name
         async with app.run_test(size=(wanted.width, wanted.height)):
             caption = Static(id="caption")
-            await app.live.query(Footer).remove()
+            await app.live.query(KeyFooter).remove()
             await app.live.mount(caption)
             first = made.shown[0] - 1
             label, n = "before the first step", 0

@@ -10,11 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ipcviz.app.base import BaseApp
 from ipcviz.app.driver import run_on_terminal
+from ipcviz.app.footer import KeyFooter
 from ipcviz.app.text import make_visible
 from ipcviz.app.themes import register_themes, toggle_light
 from ipcviz.scenario import Scenario, explain_missing
@@ -114,7 +115,7 @@ class Catalogue(BaseApp[Choice | None]):
     #search { height: 1; border: none; padding: 0 1; background: $panel; }
     #search:focus { background: $row-cursor; }
     #too-small { display: none; }
-    Screen.-tiny #main, Screen.-tiny #search, Screen.-tiny Footer { display: none; }
+    Screen.-tiny #main, Screen.-tiny #search, Screen.-tiny KeyFooter { display: none; }
     Screen.-tiny #too-small { display: block; }
     Screen.-narrow #about { display: none; }
     Screen.-narrow #list { width: 1fr; border: none; }
@@ -143,7 +144,7 @@ class Catalogue(BaseApp[Choice | None]):
             with VerticalScroll(id="about", can_focus=False):
                 yield Static(id="text")
         yield Static("ipcviz needs a terminal of at least 30 columns.", id="too-small")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Show all, with the cursor on the first."""

@@ -31,16 +31,12 @@ class RecentChanges:
 
     def add(self, event: Event, before: State, after: State) -> None:
         """Add what an event changed; the states before and after it say more than it does."""
+        same = _list_same(event, before) if isinstance(event, Sample) else ()
         for change in after.changed:
             if isinstance(change, DescriptorPart):
                 self._note_closed(before, after, change.table, change.fd, event.t)
-            if not isinstance(change, ProcessPart | ThreadPart):
+            if not isinstance(change, ProcessPart | ThreadPart) and change not in same:
                 self.lit[change] = event.t
-        if isinstance(event, Sample):
-            for level in event.levels:
-                old = before.objects.get(level.object)
-                if old is not None and old.level == level:
-                    self.lit.pop(ObjectPart(level.object), None)
 
     def _note_closed(self, before: State, after: State, table: int, fd: int, t: float) -> None:
         rows = before.tables.get(table)
@@ -67,3 +63,15 @@ class RecentChanges:
         for key in gone:
             del self.ghosts[key]
         return bool(old or gone)
+
+
+def _list_same(event: Sample, before: State) -> frozenset[Part]:
+    """The objects of which a sample says what was known: it changes nothing of them, whatever a
+    call has moved through them in the same step.
+    """
+    found = set()
+    for level in event.levels:
+        old = before.objects.get(level.object)
+        if old is not None and old.level == level:
+            found.add(ObjectPart(level.object))
+    return frozenset(found)

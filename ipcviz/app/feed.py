@@ -160,7 +160,11 @@ class Feed:
         if took and self.recorder is not None:
             self.recorder.add_keyframe(self.state)
         stepped = not backlog and self.steps.tick()
-        found = not backlog and not self.late and self.past.diagnosis.examine(self.now)
+        found = (
+            not backlog
+            and not self.late
+            and self.past.diagnosis.examine(self.now, last=self._frozen_at is not None)
+        )
         return self._expire_marks() or took or stepped or found
 
     @property

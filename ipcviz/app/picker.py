@@ -14,10 +14,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from ipcviz.app.base import BaseApp
+from ipcviz.app.footer import KeyFooter
 from ipcviz.app.text import argv_text, clip_text, fit_text, make_visible
 from ipcviz.app.themes import register_themes
 from ipcviz.model.mechanisms.notifiers import format_seconds
@@ -168,7 +169,7 @@ class Picker(BaseApp[Picked | None]):
     #about { height: 6; padding: 0 1; border-top: solid $panel-border; background: $surface; }
     #too-small { display: none; }
     Screen.-tiny Input, Screen.-tiny #head, Screen.-tiny #list { display: none; }
-    Screen.-tiny #about, Screen.-tiny Footer { display: none; }
+    Screen.-tiny #about, Screen.-tiny KeyFooter { display: none; }
     Screen.-tiny #too-small { display: block; }
     Screen.-low #about { display: none; }
     """
@@ -209,7 +210,7 @@ class Picker(BaseApp[Picked | None]):
         yield OptionList(id="list", compact=True)
         yield Static(id="about")
         yield Static("ipcviz needs a terminal of at least 40 columns.", id="too-small")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter(palette=False)
 
     async def on_mount(self) -> None:
         """Show all, and look again once a second."""

@@ -19,7 +19,8 @@ from ipcviz.cli.completing import complete_files
 from ipcviz.cli.numbers import Seconds
 from ipcviz.cli.sarif import make_sarif
 from ipcviz.cli.words import AFTER_DASHES, AfterDashes, RemembersWords, check_outputs
-from ipcviz.diagnose import BETWEEN, Diagnosis, Doctor, Finding
+from ipcviz.diagnose import BETWEEN, Diagnosis, Finding
+from ipcviz.diagnose.doctor import Doctor
 from ipcviz.diagnose.pages import BY_NAME, PAGES
 from ipcviz.events import EndForced, Event, Finished, Inspect, Trouble
 from ipcviz.messages import exit_with_error, wrap_text, write_error, write_json, write_lines

@@ -1,13 +1,18 @@
-"""What is wrong with processes that communicate: findings from states and events. Pure."""
+"""What is wrong with processes that communicate: findings from states and events. Pure.
+
+The doctor and its rules are imported when they are asked for: a screen is there before.
+"""
+
+from typing import TYPE_CHECKING
 
 from ipcviz.diagnose.diagnosis import BETWEEN, Diagnosis
-from ipcviz.diagnose.doctor import Doctor, find_at
 from ipcviz.diagnose.findings import Evidence, Finding, Origin, Party, SourcePlace
-from ipcviz.diagnose.moment import CaseMoment
+
+if TYPE_CHECKING:
+    from ipcviz.diagnose.doctor import Doctor
 
 __all__ = [
     "BETWEEN",
-    "CaseMoment",
     "Diagnosis",
     "Doctor",
     "Evidence",
@@ -15,5 +20,13 @@ __all__ = [
     "Origin",
     "Party",
     "SourcePlace",
-    "find_at",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the doctor (PEP 562)."""
+    if name != "Doctor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ipcviz.diagnose.doctor import Doctor
+
+    return Doctor

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ipcviz.diagnose.doctor import Doctor
 from ipcviz.diagnose.findings import Finding
 from ipcviz.events import EndForced, Event
 from ipcviz.model.state import State
+
+if TYPE_CHECKING:
+    from ipcviz.diagnose.doctor import Doctor
 
 BETWEEN: Final = 0.25
 """Session seconds between two looks for hangs, at least."""
@@ -15,6 +17,9 @@ BETWEEN: Final = 0.25
 
 class Diagnosis:
     """Gathers findings from events and the states around them, in their order.
+
+    What comes before the first look waits for it: its rules take as long to import as a screen to
+    be drawn.
 
     Args:
         doctor: Finds them; one that ignores no rule if it is not given.
@@ -24,8 +29,9 @@ class Diagnosis:
     """
 
     def __init__(self, doctor: Doctor | None = None) -> None:
-        self._doctor = doctor or Doctor()
-        self._examined = -BETWEEN
+        self._doctor = doctor
+        self._waiting: list[tuple[Event, State, State]] = []
+        self._examined = -BETWEEN if doctor is not None else 0.0
         self._forced = False
         self.skipped = False
 
@@ -33,6 +39,10 @@ class Diagnosis:
         """Take one event in. What follows a forced end is not the program's doing."""
         if self._forced:
             return
+        if self._doctor is None and event.t < BETWEEN:
+            self._waiting.append((event, before, after))
+            return
+        doctor = self._call_doctor()
         if before.n:
             # Who hung until now may go on with this event.
             self.examine(event.t)
@@ -40,20 +50,35 @@ class Diagnosis:
             self.examine(self._examined + BETWEEN)
             self._forced = True
             return
-        self._doctor.follow_event(event, before, after)
+        doctor.follow_event(event, before, after)
 
-    def examine(self, now: float) -> bool:
+    def _call_doctor(self) -> Doctor:
+        """Have the doctor, who has seen all that waited."""
+        if self._doctor is None:
+            from ipcviz.diagnose.doctor import Doctor
+
+            self._doctor = Doctor()
+            waiting, self._waiting = self._waiting, []
+            for seen in waiting:
+                self.follow_event(*seen)
+        return self._doctor
+
+    def examine(self, now: float, *, last: bool = False) -> bool:
         """Look for hangs at a moment, in session seconds. Returns whether anything new was found.
 
-        It is not looked again within `BETWEEN`.
+        It is not looked again within `BETWEEN`, unless it is the `last` moment and something waits
+        to be seen.
         """
-        if self._forced or now - self._examined < BETWEEN:
+        if self._forced or (now - self._examined < BETWEEN and not (last and self._waiting)):
             return False
+        known = len(self._doctor.findings) if self._doctor is not None else 0
+        doctor = self._call_doctor()
         self._examined = now
-        known = len(self._doctor.findings)
-        self._doctor.examine(now)
-        return len(self._doctor.findings) > known
+        doctor.examine(now)
+        return len(doctor.findings) > known
 
     def find_until(self, n: int) -> tuple[Finding, ...]:
         """What was found up to the event with a number, in the order in which it was."""
+        if self._doctor is None:
+            return ()
         return tuple(one for one in self._doctor.findings if one.n <= n)

@@ -119,6 +119,8 @@ def _return_thread(draft: Draft, event: Call) -> None:
         # A futex call that returned may be followed by another: sem_wait is over when the tracer
         # says so.
         semaphore = thread.semaphore if event.name == "futex" else ""
+        if event.name in wakes.CALLS and thread.waiting is not None and not event.error:
+            thread = wakes.note_woken(draft, thread, event.t)
         thread = restore_own_mask(thread)
         draft.store_thread(
             replace(thread, state="R", waiting=None, semaphore=semaphore, wchan="", source=None)

@@ -60,6 +60,7 @@ class Wake(Value, frozen=True):
         step: In step mode: the step that it was in.
         key: The semaphore, or the futex, that it was about.
         left: How many it may have woken besides those that are known.
+        t: When a thread came back that it has woken; 0 as long as none has.
     """
 
     pid: int = 0
@@ -67,6 +68,7 @@ class Wake(Value, frozen=True):
     step: int = 0
     key: str = ""
     left: int = 1
+    t: float = 0.0
 
 
 class CallInProgress(Value, WithArguments, frozen=True):
@@ -106,6 +108,8 @@ class Thread(Value, frozen=True):
         poised: In step mode: where it is held, and what it will do; None if it runs or is blocked.
         source: The source line that it is on, while it is held or blocked; None if it runs, or if
             that was not read or is not known.
+        woken: What has ended its last sleep on a semaphore or a futex, and when; None if that is
+            not certain.
     """
 
     tid: int
@@ -123,6 +127,7 @@ class Thread(Value, frozen=True):
     number: int = 1
     poised: Poised | None = None
     source: Located | None = None
+    woken: Wake | None = None
 
 
 class Handling(Value, frozen=True):

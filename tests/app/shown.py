@@ -88,7 +88,10 @@ class ShownRun(Driven):
         if not progress.reached:
             return
         step = self.scenario.story[progress.reached[-1]]
-        panel = self.app.live.query_one("#story", StoryPanel)
+        panel = next((p for p in self.app.live.query(StoryPanel) if p.visible_now), None)
+        if panel is None:
+            yield f"story: {step.id} is not shown at all"
+            return
         within = self.app.screen.region.contains_region(panel.region)
         if not within or tell_step(step) not in see_story(panel):
             yield f"story: {step.id}"

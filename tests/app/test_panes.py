@@ -7,12 +7,14 @@ from msgspec.structs import replace
 from textual.widgets import Static
 
 from ipcviz.app.bars import PanelBar
-from ipcviz.app.panels import Buffers, Proc, SignalsPanel
+from ipcviz.app.panels import Buffers, Proc, SignalsPanel, StoryPanel
 from ipcviz.app.panels.registry import PANELS
+from ipcviz.app.picture import Picture
 from ipcviz.scenario import find_scenario
 from tests import fakes, stepped
 from tests.app.test_live import stage as show_events
 from tests.app.test_stepping import stage
+from tests.seen import see_story, tell_step
 
 USUAL = ["descriptors", "buffers", "proc"]
 
@@ -61,7 +63,7 @@ async def test_a_story_that_points_at_no_panel_leaves_the_usual_ones():
 async def test_a_panel_that_has_nothing_to_say_is_not_shown():
     async with stage(stepped.sleeper(), size=(120, 36)) as s:
         assert beside(s) == ["proc"]
-        assert not s.app.live.query_one("#side-buffers", Buffers).visible_now
+        assert not any(p.visible_now for p in s.app.live.query(Buffers))
         assert s.app.live.query_one("#side-proc", Proc).visible_now
         await s.press("u")
         assert s.app.live.panes.is_shown("buffers"), "its key shows it all the same"
@@ -93,3 +95,65 @@ async def test_when_all_has_ended_one_sentence_sums_it_up():
 async def test_nothing_is_summed_up_while_something_runs():
     async with stage(stepped.pair()) as s:
         assert not s.app.live.query_one("#summary", Static).display
+
+
+async def test_a_picture_that_needs_its_rows_has_the_story_beside_it():
+    scenario = find_scenario("sleep-race")
+    async with stage(stepped.pair(), size=(120, 36), scenario=scenario) as s:
+        await show(s, reached=(0,))
+        live = s.app.live
+        below = live.query_one("#panels")
+        assert below.display
+        before = live.query_one(Picture).size.height
+        live.panes.give_picture_room(70, 40)
+        await show(s, reached=(0, 1))
+        assert beside(s)[0] == "story"
+        assert not below.display
+        assert live.query_one(Picture).size.height >= 2 * before - 1
+        assert live.query_one("#left").size.width == 70
+        told = live.query_one("#side-story", StoryPanel)
+        assert tell_step(scenario.story[1]) in see_story(told)
+        # Another panel stands below the picture, the story stays; its key hides that panel again.
+        await s.press("l")
+        assert below.display
+        assert live.panes.is_shown("log")
+        assert beside(s)[0] == "story"
+        await s.press("t")
+        assert not below.display
+        assert s.app.focused is told
+        assert live.panes.shown is told
+        # The lanes take the place of the panels, and leave the story.
+        await s.press("L")
+        await s.frame(0.1)
+        assert told.visible_now
+        await s.press("L", "P")
+        await s.frame(0.1)
+        assert below.display, "a presenter has the story below the picture"
+        await s.press("P")
+        await s.frame(0.1)
+        assert told.visible_now
+
+
+async def test_at_another_size_the_room_is_split_anew():
+    scenario = find_scenario("sleep-race")
+    async with stage(stepped.pair(), size=(120, 36), scenario=scenario) as s:
+        await show(s, reached=(0,))
+        s.app.live.panes.give_picture_room(70, 40)
+        await show(s, reached=(0, 1))
+        assert beside(s)[0] == "story"
+        for size in ((80, 24), (130, 40)):
+            await s.pilot.resize_terminal(*size)
+            for _ in range(3):
+                await s.frame(0.1)
+            assert "story" not in beside(s) or not s.app.live.query_one("#side").display
+            told = next(p for p in s.app.live.query(StoryPanel) if p.visible_now)
+            assert tell_step(scenario.story[1]) in see_story(told)
+
+
+async def test_a_panel_that_the_story_points_at_waits_until_it_has_something_to_say():
+    scenario = find_scenario("sleep-race")
+    step = replace(scenario.story[0], look=("semaphores",))
+    scenario = replace(scenario, story=(step, *scenario.story[1:]))
+    async with stage(stepped.pair(), size=(120, 36), scenario=scenario) as s:
+        await show(s, reached=(0,))
+        assert "semaphores" not in beside(s)

@@ -516,3 +516,79 @@ def test_a_script_is_called_without_its_folder_where_there_is_no_room():
     m.launch(11, "python3", "/home/ann/demo/number.py", "7")
     line = nodes(m.state)["p:11"].lines[-1]
     assert (line.text, line.short) == ("python3 /home/ann/demo/number.py 7", "python3 number.py 7")
+
+
+def two_producers():
+    """A consumer that reads from two pipes, and the producers that it has forked: the second has
+    inherited the read end of the first one's pipe.
+    """
+    first, second = systems.pipe(71), systems.pipe(72)
+    m = systems.Maker(("./consumer",))
+    m.launch(20, "consumer")
+    m.pipe(20, 3, 4, first)
+    m.fork(20, 21, "producer")
+    m.close(20, 4)
+    m.pipe(20, 4, 5, second)
+    m.fork(20, 22, "producer")
+    m.close(20, 5)
+    return m
+
+
+def test_who_has_both_ends_stands_where_the_only_free_side_is():
+    scene = build_scene(two_producers().state, size=(78, 14))
+    layout = arrange_scene(scene, (78, 14))
+    flows = {(e.source, e.target) for e in scene.edges if e.kind == "flow"}
+    assert flows == {("o:pipe:[71]", "p:20"), ("o:pipe:[72]", "p:20")}
+    for producer, thing in (("p:21", "o:pipe:[71]"), ("p:22", "o:pipe:[72]")):
+        assert layout.rects[producer].right < layout.rects[thing].x < layout.rects["p:20"].x
+
+
+def test_an_end_that_a_child_got_at_its_birth_is_no_flow_until_it_is_used():
+    m = two_producers()
+    m.wait(22, "read", 3, "pipe:[71]")
+    scene = build_scene(m.state, size=(78, 14))
+    assert ("o:pipe:[71]", "p:22", "flow") in {e.key for e in scene.edges}
+
+
+def test_the_maker_of_a_pipe_for_its_child_is_no_reader_of_it():
+    m = systems.Maker(("sh",))
+    m.launch(20, "sh")
+    m.pipe(20, 3, 4, systems.pipe(71))
+    m.fork(20, 21, "cat")
+    m.dup(21, 4, 1)
+    m.close(21, 3, 4)
+    scene = build_scene(m.state, size=(78, 14))
+    assert not [e for e in scene.edges if e.kind in ("flow", "past") and e.target == "p:20"]
+
+
+def paired(*used):
+    """A parent and its child that have both ends of a socket pair open; `used` have sent by their
+    own one.
+    """
+    ends = [
+        systems.ObjectInfo(
+            key=f"socket:[{n}]", kind="unix socket", detail="stream", ino=n, peer=f"socket:[{o}]"
+        )
+        for n, o in ((80, 81), (81, 80))
+    ]
+    m = systems.Maker(("./pair",))
+    m.launch(20, "pair")
+    for fd, end in zip((3, 4), ends, strict=True):
+        m.open(20, fd, end, "rw")
+    m.fork(20, 21, "pair")
+    for pid in used:
+        m.move(pid, "sendto", pid - 17, ends[pid - 20], 1)
+    return m.state
+
+
+def test_a_pair_whose_ends_have_one_name_has_it_once():
+    scene = build_scene(name_objects(paired(), {"socket:[80]": "turns", "socket:[81]": "turns"}))
+    assert next(n for n in scene.nodes if n.kind == "socket").title == "turns"
+
+
+@pytest.mark.parametrize(("used", "sides"), [((), 0), ((20,), 1), ((20, 21), 2)])
+def test_who_has_both_ends_of_a_pair_stands_at_the_one_that_it_uses(used, sides):
+    scene = build_scene(paired(*used))
+    flows = {(e.source, e.target, e.fds) for e in scene.edges if e.kind == "flow"}
+    assert len(flows) == sides
+    assert flows <= {("p:20", "o:socket:[80]", "3"), ("o:socket:[80]", "p:21", "4")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ipcviz import events as ev
-from ipcviz.diagnose import Doctor
+from ipcviz.diagnose.doctor import Doctor
 from ipcviz.diagnose.rules.polls import TURNS
 from ipcviz.diagnose.rules.records import Borders
 from tests import fakes

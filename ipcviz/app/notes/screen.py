@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from ipcviz.app.base import BaseApp
+from ipcviz.app.footer import KeyFooter
 from ipcviz.app.notes.client import read_pages
 from ipcviz.app.notes.folder import NotesError, Offer
 from ipcviz.app.notes.page import NotesPage
@@ -77,7 +78,7 @@ class NotesApp(BaseApp[str]):
         yield Static(id="time")
         with VerticalScroll(id="notes", can_focus=False):
             yield Static(id="text")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Show what is known, and follow."""

@@ -27,7 +27,8 @@ class PanelEntry(NamedTuple):
         short: Its name where there is little room.
         kind: Its widget.
         beside: Whether there may be one more of it beside the picture, where the screen is wide;
-            from top to bottom in the order of `PANELS`.
+            from top to bottom in the order of `PANELS`. The story stands there where the picture
+            needs its rows.
         usual: Whether it stands there if the story points at nothing else, as long as it has
             anything to say.
         rare: Whether the bar names it only while it has anything to say.

@@ -45,12 +45,11 @@ class SignalsPanel(Panel):
 
     @classmethod
     def has_content(cls, view: View) -> bool:
-        """Whether a signal was sent or delivered, or one is caught, pending or due."""
-        return bool(view.state.sent or view.state.delivered or view.state.timers) or any(
-            how.action == "catch"
-            for process in view.state.processes.values()
-            for how in process.handling.values()
-        )
+        """Whether there is a process whose dispositions and sets can be told, or a signal was sent
+        or delivered.
+        """
+        living = view.process is not None and view.process.fate == "alive"
+        return living or bool(view.state.sent or view.state.delivered or view.state.timers)
 
     def title_of(self, view: View) -> str:
         """The selected process."""

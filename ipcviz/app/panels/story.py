@@ -32,12 +32,13 @@ class StoryPanel(Panel):
         """Another number of rows is needed to show any step of the story whole.
 
         Attributes:
+            panel: The panel that needs them.
             rows: The number, with the panel's border.
         """
 
-        def __init__(self, rows: int) -> None:
+        def __init__(self, panel: StoryPanel, rows: int) -> None:
             super().__init__()
-            self.rows = rows
+            self.panel, self.rows = panel, rows
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -63,11 +64,13 @@ class StoryPanel(Panel):
             return
         # What is hidden has no width of its own: it gets that of the panel that is shown.
         width = self.size.width or getattr(self.parent, "size", self.app.size).width
+        if not width:
+            return
         rows = count_rows(story[0], width - self.styles.scrollbar_size_vertical)
         rows += self.gutter.height
-        if width and rows != self._wanted:
+        if rows != self._wanted:
             self._wanted = rows
-            self.post_message(self.RowsWanted(rows))
+            self.post_message(self.RowsWanted(self, rows))
 
     def on_resize(self) -> None:
         """Another width needs other rows, and what is told last is brought into sight again."""

@@ -8,8 +8,9 @@ from string import ascii_lowercase, digits
 from typing import Final
 
 from ipcviz.app.picture.draft import SceneDraft
-from ipcviz.app.picture.scene import Gauge, Node, NodeKind, NodeLine, Share
+from ipcviz.app.picture.scene import Edge, Gauge, Node, NodeKind, NodeLine, Share
 from ipcviz.app.picture.words import title_of
+from ipcviz.app.scripts import is_shell
 from ipcviz.app.text import bytes_text, make_visible, moved_text
 from ipcviz.events.kinds import KINDS
 from ipcviz.model import query
@@ -54,6 +55,8 @@ def add_channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
         reads, writes = link.reads, link.writes
         if reads and writes and unit == "B":
             reads, writes = d.main_direction(thing, link)
+        elif _is_only_inherited(d, link, links):
+            reads = writes = False
         strong = (reads or writes) and link.pid not in d.supervisors
         if strong:
             d.strong.add(link.pid)
@@ -66,6 +69,59 @@ def add_channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
             # Whoever uses a queue without a descriptor could do both: what it does is enough.
             if flag and (use or link.fds or not strong):
                 d.join_nodes(source, target, "flow" if use and strong else "hold", thing, link.pid)
+    _place_missing_side(d, node, links)
+
+
+_STANDARD: Final = 3
+"""Descriptors below this are there to be used."""
+
+
+def _is_only_inherited(d: SceneDraft, link: query.Link, links: list[query.Link]) -> bool:
+    """Whether a process got its end at its birth, has not used it, and has a parent that kept the
+    same end for itself: the child could not help having it. A shell keeps one only to give it to
+    a child, unless it is seen to use it.
+    """
+    started = d.state.started
+    if d.ended or (started is not None and started.mode == "attached"):
+        return False
+    if not link.fds or min(link.fds) < _STANDARD or _is_in_use(d, link):
+        return False
+    parent = d.processes[link.pid].parent
+    if parent not in d.processes:
+        return False
+    gives = is_shell(d.processes[parent])
+    return any(
+        other.pid == parent
+        and (other.reads, other.writes) == (link.reads, link.writes)
+        and set(link.fds) <= set(other.fds)
+        and (not gives or _is_in_use(d, other))
+        for other in links
+    )
+
+
+def _is_in_use(d: SceneDraft, link: query.Link) -> bool:
+    """Whether a process has moved bytes through its end, or waits for some."""
+    return d.is_used(link) or any(wait.object == link.object for wait in d.waits[link.pid])
+
+
+def _place_missing_side(d: SceneDraft, node: str, links: list[query.Link]) -> None:
+    """Where only one side of a channel is taken, give the other one to those that have both ends
+    open still and have used none: that is where they will stand, and they need not move there.
+
+    A parent that has made the channel for its children will close it.
+    """
+    writers = {e.source for e in d.edges.values() if e.target == node and e.kind == "flow"}
+    readers = {e.target for e in d.edges.values() if e.source == node and e.kind == "flow"}
+    if bool(writers) == bool(readers):
+        return
+    parents = {d.processes[link.pid].parent for link in links}
+    for link in links:
+        one = f"p:{link.pid}"
+        undecided = link.reads and link.writes and one not in writers | readers
+        if undecided and link.pid not in parents | d.supervisors:
+            d.strong.add(link.pid)
+            edge = Edge(one, node, "past") if readers else Edge(node, one, "past")
+            d.edges.setdefault(edge.key, edge)
 
 
 def _describe_shares(gauge: Gauge, links: list[query.Link]) -> tuple[NodeLine, ...]:

@@ -4,7 +4,7 @@ far.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
@@ -136,12 +136,14 @@ class SceneDraft:
         slots: The digits that choose processes, by pid, to be shown.
         lit: What is shown as changed.
         about: Names of the panels that the story points at: what it is about.
+        rows: Rows of the screen at hand.
         joins: Who is connected to what.
         ended: All have ended: the system is drawn as it last was.
         processes: Those that are drawn, by pid.
         waits: What each of them waits for.
         blocked: Processes that are blocked in a write, by object.
         waiting: Threads that wait for a semaphore, by its key.
+        returning: How many were woken and have not taken it yet, by its key.
         supervisors: Processes that only wait for their children.
         alone: Ids of nodes of memory that one process alone has, the oldest first.
         strong: Processes that take part in a flow.
@@ -155,6 +157,7 @@ class SceneDraft:
         self.slots: Mapping[int, int] = {}
         self.lit = lit
         self.about: frozenset[str] = frozenset()
+        self.rows = 24
         self.joins = joins
         joins.update(state)
         self.ended = query.has_ended(state)
@@ -168,8 +171,13 @@ class SceneDraft:
         self.edges: dict[tuple[str, str, str], Edge] = {}
         self.blocked = query.blocked_on(state)
         self.waiting: dict[str, list[Thread]] = defaultdict(list)
+        self.returning: Counter[str] = Counter()
         for thread in state.threads.values():
-            if thread.semaphore:
+            # Who was woken is asleep no more, though it has not taken the semaphore yet.
+            woken = thread.poised is not None and thread.poised.at == "return"
+            if thread.semaphore and woken:
+                self.returning[thread.semaphore] += 1
+            elif thread.semaphore:
                 self.waiting[thread.semaphore].append(thread)
         parents = {p.parent for p in self.processes.values() if p.fate == "alive"}
         self.supervisors = {

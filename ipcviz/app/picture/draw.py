@@ -55,7 +55,7 @@ def paint_scene(scene: Scene, layout: Layout, selected: str = "") -> list[tuple[
         chosen = node.id == selected
         if node.kind in TUBES:
             _draw_tube(canvas, node, rect, chosen)
-        elif node.kind in BLOCKS:
+        elif node.kind in BLOCKS or node.kind == "list":
             _draw_block(canvas, node, rect, chosen)
         elif node.kind in ("process", "outsider", "group"):
             _draw_process(canvas, node, rect, chosen)
@@ -105,10 +105,16 @@ class _Lines:
     def lay_heads(self, edge: Edge, route: tuple[Point, ...]) -> None:
         """Lay the arrow at a line's end, or at both."""
         style = _edge_style(edge)
-        ends = [(route[-1], edge.target), (route[0], edge.source)][: 2 if edge.both else 1]
+        ends = [(route[-1], edge.target), (route[0], edge.source)]
+        if edge.wakes:
+            ends = [end for end in ends if end[1] == edge.wakes]
+        elif not edge.both:
+            ends = ends[:1]
         for cell, box in ends:
             touched = _touched_cell(self._rects[box], cell)
             arrow = (_door_glyph if edge.at_door else _arrow_glyph)(cell, touched)
+            if len(ends) == 2 and len(route) == 1:
+                arrow = _BOTH_WAYS.get(arrow, arrow)
             self._heads[cell] = (arrow, style)
 
     def lay_descriptors(self, edge: Edge, route: tuple[Point, ...]) -> None:
@@ -277,6 +283,8 @@ def _choose_fds_style(edge: Edge, plain: str) -> str:
 def _edge_style(edge: Edge) -> str:
     if edge.found:
         return FOUND
+    if edge.wakes:
+        return "signal"
     if edge.lit:
         return "lit"
     if edge.faded:
@@ -288,7 +296,7 @@ def _edge_importance(edge: Edge) -> int:
     """Which of two lines through one cell gives it its style: the one with the greater number."""
     if edge.found:
         return 4
-    if edge.lit:
+    if edge.lit or edge.wakes:
         return 3
     return 1 if edge.kind in ("child", "hold") else 2
 
@@ -305,6 +313,10 @@ def _side_toward(here: tuple[int, int], there: tuple[int, int]) -> int:
     if here[1] == there[1]:
         return _E if there[0] > here[0] else _W
     return _S if there[1] > here[1] else _N
+
+
+_BOTH_WAYS: Final = {"→": "↔", "←": "↔", "↑": "↕", "↓": "↕"}
+"""The arrow of a line that is one cell long and has one at both ends."""
 
 
 def _arrow_glyph(here: tuple[int, int], there: tuple[int, int]) -> str:
@@ -569,6 +581,26 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
             style,
         )
         return
+    if node.kind == "list":
+        _draw_frame(canvas, node, rect, chosen, "gone" if node.faded else "group")
+    else:
+        _draw_walls(canvas, node, rect, style)
+    # A row of a list begins with the mark of what changed, or a blank.
+    pad = 0 if node.kind == "list" else 1
+    left, cells = rect.x + 1 + pad, rect.w - 2 - 2 * pad
+    free = rect.h - 2 - len(node.lines)
+    top = rect.y + 1 + max(0, free // 2 if node.kind not in ("memory", "list") else 0)
+    for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
+        look = "lit" if line.lit else _STYLES.get(line.style, "text")
+        text = _choose_text(line, cells)
+        canvas.write(left, y, text, look)
+        for begin, end in line.marks:
+            if text[:end] == line.text[:end]:
+                canvas.write(left + measure_width(text[:begin]), y, text[begin:end], "lit")
+
+
+def _draw_walls(canvas: Canvas, node: Node, rect: Rect, style: str) -> None:
+    """A block's solid walls, with its title and its corner fact in the upper one."""
     inner = rect.w - 2
     corner = (
         node.corner
@@ -583,16 +615,6 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     for y in range(rect.y + 1, rect.bottom - 1):
         canvas.write(rect.x, y, "█" + " " * inner + "█", style)
     canvas.write(rect.x, rect.bottom - 1, "█" + "▄" * inner + "█", style)
-    free = rect.h - 2 - len(node.lines)
-    top = rect.y + 1 + max(0, free // 2 if node.kind != "memory" else 0)
-    for y, line in zip(range(top, rect.bottom - 1), node.lines, strict=False):
-        look = "lit" if line.lit else _STYLES.get(line.style, "text")
-        text = _choose_text(line, inner - 2)
-        canvas.write(rect.x + 2, y, text, look)
-        for begin, end in line.marks:
-            if text[:end] == line.text[:end]:
-                left = rect.x + 2 + measure_width(text[:begin])
-                canvas.write(left, y, text[begin:end], "lit")
 
 
 # -- tubes

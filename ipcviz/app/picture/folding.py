@@ -13,6 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from ipcviz.app.picture.bands import find_pipelines
+from ipcviz.app.picture.parallel import list_parallel
 from ipcviz.app.picture.scene import ENDS, TUBES, Edge, Node, NodeLine, Scene
 
 LEAST: Final = 4
@@ -63,6 +64,9 @@ def fold_scene(
     too; 4 of one name and parent with all their descendants; 5 of one name, wherever they are; 6 so
     many of them, and of what lies between them, as there is room for, and the rest as one.
 
+    Before all that, objects that run side by side between the same processes become a list where
+    there are too many for the rows of the screen (`parallel`).
+
     Args:
         scene: Everything.
         opened: Ids of groups that are shown with their members.
@@ -76,6 +80,7 @@ def fold_scene(
     Returns:
         A scene of at most `LIMIT` nodes, with its level.
     """
+    scene = list_parallel(scene, opened, rows)
     processes = [n for n in scene.nodes if n.kind == "process"]
     if _in_lines(scene) and len(scene.nodes) <= _CHAIN:
         most, level = _CHAIN // 2, 0
@@ -146,7 +151,8 @@ def _fold_at_level(
         if source == edge.source and target == edge.target:
             edges[edge.key] = edge
             continue
-        new = Edge(source, target, edge.kind, edge.both, edge.lit, found=edge.found)
+        wakes = into.get(edge.wakes, edge.wakes)
+        new = Edge(source, target, edge.kind, edge.both, edge.lit, found=edge.found, wakes=wakes)
         old = edges.get(new.key)
         edges[new.key] = new if old is None else _join_edges(new, old)
     return Scene(tuple(nodes), tuple(edges.values())), extra
@@ -164,6 +170,7 @@ def _join_edges(new: Edge, old: Edge) -> Edge:
         lit=new.lit or old.lit,
         both=new.both or old.both,
         found=new.found or old.found,
+        wakes=new.wakes or old.wakes,
     )
 
 

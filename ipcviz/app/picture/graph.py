@@ -17,6 +17,7 @@ from ipcviz.app.picture import (
     shared,
     signals,
     sockets,
+    wakes,
 )
 from ipcviz.app.picture.draft import KEPT, Changes, Joins, SceneDraft, make_process_age_key
 from ipcviz.app.picture.found import mark_finding
@@ -69,6 +70,7 @@ def build_scene(
     draft = SceneDraft(state, frozenset(state.changed) if lit is None else lit, joins or Joins())
     draft.slots = slots or {}
     draft.about = about
+    draft.rows = size[1]
     room = max(_ROOM[0], min(_ROOM[1], size[0] * size[1] // _CELLS))
     whole = _without_private(draft, _build_whole_scene(draft), size[1])
     if finding is not None:
@@ -128,6 +130,7 @@ def _build_whole_scene(d: SceneDraft) -> Scene:
     shared.add_variables(d)
     signals.add_signals(d)
     outsiders.add_outsiders(d)
+    wakes.add_wakes(d)
     for process in sorted(d.processes.values(), key=make_process_age_key):
         processes.add_process(d, process)
     nodes = {n.id: n for n in sorted(d.nodes.values(), key=lambda n: (n.order, n.id))}

@@ -54,6 +54,8 @@ _SMALLER: Final = 0.8
 """
 _AMPLE: Final = (5, 2)
 """Up to these widths and heights there is room for files and terminals of one process."""
+_READABLE: Final = (7, 3)
+"""From these widths and heights on, boxes can be read."""
 _BLOCK_CELLS: Final = 14
 """Cells of words in a block, unless it wants others."""
 _LINE_WIDTH: Final = 30
@@ -126,6 +128,20 @@ def keep_layout(scene: Scene, size: tuple[int, int], previous: Layout | None) ->
     if _is_cramped(scene, cells, previous):
         return None
     return _keep_places(scene, cells, previous, shape, later)
+
+
+def measure_need(scene: Scene, room: tuple[int, int]) -> tuple[int, int]:
+    """The columns and rows at which the boxes of a scene can be read: with their whole names, and
+    two rows of words.
+
+    Args:
+        scene: What is to be placed.
+        room: Columns and rows that there are at most.
+    """
+    cells, _ = _assign_cells(scene, room)
+    widths = _column_widths(scene, cells, _READABLE)
+    columns = _total_width(widths, _WIDTHS[_READABLE[0]][3]) + _room_beside(scene, cells)
+    return columns, _find_bottom(scene, cells, _READABLE[1])[0]
 
 
 def choose_ends(
@@ -279,7 +295,7 @@ def _list_mere_parents(scene: Scene) -> frozenset[str]:
 def _box_height(node: Node, scale: int, above: frozenset[str]) -> int:
     """Rows that a node wants."""
     height = _HEIGHTS[scale][2 if node.id in above else 0]
-    if node.kind in BLOCKS:
+    if node.kind in BLOCKS or node.kind == "list":
         return max(height, node.rows + 2)
     if node.kind == "signal" and height >= 4:
         return max(4, node.rows + 2)
@@ -301,6 +317,8 @@ def _box_width(node: Node, scale: tuple[int, int], above: frozenset[str]) -> int
         return max(process, min(named, len(node.heading) + _AROUND_NAME))
     if node.kind in ENDS:
         return max(end, min(channel, len(node.title) + 4))
+    if node.kind == "list":
+        return max(channel, node.cells + 2)
     if node.kind in BLOCKS:
         return max(channel, (node.cells or _BLOCK_CELLS) + 4)
     if node.kind == "signal":
@@ -541,8 +559,9 @@ def _stretch_columns(
     """Give room to spare to the channels, which show more the longer they are, and then to
     processes.
     """
+    still = ENDS | {"list"}  # What has rows of words shows no more in more room.
     tubes = sorted(
-        {cells[n.id][0] for n in scene.nodes if not is_process(n) and n.kind not in ENDS}
+        {cells[n.id][0] for n in scene.nodes if not is_process(n) and n.kind not in still}
     )
     people = sorted({cells[n.id][0] for n in scene.nodes if is_process(n)})
     widths = dict(widths)

@@ -9,16 +9,16 @@ import msgspec
 from ipcviz.events.kinds import KINDS
 
 NodeKind = Literal[
-    "process", "outsider", "group", "pipe", "fifo", "socket", "queue", "memory", "semaphore",
-    "file", "terminal",
+    "process", "outsider", "group", "list",
+    "pipe", "fifo", "socket", "queue", "memory", "semaphore", "file", "terminal",
     "signal", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll",
 ]  # fmt: skip
 EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
 """`flow`: bytes go this way. `hold`: descriptors that are open and not used, from the process to
 the object. `child`: fork.
 
-`signal`: sent or due. `past`: bytes went this way until the process ended; it keeps the places,
-and is not drawn."""
+`signal`: sent or due. `past`: bytes went this way until the process ended, or can only go this way
+once it does anything; it keeps the places, and is not drawn."""
 
 TUBES: Final = frozenset(kind.drawn for kind in KINDS.values() if kind.shape == "tube")
 """What bytes or messages stand in a line in, and is drawn with a gauge."""
@@ -153,7 +153,8 @@ class Node(msgspec.Struct, frozen=True):
 class Edge(msgspec.Struct, frozen=True):
     """A line between two nodes, in the direction in which the bytes flow; `both` if they flow both
     ways; `at_door` if what goes there has not been let in; `faded` if all have ended; `found` if
-    the finding that is selected speaks of both its ends.
+    the finding that is selected speaks of both its ends. A wake that goes along it now has the one
+    of its ends as `wakes` that it goes to.
 
     `fds` are the descriptors by which the process has the object open, as they stand at its end of
     the line: `1`, `3,4`; with their directions if they are not used: `3 r 4 w`. One that the
@@ -168,6 +169,7 @@ class Edge(msgspec.Struct, frozen=True):
     at_door: bool = False
     faded: bool = False
     found: bool = False
+    wakes: str = ""
     fds: str = ""
 
     @property

@@ -27,6 +27,13 @@ _VALUE: Final = 3
 """Cells that a value is expected to take, for what is laid out whatever the values are."""
 _ROW_CELLS: Final = 20
 """Cells that a row of a block is laid out for."""
+_CLOSE_CELLS: Final = 25
+"""The same where what has a row of its own elsewhere shares one."""
+_AROUND_BLOCK: Final = 5
+"""Rows for a block's frame, and for who stands above it."""
+_CLOSE_AROUND: Final = 3
+"""The same where room is short."""
+_LEAST_ROWS: Final = 4
 _MOST_ROWS: Final = 10
 """Rows of words of a block at most, so that others have room, too."""
 _BYTES: Final = 4
@@ -68,7 +75,7 @@ def add_memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
             corner="semaphore" if named else content.corner,
             lines=content.lines if links else (*content.lines, NodeLine(_NOBODY, "strong")),
             rows=content.rows if links else content.rows + 1,
-            cells=0 if named else _ROW_CELLS,
+            cells=content.cells,
             order=(thing.opened_at, thing.info.ino),
             lit=ObjectPart(key) in d.lit or any(line.lit or line.marks for line in content.lines),
             select=("semaphore", inside[0].info.key) if named else ("object", key),
@@ -85,12 +92,13 @@ def add_memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
 
 
 class _Content(NamedTuple):
-    """What stands in a block: its lines now, for how many rows it is laid out, whatever they are,
-    and a short fact beside the name.
+    """What stands in a block: its lines now, for how many rows and cells it is laid out, whatever
+    they are, and a short fact beside the name.
     """
 
     lines: tuple[NodeLine, ...]
     rows: int
+    cells: int = 0
     corner: str = ""
 
 
@@ -101,31 +109,50 @@ def _list_content(
     variables: list[Variable],
     corner: str,
 ) -> _Content:
-    """What lies in shared memory."""
-    lines: list[NodeLine] = []
+    """What lies in shared memory: closer together where there is not a row for each thing."""
     names = [make_visible(s.label) for s in inside] + [f.name for f in thing.fields]
     width = min(8, max((measure_width(name) for name in names), default=0))
-    for one in inside:
-        lines.extend(_semaphore_lines(d, one, alone=False, width=width))
-    rows = len(inside) + bool(inside)
-    for variable in variables:
-        lines.extend(_variable_lines(d, variable))
-        rows += _VARIABLE_ROWS
     memory = d.state.memory.get((thing.info.key, 0))
     sample = memory.sample if memory is not None else None
     lit = MemoryPart(thing.info.key) in d.lit
-    if thing.fields:
-        packed = _pack_fields(read_fields(thing.fields, sample), width, lit=lit)
-        lines.extend(packed)
-        rows += len(packed)
-    elif not lines:
-        lines.extend(_byte_lines(sample, lit=lit))
-        rows = _BYTE_ROWS
-    return _Content(tuple(lines), min(rows, _MOST_ROWS), corner)
+    for close in (False, True):
+        lines: list[NodeLine] = []
+        for one in inside:
+            lines.extend(_semaphore_lines(d, one, alone=False, width=width, close=close))
+        rows = len(inside) + (bool(inside) and not close)
+        for variable in variables:
+            lines.extend(_variable_lines(d, variable, close=close))
+            rows += 1 if close else _VARIABLE_ROWS
+        if thing.fields:
+            cells = _CLOSE_CELLS if close else _ROW_CELLS
+            packed = _pack_fields(read_fields(thing.fields, sample), width, cells, lit=lit)
+            lines.extend(packed)
+            rows += len(packed)
+        elif not lines:
+            lines.extend(_byte_lines(sample, lit=lit))
+            rows = _BYTE_ROWS
+        if rows + _AROUND_BLOCK <= d.rows:
+            break
+    rows = min(rows, _MOST_ROWS, max(_LEAST_ROWS, d.rows - _CLOSE_AROUND))
+    cells = _CLOSE_CELLS if close else _ROW_CELLS
+    return _Content(_cut_lines(lines, rows), rows, cells, corner)
 
 
-def _pack_fields(values: tuple[FieldValue, ...], width: int, *, lit: bool) -> list[NodeLine]:
-    """Fields with their values: an array has a row of its own, of the others several share one."""
+def _cut_lines(lines: list[NodeLine], rows: int) -> tuple[NodeLine, ...]:
+    """As many lines as there are rows, and the number of the others that say anything."""
+    left_out = sum(line.style != "dim" for line in lines[rows:])
+    if left_out:
+        last = lines[rows - 1]
+        lines[rows - 1] = replace(last, text=f"{last.text}  +{left_out}", short="")
+    return tuple(lines[:rows])
+
+
+def _pack_fields(
+    values: tuple[FieldValue, ...], width: int, cells: int, *, lit: bool
+) -> list[NodeLine]:
+    """Fields with their values: an array has a row of its own, of the others several share one of
+    so many cells.
+    """
     found: list[NodeLine] = []
     text, taken = "", 0
     marks: list[tuple[int, int]] = []
@@ -136,7 +163,7 @@ def _pack_fields(values: tuple[FieldValue, ...], width: int, *, lit: bool) -> li
         array = value.field.count > 1
         name = make_visible(value.field.name)
         need = measure_width(name) + 1 + _VALUE
-        if text and (array or taken + need > _ROW_CELLS):
+        if text and (array or taken + need > cells):
             found.append(NodeLine(text, marks=tuple(marks)))
             text, marks, taken = "", [], 0
         text += f"{'  ' if text else ''}{name.ljust(width) if not text else name} "
@@ -150,7 +177,8 @@ def _pack_fields(values: tuple[FieldValue, ...], width: int, *, lit: bool) -> li
             if lit and place in value.changed:
                 marks.append((begin, begin + len(element)))
         if array:
-            found.append(NodeLine(text, marks=tuple(marks)))
+            style = "dim" if value.elements == ("",) else "text"
+            found.append(NodeLine(text, style, marks=tuple(marks)))
             text, marks, taken = "", [], 0
     if text:
         found.append(NodeLine(text, marks=tuple(marks)))
@@ -234,7 +262,7 @@ _VARIABLE_ROWS: Final = 3
 
 
 def _semaphore_lines(
-    d: SceneDraft, found: Semaphore, *, alone: bool, width: int = 0
+    d: SceneDraft, found: Semaphore, *, alone: bool, width: int = 0, close: bool = False
 ) -> tuple[NodeLine, ...]:
     """A semaphore's value, who holds it, and the queue of those that wait for it, by name.
 
@@ -243,6 +271,7 @@ def _semaphore_lines(
         found: The semaphore.
         alone: The node has its name; if not, it stands among others.
         width: Cells for its name.
+        close: Who waits stands in the row of the value, in the place of who holds it.
     """
     key = found.info.key
     value = "?" if found.value is None else count_text(found.value)
@@ -254,23 +283,26 @@ def _semaphore_lines(
     if d.ended:
         # Nobody holds anything any more: how often it was used is what is left to say.
         names, value = "", f"{value}  used {found.operations:,}x"
-    style = "strong" if waiting or found.waiters > 0 else "text"
+    # Who was woken counts itself as a waiter until it has the semaphore.
+    count = len(waiting) or found.waiters - d.returning[key]
+    style = "strong" if waiting or count > 0 else "text"
     lit = SemaphorePart(key) in d.lit
     held = make_visible(f"held by {names}") if names else ""
+    text = f"{make_visible(found.label).ljust(width)} {value}"
     if alone:
         lines = [NodeLine(f"value {value}", style, lit)]
         if held:
             lines.append(NodeLine(held, short=make_visible(names)))
     else:
-        text = f"{make_visible(found.label).ljust(width)} {value}"
         lines = [
             NodeLine(f"{text}  {held}" if held else text, style, lit, _shorten_held(text, names))
         ]
-    if waiting or found.waiters > 0:
-        whose = make_visible(", ".join(waiting)) if waiting else f"{found.waiters}"
-        count = len(waiting) or found.waiters
+    if waiting or count > 0:
+        whose = make_visible(", ".join(waiting)) if waiting else f"{count}"
         arrow = "←" if alone else "  ←"
         word = "wait" if count > 1 else "waits"
+        if close:
+            return (NodeLine(f"{text}  ← {whose}", style, lit),)
         lines.append(NodeLine(f"{arrow} {whose} {word}", "strong", lit, f"{arrow} {whose}"))
     return tuple(lines)
 
@@ -279,16 +311,27 @@ def _shorten_held(text: str, names: str) -> str:
     return make_visible(f"{text}  {names}") if names else ""
 
 
-def _variable_lines(d: SceneDraft, variable: Variable) -> tuple[NodeLine, ...]:
-    """A watched variable's value, who has loaded it since, and who stored it last."""
+def _variable_lines(
+    d: SceneDraft, variable: Variable, *, close: bool = False
+) -> tuple[NodeLine, ...]:
+    """A watched variable's value, who has loaded it since, and who stored it last; in one row if
+    it is to be `close`: then whatever of both came last.
+    """
     info = variable.info
     value = format_value(info.encoding, variable.value)
     lit = VariablePart(info.key) in d.lit
-    lines = [NodeLine(make_visible(f"{info.name} = {value}"), "strong" if lit else "text", lit)]
+    text = make_visible(f"{info.name} = {value}")
+    lines = [NodeLine(text, "strong" if lit else "text", lit)]
     loaded = [
         (title_of(d.state, one.pid), format_value(info.encoding, one.value))
         for one in sorted(variable.loads.values(), key=lambda one: one.n)[-3:]
     ]
+    if close:
+        words = f"{loaded[-1][0]} loaded {loaded[-1][1]}" if loaded else ""
+        if not loaded and variable.stores:
+            words = f"by {title_of(d.state, variable.stores[-1].pid)}"
+        whole = f"{text}  {make_visible(words)}" if words else text
+        return (NodeLine(whole, lines[0].style, lit, short=text),)
     if loaded:
         text = ", ".join(f"{name} loaded {value}" for name, value in loaded)
         short = f"loaded: {', '.join(f'{name} {value}' for name, value in loaded)}"

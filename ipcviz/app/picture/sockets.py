@@ -89,7 +89,8 @@ def _add_connection(
     if swap or f"o:{key}" in d.nodes:
         return  # told from the other end
     node = f"o:{key}"
-    name = f"{make_visible(thing.label)}-{make_visible(peer.label)}"
+    here, far = make_visible(thing.label), make_visible(peer.label)
+    name = here if here == far else f"{here}-{far}"
     d.add_node(
         Node(
             id=node,
@@ -105,11 +106,15 @@ def _add_connection(
     ours = {x.pid for x in links}
     others = {x.pid for x in there}
     for pid in sorted(ours | others):
-        both_ends = pid in ours and pid in others
-        weak = both_ends or pid in d.supervisors
+        at_here, at_far = pid in ours, pid in others
+        if at_here and at_far:
+            # Which of both it means to use is plain once it has used one.
+            at_here, at_far = _is_in_use(d, links, pid), _is_in_use(d, there, pid)
+        weak = at_here == at_far or pid in d.supervisors
+        at_here = at_here or (pid in ours and not at_far)
         if not weak:
             d.strong.add(pid)
-        source, target = (f"p:{pid}", node) if pid in ours else (node, f"p:{pid}")
+        source, target = (f"p:{pid}", node) if at_here else (node, f"p:{pid}")
         d.join_nodes(
             source,
             target,
@@ -117,8 +122,17 @@ def _add_connection(
             thing,
             pid,
             both=True,
-            through=thing if pid in ours else peer,
+            through=thing if at_here else peer,
         )
+
+
+def _is_in_use(d: SceneDraft, links: list[query.Link], pid: int) -> bool:
+    """Whether a process has moved bytes through one of these ends, or waits for some."""
+    return any(
+        d.is_used(link) or any(wait.object == link.object for wait in d.waits[pid])
+        for link in links
+        if link.pid == pid
+    )
 
 
 def _build_gauge(

@@ -20,17 +20,14 @@ from ipcviz.app.picture.canvas import Run
 from ipcviz.app.picture.channels import LOOKS
 from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint_scene
-from ipcviz.app.picture.layout import Layout, arrange_scene, choose_ends
+from ipcviz.app.picture.layout import Layout, arrange_scene, choose_ends, measure_need
 from ipcviz.app.picture.scene import Node, Scene
-from ipcviz.app.text import measure_width
 from ipcviz.diagnose import Finding
 from ipcviz.model.parts import Part
 from ipcviz.model.state import State
 
 _ROOMY: Final = 0.7
 """The share of the room that is folded for where things are to be larger."""
-_CORNERS: Final = 2
-"""Cells of a box's border that no name can stand in."""
 _CHIPS = ("held", "running", "blocked", "asleep", "stopped", "zombie", "gone")
 
 
@@ -194,10 +191,17 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             """The picture that it was selected in."""
             return self.picture
 
-    class Cramped(Message):
-        """It is wider than the room that it has, and has to be scrolled to the side; or it has no
-        room for the names of those that live.
+    class NeedsRoom(Message):
+        """It needs another room than before for boxes that can be read.
+
+        Attributes:
+            columns: Columns that it needs.
+            rows: Rows that it needs.
         """
+
+        def __init__(self, columns: int, rows: int) -> None:
+            super().__init__()
+            self.columns, self.rows = columns, rows
 
     def __init__(
         self,
@@ -224,7 +228,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips: dict[int, Strip] = {}
         self._looks: dict[str, Style] = {}
         self._note = ""
-        self._is_cramped = False
+        self._needs: tuple[object, ...] = ()
         self._opened: frozenset[str] = frozenset()
         self._joins = Joins()
         if state is not None:
@@ -280,22 +284,16 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             self.call_after_refresh(
                 self.refresh
             )  # scroll bars that went away have left what was below them
-        is_cramped = extent.width > room[0] or self._cuts_names()
-        if is_cramped and not self._is_cramped:
-            self.post_message(self.Cramped())
-        self._is_cramped = is_cramped
+        self._ask_for_room(room)
         self._show_something()
         self._repaint_rows()
 
-    def _cuts_names(self) -> bool:
-        """Whether some process that lives has no room for its whole name."""
-        layout = self._layout_now
-        return layout is not None and any(
-            node.kind == "process"
-            and not node.faded
-            and measure_width(node.heading) + _CORNERS > layout.rects[node.id].w
-            for node in self.scene.nodes
-        )
+    def _ask_for_room(self, room: tuple[int, int]) -> None:
+        """Say how much room is needed, where that is not what it was for another scene."""
+        shape = (room, self.scene.compute_shape())
+        if shape != self._needs:
+            self._needs = shape
+            self.post_message(self.NeedsRoom(*measure_need(self.scene, self._find_room(room))))
 
     def _find_room(self, room: tuple[int, int]) -> tuple[int, int]:
         """The room that is folded for."""

@@ -12,7 +12,7 @@ from ipcviz.events.accesses import format_value
 from ipcviz.events.signals import signal_name
 from ipcviz.model.mechanisms.notifiers import ready_labels
 from ipcviz.model.mechanisms.semaphores import list_semaphore_holders
-from ipcviz.model.state import Process, State
+from ipcviz.model.state import Process, State, Wake
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import name_object, name_target
 from ipcviz.model.waits.leading import find_leading_wait
@@ -27,6 +27,8 @@ _LETTERS: Final = {
     "T": "stopped",
     "Z": "zombie",
 }
+_WAKE_SHOWN: Final = 1.0
+"""Seconds for which a wake is shown while everything runs; in step mode it is for its step."""
 
 
 def describe_fate(process: Process) -> str:
@@ -87,6 +89,21 @@ def choose_chip(state: State, process: Process, waits: tuple[Wait, ...]) -> tupl
     return "R", "running"
 
 
+def find_fresh_wake(state: State, process: Process) -> Wake | None:
+    """What has just woken a thread of a process that lives; None if nothing has."""
+    if process.fate != "alive":
+        return None
+    for tid in process.threads:
+        thread = state.threads.get(tid)
+        woken = thread.woken if thread is not None else None
+        if woken is None or woken.pid not in state.processes:
+            continue
+        fresh = woken.step == state.step if state.stepping else state.t - woken.t < _WAKE_SHOWN
+        if fresh:
+            return woken
+    return None
+
+
 def describe_activity(state: State, process: Process, waits: tuple[Wait, ...]) -> str:
     """What it does or is blocked on, in a few words: `read(0) P1 empty`."""
     if process.fate == "zombie":
@@ -95,7 +112,11 @@ def describe_activity(state: State, process: Process, waits: tuple[Wait, ...]) -
         return describe_fate(process)
     if process.stopped_by:
         return f"stopped by {signal_name(process.stopped_by)}"
+    wake = find_fresh_wake(state, process)
     held = next((t for tid in process.threads if (t := state.threads.get(tid)) and t.poised), None)
+    returns = held is None or (held.poised is not None and held.poised.at == "return")
+    if wake is not None and not waits and returns:
+        return make_visible(f"woken by {title_of(state, wake.pid)}")
     if held is not None and held.poised is not None:
         target = name_object(state, name_target(held.poised))
         if held.poised.at == "access":

@@ -14,9 +14,10 @@ from textual.geometry import Size
 from textual.reactive import var
 from textual.screen import Screen
 from textual.theme import Theme
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
+from ipcviz.app.footer import KeyFooter
 from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, SourcePanel, StoryPanel
 from ipcviz.app.panels.findings import FindingsPanel
 from ipcviz.app.panels.lanes import LanesPanel
@@ -81,7 +82,7 @@ class LiveScreen(ControlledScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (40, "-narrow"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (10, "-low"), (30, "-tall")]
     AUTO_FOCUS = ""
-    ALLOW_IN_MAXIMIZED_VIEW = "#bars, #filter, #goto, Footer, #too-small"
+    ALLOW_IN_MAXIMIZED_VIEW = "#bars, #filter, #goto, KeyFooter, #too-small"
 
     DEFAULT_CSS = """
     LiveScreen {
@@ -93,10 +94,6 @@ class LiveScreen(ControlledScreen):
         &.-stepping.-low ProcessBar { display: none; }
         & #main { height: 1fr; }
         & #left { width: 1fr; }
-        &.-pointing #left { width: 1.2fr; }
-        &.-broad #left { width: 1.7fr; }
-        /* Lanes side by side need room: at least as much as the picture. */
-        &.-lanes #left { width: 1fr; }
         & Picture { height: 1fr; min-height: 4; }
         & #summary { display: none; height: auto; max-height: 2; padding: 0 1; text-style: bold; }
         &.-ended #summary { display: block; }
@@ -110,6 +107,9 @@ class LiveScreen(ControlledScreen):
         & #side > SourcePanel { height: 1.4fr; }
         &.-lanes #side > Panel { display: none; }
         &.-lanes #side > #side-lanes { display: block; }
+        /* The story stands above the panels beside the picture, where that needs its rows. */
+        &.-told-beside #panels { display: none; }
+        &.-wide.-lanes #side > #side-story.-beside { display: block; }
         &.-lanes.-narrow Picture { display: none; }
         &.-lanes.-narrow #lanes { display: block; }
         &.-wide #side { display: block; }
@@ -129,7 +129,7 @@ class LiveScreen(ControlledScreen):
         &.-low #lanes { height: 55vh; max-height: 65%; }
         &.-telling.-low #lanes { height: 1fr; max-height: 100%; }
         /* For a projector: what is not picture or story gives its room. */
-        &.-presenting #side, &.-presenting PanelBar, &.-presenting Footer { display: none; }
+        &.-presenting #side, &.-presenting PanelBar, &.-presenting KeyFooter { display: none; }
         &.-presenting ProcessBar { display: none; }
         &.-presenting.-wide.-lanes Picture { display: none; }
         &.-presenting.-wide.-lanes #lanes { display: block; }
@@ -147,9 +147,9 @@ class LiveScreen(ControlledScreen):
             & > .picture--memory, & > .picture--semaphore { color: $success; }
             & > .picture--lit { color: $accent; }
         }
-        &.-asking Footer { display: none; }
+        &.-asking KeyFooter { display: none; }
         & .-maximized { height: 1fr; width: 1fr; }
-        & Footer { background: $panel; }
+        & KeyFooter { background: $panel; }
     }
     """
 
@@ -221,23 +221,19 @@ class LiveScreen(ControlledScreen):
             with Vertical(id="left"):
                 yield Picture(id="picture")
                 yield Static(id="summary")
-                yield from self.panes.compose_lanes()
                 yield from self.panes.compose_below()
-            with Vertical(id="side"):
-                yield from self.panes.compose_beside()
+            yield Vertical(id="side")
         yield self.filter.compose_line()
         yield InputLine(id="goto", restrict=r"[0-9.,]*s?")
         yield Static(Content(_TOO_SMALL), id="too-small")
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """The panel below the picture has the focus; there is none where the viewer has left
         already.
         """
         self.app.theme_changed_signal.subscribe(self, self._note_theme)
-        texts = SourceTexts(self.source.read_sources, kept_first=self.kept)
-        for source in self.query(SourcePanel):
-            source.texts = texts
+        self.panes.texts = SourceTexts(self.source.read_sources, kept_first=self.kept)
         for panel in self.query(f"#{self.panes.first}"):
             panel.focus()
 
@@ -251,8 +247,8 @@ class LiveScreen(ControlledScreen):
     # Showing a view.
 
     def on_resize(self) -> None:
-        """Another size: the picture may need no more than its share."""
-        self.remove_class("-broad")
+        """Another size: room is split anew."""
+        self.panes.forget_room()
 
     def watch_at(self) -> None:
         """What the keys do depends on it."""
@@ -385,14 +381,12 @@ class LiveScreen(ControlledScreen):
     def on_story_panel_rows_wanted(self, event: StoryPanel.RowsWanted) -> None:
         """The story needs so many rows: it gets them, and the picture the rest."""
         event.stop()
-        self.panes.give_story_rows(event.rows)
+        self.panes.give_story_rows(event.rows, beside=event.panel.id == "side-story")
 
-    def on_picture_cramped(self, event: Picture.Cramped) -> None:
-        """The picture is wider than its share: it gets more, until the terminal has another
-        size; what is told beside it can be narrower.
-        """
+    def on_picture_needs_room(self, event: Picture.NeedsRoom) -> None:
+        """The picture needs so much room: it gets what the others can do without."""
         event.stop()
-        self.add_class("-broad")
+        self.panes.give_picture_room(event.columns, event.rows)
 
     def on_picture_selected(self, event: Picture.Selected) -> None:
         """Something in the picture was selected."""

@@ -18,6 +18,8 @@ from ipcviz.app.panels.registry import PANELS
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.controller import Controller, Stage
 from ipcviz.app.screens.help import HelpScreen, plain_help
+from ipcviz.app.screens.room import Need, split_room
+from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.themes import find_contrast
 from ipcviz.app.view import View
@@ -101,37 +103,53 @@ class Panes(Controller):
     def __init__(self, stage: Stage, screen: Screen[None], *, first: str) -> None:
         super().__init__(stage)
         self.first = first
+        self.texts: SourceTexts | None = None
+        """The texts of source files, for every panel that shows them. Set it before a view."""
+        self._whole = False
         self._screen = screen
         self._story_rows = _LEAST
+        self._rows_beside = _LEAST
+        self._need = Need()
+        self._tells_beside = False
         self._beside: list[str] | None = None
         self._pointed: set[str] = set()
 
     # What there is.
 
     def compose_below(self) -> ComposeResult:
-        """The bar with the panels' keys, and the panel that was chosen."""
+        """The bar with the panels' keys, and the panel that stands there at first."""
         bar = PanelBar(id="panel-bar")
         bar.shown = self.first
         yield bar
         with ContentSwitcher(initial=self.first, id="panels"):
-            for name, panel in PANELS.items():
-                yield panel.kind(id=name)
+            yield PANELS[self.first].kind(id=self.first)
 
-    def compose_lanes(self) -> ComposeResult:
-        """The lanes in the place of the picture, for where both have no room side by side."""
-        yield LanesPanel(id="lanes")
-
-    def compose_beside(self) -> ComposeResult:
-        """Those that stand beside the picture where there is room, and the lanes, which take their
-        place.
+    def mount_others(self) -> bool:
+        """Make the panels that can't be seen yet, once what can be seen is there: each costs as
+        much time as several rows of the screen. Returns whether there were any to be made.
         """
-        yield LanesPanel(id="side-lanes")
-        for name, panel in PANELS.items():
-            if panel.usual:
-                yield panel.kind(id=f"side-{name}")
+        if self._whole:
+            return False
+        self._whole = True
+        panels = self._screen.query_one("#panels", ContentSwitcher)
+        view = self.stage.view
+        names = list(PANELS)
+        before = [self._make_panel(n, n, view) for n in names[: names.index(self.first)]]
+        after = [self._make_panel(n, n, view) for n in names[names.index(self.first) + 1 :]]
+        for widget in (*before, *after):
+            widget.display = False
+        if before:
+            panels.mount_all(before, before=0)
+        panels.mount_all(after)
+        # The lanes in the place of the picture, and in that of the panels beside it.
+        self._screen.query_one("#left").mount(LanesPanel(id="lanes"), after="#summary")
+        self._screen.query_one("#side").mount(LanesPanel(id="side-lanes"), before=0)
+        return True
 
     def show_view(self, view: View) -> None:
         """Give every panel a view; those that can't be seen only remember it."""
+        if not self._whole:
+            self._screen.call_after_refresh(self.mount_others)
         self._choose_beside(view)
         for panel in self._screen.query(Panel):
             panel.show_view(view)
@@ -144,42 +162,42 @@ class Panes(Controller):
             return
         below = self._screen.query_one("#panels", ContentSwitcher).current
         pointed = {n for n in view.pointed_at if n in PANELS and PANELS[n].beside}
-        wanted = pointed or {name for name, panel in PANELS.items() if panel.usual}
+        telling = {name for name, panel in PANELS.items() if panel.kind.has_content(view)}
+        usual = {name for name, panel in PANELS.items() if panel.usual}
+        wanted = pointed & telling or usual & telling
         most = _BESIDE if self._screen.has_class("-tall") else _BESIDE - 1
-        found = [
-            name
-            for name, panel in PANELS.items()
-            if name in wanted
-            and name not in (below, "source")
-            and (name in pointed or panel.kind.has_content(view))
-        ]
+        found = [n for n in PANELS if n in wanted and n not in (below, "source")]
+        told = ["story"] if self._tells_beside else []
         # The source stands there where there is any, in the place of what tells less.
         is_there = self._screen.size.width >= _SOURCE_FROM and SourcePanel.has_content(view)
         source = ["source"] if is_there and below != "source" else []
-        shown = [*found[: most - len(source)], *source]
+        shown = [*told, *found[: most - len(told) - len(source)], *source]
         if shown == self._beside and pointed == self._pointed:
             return
         self._beside, self._pointed = shown, pointed
         side = self._screen.query_one("#side")
         present = {widget.id for widget in side.children}
+        names = list(PANELS)
         for name in shown:
             if f"side-{name}" not in present:
-                side.mount(self._make_beside(name, view))
+                later = (f"side-{n}" for n in names[names.index(name) + 1 :])
+                place = next((f"#{one}" for one in later if one in present), None)
+                side.mount(self._make_panel(name, f"side-{name}", view), before=place)
+                present.add(f"side-{name}")
         for widget in side.children:
             name = (widget.id or "").removeprefix("side-")
             widget.set_class(name in shown, "-beside")
             widget.set_class(name in pointed, "-pointed")
         self._screen.set_class(not shown, "-alone")
-        # What a story points at is narrower than the tables of all that there is.
-        self._screen.set_class(bool(pointed), "-pointing")
+        self._split_room()
 
-    def _make_beside(self, name: str, view: View) -> Widget:
-        """A panel for the side that was not there before; it shows the view once it has a size."""
-        panel = PANELS[name].kind(id=f"side-{name}")
+    def _make_panel(self, name: str, id: str, view: View | None) -> Widget:
+        """A panel that was not there before; it shows the view once it has a size."""
+        panel = PANELS[name].kind(id=id)
         if isinstance(panel, Panel):
             panel.view = view
-        if isinstance(panel, SourcePanel):
-            panel.texts = self._screen.query_one("#source", SourcePanel).texts
+        if isinstance(panel, SourcePanel) and self.texts is not None:
+            panel.texts = self.texts
         return panel
 
     def can_see(self, kind: type[Panel]) -> bool:
@@ -189,13 +207,20 @@ class Panes(Controller):
     @property
     def shown(self) -> Widget:
         """The panel that has the whole screen, else the one below the picture."""
+        if self._screen.maximized is not None:
+            return self._screen.maximized
+        for story in self._screen.query("#side-story"):
+            if self._screen.has_class("-told-beside"):
+                return story
         switcher = self._screen.query_one("#panels", ContentSwitcher)
-        return self._screen.maximized or self._screen.query_one(f"#{switcher.current}")
+        return self._screen.query_one(f"#{switcher.current}")
 
     def is_shown(self, name: str) -> bool:
         """Whether the panel below the picture is this one, and no other has the whole screen."""
-        panel = self._screen.query_one(f"#{name}")
-        return panel.display and self._screen.maximized in (None, panel)
+        return any(
+            panel.display and self._screen.maximized in (None, panel)
+            for panel in self._screen.query(f"#{name}")
+        )
 
     # Choosing.
 
@@ -204,19 +229,22 @@ class Panes(Controller):
         if name == "story" and self.first != "story":
             self.stage.notify("This is no scenario: the log tells what happens", timeout=2)
             return
+        if self.mount_others():
+            self._screen.call_after_refresh(self.action_panel, name)
+            return
         self.minimize_panel()
-        for beside in self._screen.query(f"#side-{name}").results(Panel):
-            if beside.visible_now:
-                self._screen.set_focus(beside)
-                return
+        standing = [p for p in self._screen.query(f"#side-{name}").results(Panel) if p.visible_now]
+        if standing and name != "story":
+            self._screen.set_focus(standing[0])
+            return
         self._screen.query_one("#panels", ContentSwitcher).current = name
-        self._give_rows()
+        self._split_room()
         bar = self._screen.query_one(PanelBar)
         bar.shown = name
         bar.rebuild_rows()
         # At once, not with the next refresh: the key that was pressed next belongs to this panel
         # already.
-        self._focus_panel(self._screen.query_one(f"#{name}"))
+        self._focus_panel(standing[0] if standing else self._screen.query_one(f"#{name}"))
         self._screen.call_after_refresh(self._show_again)
 
     def _show_again(self) -> None:
@@ -225,26 +253,79 @@ class Panes(Controller):
         if view is not None:
             self.stage.view = view
 
-    def give_story_rows(self, rows: int) -> None:
-        """The story needs so many rows to be whole."""
-        self._story_rows = rows
-        self._give_rows()
+    def give_story_rows(self, rows: int, *, beside: bool) -> None:
+        """The story needs so many rows to be whole: below the picture, or beside it."""
+        if beside:
+            self._rows_beside = rows
+        else:
+            self._story_rows = rows
+        self._split_room()
 
-    def _give_rows(self) -> None:
-        """Give the story its rows where it is shown, but not all that there are; the picture has
-        the rest.
+    def give_picture_room(self, columns: int, rows: int) -> None:
+        """The picture needs so much room for boxes that can be read."""
+        # It says so, too, where it has another size: bars have taken rows, or given them back.
+        self._need = self._need.grow(Need(columns, rows))
+        self._split_room()
+
+    def forget_room(self) -> None:
+        """The screen has another size: what was needed at the one before does not count."""
+        self._need, self._tells_beside = Need(), False
+        self._split_room()
+
+    def _split_room(self) -> None:
+        """Give the picture, the story and the panels their room, by what each needs: the story its
+        rows where it is shown, but not all that there are.
         """
-        panels = self._screen.query_one("#panels", ContentSwitcher)
+        screen = self._screen
+        panels = screen.query_one("#panels", ContentSwitcher)
         telling = panels.current == "story"
-        self._screen.set_class(telling, "-telling")
-        most = max(_LEAST, self._screen.app.size.height - _AROUND)
-        panels.styles.min_height = min(self._story_rows, most) if telling else None
+        screen.set_class(telling, "-telling")
+        most = max(_LEAST, screen.app.size.height - _AROUND)
+        story = min(self._story_rows, most)
+        presents = screen.has_class("-presenting")
+        left = screen.query_one("#left")
+        columns: int | None = None
+        below: int | None = None
+        if screen.has_class("-wide") and not presents:
+            rows = max(1, left.size.height - 1)
+            split = split_room(
+                screen.app.size.width,
+                rows,
+                self._need,
+                pointing=bool(self._pointed),
+                story=story if telling else 0,
+                beside=self._rows_beside if self.first == "story" else 0,
+            )
+            # Lanes side by side need room: at least as much as the picture.
+            columns = None if screen.has_class("-lanes") else split.left
+            if screen.has_class("-tall") and left.size.height:
+                below = split.below or None
+                self._tell_beside(self._tells_beside or split.beside)
+        told_beside = self._tells_beside and telling and not presents
+        screen.set_class(told_beside, "-told-beside")
+        left.styles.width = columns
+        panels.styles.height = below
+        panels.styles.min_height = story if telling else None
+        for panel in screen.query("#side-story").results(Panel):
+            others = len(self._beside or ()) > 1
+            panel.styles.height = self._rows_beside if others else None
+
+    def _tell_beside(self, beside: bool) -> None:
+        """Have the story beside the picture, until the screen has another size."""
+        if beside == self._tells_beside:
+            return
+        self._tells_beside = beside
+        self._screen.call_after_refresh(self._show_again)
 
     def action_lanes(self) -> None:
         """Show the lanes or not: in the place of the picture, or beside it where there is room."""
+        if self.mount_others():
+            self._screen.call_after_refresh(self.action_lanes)
+            return
         self.minimize_panel()
         shown = not self._screen.has_class("-lanes")
         self._screen.set_class(shown, "-lanes")
+        self._split_room()
         self._screen.call_after_refresh(self._show_again)
 
     def action_present(self) -> None:
@@ -257,11 +338,14 @@ class Panes(Controller):
         self._screen.query_one(Picture).roomy = presents
         app = self._screen.app
         app.theme = find_contrast(app.theme, high=presents)
-        self._give_rows()
+        self._split_room()
         self._screen.call_after_refresh(self._show_again)
 
     def open_typing(self) -> None:
         """Show the command's output, and move to the line that is sent to it."""
+        if self.mount_others():
+            self._screen.call_after_refresh(self.open_typing)
+            return
         self.action_panel("output")
         self._screen.set_focus(self._screen.query_one(TypingLine))
 

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 LASTS_SECONDS: Final = 2.0
 """How long somebody has waited before it is said that a process which goes on keeps him waiting."""
 
-SHELLS: Final = frozenset({"sh", "bash", "dash", "zsh", "ksh", "busybox"})
-"""Names of shells."""
-
 
 def list_waits_for_room(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
     """Those of a hang that wait for room in a pipe, FIFO or socket."""

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules.ends import (
-    SHELLS,
     find_other_end,
     list_ends,
     list_long_readers,
@@ -21,6 +20,7 @@ from ipcviz.events.kinds import SOCKETS
 from ipcviz.events.signals import SIGCHLD, signals_in
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.sockets import CLOSED
+from ipcviz.model.noise import SHELLS
 from ipcviz.model.state import State
 from ipcviz.model.waits.chains import is_stopped
 from ipcviz.model.waits.hangs import Hang

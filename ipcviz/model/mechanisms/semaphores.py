@@ -14,6 +14,7 @@ import msgspec
 from ipcviz.events import Call, Coverage, SemaphoreLevel, SemaphoreOp
 from ipcviz.model.draft import Draft
 from ipcviz.model.mechanisms.system_v import parse_operations
+from ipcviz.model.mechanisms.wakes import note_woken
 from ipcviz.model.parts import SemaphorePart
 from ipcviz.model.state import Hold, Semaphore, State
 
@@ -64,6 +65,8 @@ def apply_operation(draft: Draft, event: SemaphoreOp) -> None:
     elif event.op in WAITS and value == 0 and event.op != "trywait":
         draft.store_thread(replace(thread, semaphore=key))
     elif event.op == "acquired":
+        if thread.waiting is not None:
+            thread = note_woken(draft, thread, event.t)
         draft.store_thread(replace(thread, semaphore="", waiting=None, source=None))
         found = add_hold(found, event.pid, event.tid, event.t)
     elif event.op == "gave-up":

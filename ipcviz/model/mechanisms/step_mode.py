@@ -7,6 +7,7 @@ import msgspec
 from ipcviz.events import Held, Located, Poised, Released, Settled, Stepped
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.resting import apply_rest, forget_rest
+from ipcviz.model.mechanisms import wakes
 
 replace = msgspec.structs.replace
 
@@ -29,6 +30,8 @@ def apply_released(draft: Draft, event: Released) -> None:
 def apply_poised(draft: Draft, event: Poised) -> None:
     """A thread is held, and this is what it will do."""
     thread = draft.ensure_thread(event.tid, event.pid)
+    if event.at == "return" and thread.waiting is not None:
+        thread = wakes.note_woken(draft, thread, event.t)
     draft.store_thread(
         replace(thread, poised=event, state="t", waiting=None, wchan="", source=None)
     )

@@ -47,6 +47,31 @@ def find_wake(waiting: CallInProgress | None) -> Wake | None:
     return wakes[0] if len(wakes) == 1 else Wake(pid=wakes[0].pid)
 
 
+def note_woken(draft: Draft, thread: Thread, t: float) -> Thread:
+    """A thread comes back at `t`, in session seconds: the thread with what has woken it, if another
+    process has for certain. Ask it before its wait is forgotten.
+    """
+    call = thread.waiting
+    found = find_wake(call)
+    if found is None or not found.pid:
+        found = _find_post(draft, thread)
+    if found is None or found.pid == thread.pid or (call is None and not thread.semaphore):
+        return thread
+    keys = {wake.key for wake in call.wakes} if call is not None else set()
+    key = found.key or (keys.pop() if len(keys) == 1 else "")
+    return replace(thread, woken=replace(found, step=draft.step, key=key, t=t))
+
+
+def _find_post(draft: Draft, thread: Thread) -> Wake | None:
+    """The post of the POSIX semaphore that a thread sleeps for, if there was but one since it was
+    at 0.
+    """
+    found = draft.semaphores.get(thread.semaphore)
+    if found is None or found.last_op != "post" or found.value != 1:
+        return None
+    return Wake(found.last_pid, key=thread.semaphore)
+
+
 def is_between_processes(futex: Futex | None) -> bool:
     """Whether other processes can wake who sleeps on a futex, and it is no semaphore, whose
     operations are told by themselves.

@@ -682,13 +682,13 @@ def _explain_vfork(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
     """vfork(2), and clone(2) with CLONE_VFORK: in any other case clone does not sleep for long."""
-    found = _born_by_vfork(state, thread)
+    found = list_vforked(state, thread)
     if call.name != "vfork" and not found:
         return Reason(Why.UNKNOWN)
     return Reason(Why.VFORK, Children(found))
 
 
-def _born_by_vfork(state: State, thread: Thread) -> tuple[int, ...]:
+def list_vforked(state: State, thread: Thread) -> tuple[int, ...]:
     """The children that have the memory of a process and have executed no program yet."""
     return tuple(
         sorted(
