@@ -404,12 +404,8 @@ PAGES: Final = (
             "the first. Or one thread takes a lock twice."
         ),
         mend="Take locks in the same order everywhere.",
-        evidence=(
-            "A circle in the wait-for graph, over semaphores, mutexes and file locks; or a "
-            "thread waits for a semaphore that it has taken itself, and its process has no other "
-            "thread."
-        ),
-        probable_if="where others can come to a lock by its name, or a handler could give it",
+        evidence="A circle in the wait-for graph, over semaphores, mutexes and file locks.",
+        probable_if="where others can come to a lock by its name",
         scenario="mmap-queue",
     ),
     RulePage(

@@ -80,7 +80,7 @@ def hangs(tmp_path_factory):
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         tasks = {}
         for name, argv in cases.items():
-            flags = ("--timeout", "3") if name in PROBABLE else ("--until-hang", "--timeout", "30")
+            flags = ("--timeout", "6") if name in PROBABLE else ("--until-hang", "--timeout", "30")
             tasks[name] = pool.submit(examine, argv, place / f"in-{name}", *flags)
         return {name: task.result() for name, task in tasks.items()}
 

@@ -22,6 +22,8 @@ from tests.doctor_programs import PERL, PROGRAMS, RIGHT, RulePrograms
 from tests.integration.examined import examine_all, examine_program, remove_names
 from tests.integration.harness import Programs
 
+# The first test waits until all programs have run: minutes, where others have the processors, too.
+pytestmark = pytest.mark.timeout(400)
 HANGS: Final = {rule: PROGRAMS[rule] for rule in PROGRAMS if BY_NAME[rule].hangs}
 ALONE: Final = frozenset(
     {
