@@ -1,13 +1,15 @@
 """Programs that the doctor is to find something wrong in, by rule, and near-misses: programs that
 do nearly the same and are right. Pure data.
 
-A program is `LANGUAGE:TEXT`: `c:` a way of a program of tests/programs, `sh:` and `bash:` a script,
-`py:` a Python program, which has those of `MODULES` imported that it names. `NAME` stands for a
-name in /dev/shm that nobody else uses, with a slash before it where one is wanted.
+A program is `LANGUAGE:TEXT`: `c:` a way of a program of tests/programs, `sh:` and `bash:` a script
+(some call `PERL`), `py:` a Python program, which has those of `MODULES` imported that it names.
+`NAME` stands for a name in /dev/shm that nobody else uses, with a slash before it where one is
+wanted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 MODULES: Final = (
@@ -23,15 +25,27 @@ class RulePrograms(NamedTuple):
         wrong: Programs in which it finds something, and no other rule does.
         near: Programs in which no rule finds anything, though they come near this one.
         guesses: Those of the former of which it is only probable.
+        lacking: Why there is none in some language, by language: it can't make this fault, or makes
+            it as others do that are here.
     """
 
     wrong: tuple[str, ...]
     near: tuple[str, ...]
     guesses: tuple[str, ...] | None = ()
+    lacking: Mapping[str, str] = {}
 
 
 ALL: Final = None
 """All of the programs' findings are only probable."""
+
+PERL: Final = "perl -e"
+"""Where there is no Perl, programs that call it are not run."""
+
+# Why there is no program of a rule in a language.
+ALIKE: Final = "its calls would be those of the program in Python"
+NO_SOCKETS: Final = "it makes no sockets"
+NO_OBJECTS: Final = "it has no semaphores and no message queues"
+NO_MEMORY: Final = "it maps no files"
 
 # Near-misses that several rules have.
 COMMUNICATES: Final = (
@@ -83,6 +97,31 @@ _FORKED_LOCK: Final = """py:
     if os.fork() == 0: lock.acquire()
     os.wait()
     """
+_LOCKING_HANDLER: Final = """py:
+    lock = threading.Lock()
+    signal.signal(10, lambda *_: lock.acquire())
+    with lock: os.kill(os.getpid(), 10)
+    """
+_LOCKING_TIMER: Final = """py:
+    lock = threading.Lock()
+    def log(*_):
+        with lock: print("tick")
+    signal.signal(14, log)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    with lock: time.sleep(1)
+    """
+_SHARED_BY_FORK: Final = """py:
+    import ctypes
+    libc, memory = ctypes.CDLL(None), mmap.mmap(-1, 4096)
+    semaphore = ctypes.c_char.from_buffer(memory)
+    libc.sem_init(ctypes.byref(semaphore), SHARED, 0)
+    if os.fork() == 0: os._exit(libc.sem_wait(ctypes.byref(semaphore)))
+    time.sleep(0.5)
+    libc.sem_post(ctypes.byref(semaphore))
+    os.wait()
+    """
+_UNREAD_FIFO: Final = "sh:mkfifo p; seq 100000 >p & exec 3<p; wait"
+_TAKEN_TWICE: Final = "py:lock = threading.Lock(); lock.acquire(); lock.acquire()"
 _OWN_SEMAPHORE: Final = """py:
     import posix_ipc
     s = posix_ipc.Semaphore("/NAME", posix_ipc.O_CREX, initial_value=1)
@@ -101,13 +140,17 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "py:p = subprocess.Popen(['seq', '100000'], stdout=subprocess.PIPE); p.wait()",
             "py:p = subprocess.Popen('seq 100000; true', shell=True, stderr=subprocess.PIPE,"
             " stdout=subprocess.PIPE); p.wait(); p.stdout.read()",
+            "bash:exec 3< <(seq 100000); wait $!",
+            _UNREAD_FIFO,
         ),
         (
             "c:doctor_right waits_for_little",
+            "sh:mkfifo p; (sleep 1; seq 10) >p & exec 3<p; wait",
             "py:p = subprocess.Popen(['seq', '100000'], stdout=-1); p.stdout.read(); p.wait()",
             SLOW_READER,
             "py:p = subprocess.Popen(['sleep', '2'], stdout=subprocess.PIPE); p.communicate()",
         ),
+        (_UNREAD_FIFO,),
     ),
     "orphan-keeps-pipe": RulePrograms(
         (
@@ -120,6 +163,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "sh:(sleep 2.6; echo late) | cat",
             "py:subprocess.run(['sh', '-c', 'sleep 3 >/dev/null 2>&1 & echo hi'], stdout=-1)",
         ),
+        lacking={"c": ALIKE},
     ),
     "leaked-descriptor": RulePrograms(
         (
@@ -183,6 +227,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_right own_pipe",
             "py:r, w = os.pipe(); threading.Timer(1.5, os.write, (w, b'x')).start(); os.read(r, 1)",
         ),
+        lacking={"sh": "what it has open for both is a FIFO, which others can open"},
     ),
     "own-read-end": RulePrograms(
         (
@@ -196,6 +241,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "py:r, w = os.pipe(); threading.Timer(1.5, os.read, (r, 70000)).start();"
             " os.write(w, bytes(80000))",
         ),
+        lacking={"sh": "what it has open for both is a FIFO, which others can open"},
     ),
     "waits-for-input": RulePrograms(
         (
@@ -250,10 +296,12 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "sh:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) | sort -n | cat",
             "sh:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) | grep --line-buffered . | cat",
             "sh:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) | sed -u s/1/2/ | cat",
+            "sh:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) | gzip | cat >/dev/null",
             "bash:(for i in 1 2 3 4 5; do echo $i; sleep 0.6; done) |"
             " (while read -r x; do y=$x; done; echo $y) | cat",
         ),
         ALL,
+        lacking={"c": ALIKE},
     ),
     "fifo-open": RulePrograms(
         (
@@ -295,6 +343,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             except TimeoutError: pass
             """,
         ),
+        lacking={"sh": NO_SOCKETS},
     ),
     "inherited-lock": RulePrograms(
         (
@@ -335,12 +384,48 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_hangs handler_mutex",
             "c:doctor_hangs handler_alarm",
             "c:doctor_hangs handler_by_child",
+            """py:
+            import ctypes
+            libc, lock = ctypes.CDLL(None), ctypes.create_string_buffer(40)
+            handle = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda n: libc.pthread_mutex_lock(lock))
+            libc.signal(10, handle)
+            libc.pthread_mutex_lock(lock)
+            os.kill(os.getpid(), 10)
+            """,
+            """py:
+            import ctypes
+            libc, lock = ctypes.CDLL(None), ctypes.create_string_buffer(40)
+            handle = ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda n: libc.sem_wait(lock))
+            libc.sem_init(lock, 0, 1)
+            libc.signal(10, handle)
+            libc.sem_wait(lock)
+            os.kill(os.getpid(), 10)
+            """,
+            _LOCKING_HANDLER,
+            _LOCKING_TIMER,
         ),
         (
             "c:doctor_right handler_notes",
             "c:doctor_right handler_tries",
             "c:doctor_right handler_takes",
+            _LOCKING_HANDLER.replace("Lock()", "RLock()"),
+            _LOCKING_HANDLER.replace("acquire()", "acquire(blocking=False)"),
+            # A handler gives what its program waits for, and others run meanwhile.
+            """py:
+            done = threading.Event()
+            signal.signal(10, lambda *_: None)
+            signal.signal(14, lambda *_: done.set())
+            if os.fork() == 0:
+                time.sleep(0.5)
+                os.kill(os.getppid(), 10)
+                time.sleep(1)
+                os.kill(os.getppid(), 14)
+                os._exit(0)
+            done.wait()
+            """,
         ),
+        (_LOCKING_HANDLER, _LOCKING_TIMER),
+        lacking={"sh": "it runs a trap between two commands, and takes no lock for that"},
     ),
     "forked-lock": RulePrograms(
         (
@@ -354,15 +439,51 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_right fork_anew",
         ),
         (_FORKED_LOCK,),
+        lacking={"sh": "it has one thread"},
     ),
     "dead-owner": RulePrograms(
         (
             "c:doctor_hangs dead_mutex",
             "c:doctor_hangs dead_semaphore",
             "c:doctor_hangs dead_system_v",
+            """py:
+            import ctypes
+            libc, memory = ctypes.CDLL(None), mmap.mmap(-1, 4096)
+            lock, how = ctypes.c_char.from_buffer(memory), ctypes.create_string_buffer(8)
+            libc.pthread_mutexattr_init(how)
+            libc.pthread_mutexattr_setpshared(how, 1)
+            libc.pthread_mutex_init(ctypes.byref(lock), how)
+            if os.fork() == 0: os._exit(libc.pthread_mutex_lock(ctypes.byref(lock)))
+            os.wait()
+            libc.pthread_mutex_lock(ctypes.byref(lock))
+            """,
+            # Its semaphore has a name for a moment only: nobody else can come to it.
+            """py:
+            import multiprocessing
+            lock = multiprocessing.Lock()
+            if os.fork() == 0:
+                lock.acquire()
+                os.kill(os.getpid(), 9)
+            os.wait()
+            lock.acquire()
+            """,
         ),
-        ("c:doctor_right robust", "c:doctor_right undone", "c:doctor_right given_back"),
+        (
+            "c:doctor_right robust",
+            "c:doctor_right undone",
+            "c:doctor_right given_back",
+            """py:
+            import multiprocessing
+            lock = multiprocessing.Lock()
+            if os.fork() == 0:
+                with lock: os.getpid()
+                os.kill(os.getpid(), 9)
+            os.wait()
+            lock.acquire()
+            """,
+        ),
         ("c:doctor_hangs dead_system_v",),
+        lacking={"sh": "its locks are those of flock(1), which the kernel gives back"},
     ),
     "stale-semaphore": RulePrograms(
         (
@@ -378,19 +499,32 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             " threading.Timer(1.5, s.release).start(); s.acquire(); s.unlink()",
         ),
         ALL,
+        lacking={"sh": NO_OBJECTS},
     ),
     "private-semaphore": RulePrograms(
         (
             "c:doctor_hangs private_semaphore",
             "c:doctor_hangs copied_semaphore",
             "c:doctor_hangs heap_semaphore",
+            _SHARED_BY_FORK.replace("SHARED", "0"),
+            """py:
+            lock = threading.Lock()
+            lock.acquire()
+            if os.fork() == 0:
+                lock.acquire()
+                os._exit(0)
+            lock.release()
+            os.wait()
+            """,
         ),
         (
             "c:doctor_right shared_semaphore",
             "c:doctor_right of_threads",
             "c:doctor_right named_new /NAME",
             RELEASED_LATE,
+            _SHARED_BY_FORK.replace("SHARED", "1"),
         ),
+        lacking={"sh": "it has no memory that it could share"},
     ),
     "lost-wakeup": RulePrograms(
         (
@@ -404,6 +538,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_right alarmed",
         ),
         ALL,
+        lacking={"sh": "it waits for programs, and has no pause"},
     ),
     "queue": RulePrograms(
         (
@@ -418,12 +553,14 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_right queue_tried /NAME",
         ),
         ALL,
+        lacking={"sh": NO_OBJECTS},
     ),
     "stopped": RulePrograms(
         (
             "c:doctor_hangs stopped_child",
             "c:doctor_hangs stopped_writer",
             "sh:(kill -STOP $(exec sh -c 'echo $PPID'); echo) | cat",
+            "py:p = subprocess.Popen(['sleep', '1']); p.send_signal(19); p.wait()",
         ),
         (
             STOPPED_AWHILE,
@@ -447,6 +584,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_right vfork_exec",
             "py:subprocess.run(['sleep', '1.5'])",
         ),
+        lacking={"sh": "what it starts by vfork executes a program at once"},
     ),
     "lock-order": RulePrograms(
         (
@@ -464,8 +602,16 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
                 fcntl.flock(a, fcntl.LOCK_EX); os.write(w, b"x"); os.read(s, 1)
                 fcntl.flock(b, fcntl.LOCK_EX)
             """,
+            "bash:(exec 8>a 9>b; flock 8; sleep 0.4; flock 9) &"
+            " (exec 8>a 9>b; flock 9; sleep 0.4; flock 8) & wait",
         ),
-        ("c:doctor_right same_order", "c:doctor_right tried", "c:doctor_right recursive"),
+        (
+            "c:doctor_right same_order",
+            "c:doctor_right tried",
+            "c:doctor_right recursive",
+            "bash:(exec 8>a 9>b; flock 8; sleep 0.4; flock 9) &"
+            " (exec 8>a 9>b; flock 8; sleep 0.4; flock 9) & wait",
+        ),
     ),
     "circle": RulePrograms(
         (
@@ -486,8 +632,54 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "sh:sleep 2 & sleep 2; wait",
         ),
         (_OWN_SEMAPHORE,),
+        lacking={
+            "sh": "its programs wait for each other by pipes and by flock: other rules name that"
+        },
     ),
     # What is wrong though nothing hangs.
+    "nobody-left": RulePrograms(
+        (
+            "c:nobody_left ended",
+            "c:nobody_left died",
+            "c:nobody_left twice_asleep",
+            _TAKEN_TWICE,
+            """py:
+            event = threading.Event()
+            threading.Thread(target=lambda: 1 / 0 or event.set()).start()
+            event.wait()
+            """,
+            "py:r, w = os.pipe(); poll = select.poll(); poll.register(r, 1); poll.poll()",
+            "py:import asyncio; asyncio.run(asyncio.wait_for(asyncio.Event().wait(), None))",
+        ),
+        (
+            "c:nobody_left late",
+            "c:nobody_left posted",
+            """py:
+            event = threading.Event()
+            signal.signal(signal.SIGUSR1, lambda *_: event.set())
+            if os.fork() == 0:
+                time.sleep(3)
+                os.kill(os.getppid(), signal.SIGUSR1)
+                os._exit(0)
+            event.wait()
+            os.wait()
+            """,
+            "py:import asyncio; asyncio.run(asyncio.wait_for(asyncio.sleep(2.5), 9))",
+            # A handler gives what is taken twice.
+            """py:
+            lock = threading.Lock()
+            signal.signal(14, lambda *_: lock.release())
+            lock.acquire()
+            if os.fork() == 0:
+                time.sleep(1.5)
+                os.kill(os.getppid(), 14)
+                os._exit(0)
+            lock.acquire()
+            """,
+        ),
+        ALL,
+        lacking={"sh": "its programs wait for children, pipes and files, and not in memory"},
+    ),
     "short-write": RulePrograms(
         (
             "c:doctor_deeds short",
@@ -501,6 +693,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             " os.read(r, 65536); os.write(w, bytes(100000 - n)); os.close(w)",
             "c:doctor_right filled",
         ),
+        lacking={"sh": "its commands write on"},
     ),
     "short-read": RulePrograms(
         (
@@ -581,6 +774,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             " wait",
             "py:for _ in range(60): r, w = os.pipe(); os.close(w); os.read(r, 1); os.close(r)",
         ),
+        lacking={"c": ALIKE},
     ),
     "hang-up-loop": RulePrograms(
         (
@@ -623,6 +817,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             while select.select([r], [], []) and os.read(r, 1): pass
             """,
         ),
+        lacking={"sh": "it does not poll"},
     ),
     "broken-pipe-loop": RulePrograms(
         (
@@ -662,6 +857,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "py:signal.signal(13, signal.SIG_DFL); a, b = socket.socketpair(); b.close()\n"
             "try: a.send(b'x', socket.MSG_NOSIGNAL)\nexcept OSError: pass",
         ),
+        lacking={"sh": "its commands write to their standard output, and are meant to end so"},
     ),
     "mixed-writes": RulePrograms(
         (
@@ -752,6 +948,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             EACH_HAS_HIS,
             "bash:printf 'a\\nb\\n' >f; while read -r x <&3; do cat </dev/null; done 3<f",
         ),
+        lacking={"c": ALIKE},
     ),
     "output-twice": RulePrograms(
         (
@@ -766,6 +963,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "py:sys.stdout = open('o', 'w'); print('hello'); os.fork() or os._exit(0); os.wait()",
         ),
         ALL,
+        lacking={"sh": "it writes what it has before it forks"},
     ),
     "datagram-cut": RulePrograms(
         (
@@ -783,6 +981,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "py:a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM); a.send(bytes(20));"
             " a.send(bytes(20)); b.recv(20); b.recv(21)",
         ),
+        lacking={"c": ALIKE, "sh": NO_SOCKETS},
     ),
     "merged-signals": RulePrograms(
         (
@@ -799,6 +998,8 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
                 os._exit(0)
             os.wait()
             """,
+            "sh:sh -c 'trap : USR1; sleep 1; :' & sleep 0.4; kill -STOP $!; kill -USR1 $!;"
+            " kill -USR1 $!; kill -CONT $!; wait",
         ),
         (
             "c:doctor_right queued",
@@ -812,11 +1013,24 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_deeds interrupted",
             "c:doctor_deeds lock_interrupted",
             "c:doctor_deeds wait_interrupted",
+            # Python's own calls are made again (PEP 475), those of libraries are not.
+            """py:
+            import ctypes
+            libc, (r, w) = ctypes.CDLL(None, use_errno=True), os.pipe()
+            signal.signal(14, lambda *_: None)
+            signal.alarm(1)
+            if libc.read(r, ctypes.create_string_buffer(9), 9) < 0:
+                sys.exit(os.strerror(ctypes.get_errno()))
+            """,
+            f"sh:sleep 2 | {PERL} '$SIG{{ALRM}} = sub {{}}; alarm 1;"
+            " defined sysread(STDIN, $x, 9) or die qq(read: $!\n)'",
         ),
         (
             "c:doctor_deeds retried",
             "c:doctor_deeds restarted",
             "py:signal.signal(14, lambda *_: None); signal.alarm(1); time.sleep(1.3)",
+            f"sh:sleep 2 | {PERL} '$SIG{{ALRM}} = sub {{}}; alarm 1;"
+            " defined sysread(STDIN, $x, 9) or $!{EINTR} or die qq(read: $!\n)'",
         ),
     ),
     "shared-nonblocking": RulePrograms(
@@ -840,6 +1054,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "py:r, w = os.pipe(); os.open(f'/proc/self/fd/{r}', os.O_RDONLY | os.O_NONBLOCK);"
             " threading.Timer(0.5, os.close, [w]).start(); subprocess.run(['cat'], stdin=r)",
         ),
+        lacking={"sh": "it sets no flags of descriptors"},
     ),
     "ignored-term": RulePrograms(
         (
@@ -868,6 +1083,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "bash:bash -c 'trap \"exit 0\" TERM; sleep 4; true' & sleep 0.5; kill $!; wait",
             "sh:sh -c 'sleep 4; true' & sleep 0.5; kill $!; wait; sleep 3",
         ),
+        lacking={"c": ALIKE},
     ),
     "zombies": RulePrograms(
         (
@@ -886,6 +1102,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_deeds zombies",
             "py:ps = [subprocess.Popen(['true']) for _ in range(3)]; time.sleep(7)",
         ),
+        lacking={"sh": "it waits for all its children"},
     ),
     "address-in-use": RulePrograms(
         (
@@ -920,12 +1137,14 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "py:s = socket.create_server(('127.0.0.1', 0), reuse_port=True); t = socket.socket();"
             " t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1); t.bind(s.getsockname())",
         ),
+        lacking={"c": ALIKE, "sh": NO_SOCKETS},
     ),
     "left-behind": RulePrograms(
         (
             "c:doctor_deeds semaphore_left /NAME",
             "c:doctor_deeds segment_left",
             "py:os.open('/dev/shm/NAME', os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)",
+            "bash:set -C; echo hi >/dev/shm/NAME",
         ),
         (
             "c:doctor_deeds semaphore_removed /NAME",
@@ -949,6 +1168,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             " m = mmap.mmap(f, 4096); os.ftruncate(f, 10); m[4000]",
             "py:open('x', 'wb').write(bytes(10)); m = mmap.mmap(os.open('x', os.O_RDWR), 10); m[9]",
         ),
+        lacking={"sh": NO_MEMORY},
     ),
     "mapped-empty": RulePrograms(
         (
@@ -978,6 +1198,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             os.wait()
             """,
         ),
+        lacking={"sh": NO_MEMORY},
     ),
     "private-mapping": RulePrograms(
         (
@@ -1017,6 +1238,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             " m = mmap.mmap(os.open('x', os.O_RDWR), 4096, mmap.MAP_PRIVATE); m[0] = 1",
         ),
         ALL,
+        lacking={"sh": NO_MEMORY},
     ),
     "shared-pointer": RulePrograms(
         (
@@ -1041,6 +1263,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_right linked_fork",
         ),
         ("c:doctor_deeds linked", _LINKED),
+        lacking={"sh": NO_MEMORY},
     ),
     "dropped-lock": RulePrograms(
         (
@@ -1057,6 +1280,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "py:f = os.open('x', os.O_RDWR | os.O_CREAT); fcntl.lockf(f, fcntl.LOCK_EX);"
             " os.close(f)",
         ),
+        lacking={"sh": "flock(1) takes no locks of fcntl"},
     ),
 }
 """By rule."""

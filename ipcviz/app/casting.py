@@ -7,6 +7,7 @@ is.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Final
 
@@ -261,8 +262,8 @@ def make_cast(
 def plan_seconds(
     chapters: Sequence[CastChapter], scenario: Scenario | None, hold: float
 ) -> list[float]:
-    """Plan how long each chapter is shown: long enough to read what is new in it, and all of them
-    not longer than `MOST_SECONDS`, in the measure of `hold`.
+    """Plan how long each chapter is shown: long enough to read what is new in it, and all of them,
+    with the picture before the first one, not longer than `MOST_SECONDS`, in the measure of `hold`.
 
     Args:
         chapters: The chapters.
@@ -271,8 +272,8 @@ def plan_seconds(
     """
     measure = hold / USUAL_HOLD
     seconds = [max(USUAL_HOLD, _count_reading(chapter, scenario)) for chapter in chapters]
-    too_long = max(1.0, sum(seconds) / MOST_SECONDS)
-    return [round(second * measure / too_long, 2) for second in seconds]
+    too_long = max(1.0, sum(seconds) / (MOST_SECONDS - USUAL_HOLD))
+    return [math.floor(second * measure / too_long * 100) / 100 for second in seconds]
 
 
 def _count_reading(chapter: CastChapter, scenario: Scenario | None) -> float:

@@ -9,9 +9,9 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from ipcviz.model.noise import SHELLS
 from ipcviz.model.state import Process, State
 
-_SHELLS: Final = frozenset({"ash", "bash", "dash", "ksh", "sh", "zsh"})
 _MOST_LINES: Final = 2_000
 _MOST_CHILDREN: Final = 100
 _WORD: Final = re.compile(r"[\w./+-]+")
@@ -20,7 +20,7 @@ _WORD: Final = re.compile(r"[\w./+-]+")
 def is_shell(process: Process) -> bool:
     """Whether a process runs a shell."""
     program = os.path.basename(process.argv[0]).lstrip("-") if process.argv else ""
-    return program in _SHELLS or process.name in _SHELLS
+    return program in SHELLS or process.name in SHELLS
 
 
 def find_script(process: Process | None) -> str:

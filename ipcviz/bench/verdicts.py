@@ -92,7 +92,7 @@ def measure_rules(rounds: int, count: int) -> Measurement:
     return compare_pairs("the doctor, per event", "the model", found, unit="us", events=len(events))
 
 
-class Verdict(NamedTuple):
+class ToldHang(NamedTuple):
     """A hang, and when it was told.
 
     Attributes:
@@ -136,7 +136,7 @@ def measure_verdicts(rounds: int, processes: int, each: int) -> Measurement:
     )
 
 
-def _await_verdict(argv: Sequence[str]) -> Verdict | None:
+def _await_verdict(argv: Sequence[str]) -> ToldHang | None:
     """Watch a command as `ipcviz doctor` does until it hangs; None if it does not in time."""
     session = LiveSession(LaunchConfig(argv=tuple(argv)))
     doctor = Doctor()
@@ -157,7 +157,7 @@ def _await_verdict(argv: Sequence[str]) -> Verdict | None:
                 began = max(wait.began for wait in waits if wait is not None)
                 tables = (state.descriptors_of(pid) for pid in state.processes)
                 examined = measure_time(doctor.examine)
-                return Verdict(now - began, examined, len(pids), sum(map(len, tables)))
+                return ToldHang(now - began, examined, len(pids), sum(map(len, tables)))
     finally:
         session.close()
     return None

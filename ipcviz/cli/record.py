@@ -42,6 +42,7 @@ from ipcviz.scenario import (
 )
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.kept import meta_of, scenario_of, sources_of
+from ipcviz.scenario.launch import UNSET
 from ipcviz.scenario.loader import FILE
 from ipcviz.scenario.plans import BEGIN, find_begin, find_cast
 from ipcviz.scenario.workplace import make_workplace
@@ -302,6 +303,7 @@ def _run_scenario(fresh: Fresh, path: str) -> None:
                 terminal=True,
                 hold=not fresh.live,
                 variables=launch.variables,
+                unset=UNSET,
             )
         )
         driver = Driver(session, order, Story(scenario), patience=PATIENCE)

@@ -41,6 +41,7 @@ from ipcviz.scenario import (
 )
 from ipcviz.scenario.finished import add_finished
 from ipcviz.scenario.format import Value
+from ipcviz.scenario.launch import UNSET
 from ipcviz.scenario.plans import find_begin
 from ipcviz.session.live import LiveSession
 from ipcviz.sizes import terminal_size
@@ -182,6 +183,7 @@ def _show_session(
         columns=its.columns,
         hold=how.hold,
         variables=how.variables[:MOST_VARIABLES],
+        unset=UNSET if scenario is not None else (),
     )
     session = LiveSession(config)
     session.start_tracer()

@@ -62,6 +62,7 @@ from ipcviz.model.steps.schedule import Schedule
 from ipcviz.outputs import write_file
 from ipcviz.scenario import Story, prepare_launch, read_schedule, read_settings
 from ipcviz.scenario.kept import meta_of, sources_of
+from ipcviz.scenario.launch import UNSET
 from ipcviz.session.live import LiveSession, start_thread
 from ipcviz.sizes import terminal_size
 from ipcviz.trace import TraceWriter
@@ -189,6 +190,7 @@ def trace(
             argv=launch.argv,
             cwd=launch.cwd,
             variables=(*launch.variables, *watched)[:MOST_VARIABLES],
+            unset=UNSET,
         )
         title = f"{scenario.name} ({launch.variant})"
         steps = StepOptions(config.hold, order, save_schedule, title, Story(scenario))

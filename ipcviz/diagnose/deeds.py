@@ -22,7 +22,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Outcome(enum.IntFlag):
+class Return(enum.IntFlag):
     """How a call came out: one of the first four, and what else is true of it."""
 
     FAILED = 1
@@ -38,11 +38,11 @@ class Outcome(enum.IntFlag):
     """It took bytes of an object, and whoever took some before was another process, or nobody."""
 
 
-RETURNED: Final = Outcome.PART | Outcome.WHOLE
-ANY_OUTCOME: Final = RETURNED | Outcome.FAILED | Outcome.NOTHING
+RETURNED: Final = Return.PART | Return.WHOLE
+ANY_RETURN: Final = RETURNED | Return.FAILED | Return.NOTHING
 
 
-def returns_of(calls: Iterable[str], outcomes: Outcome = ANY_OUTCOME) -> dict[str, Outcome]:
+def returns_of(calls: Iterable[str], outcomes: Return = ANY_RETURN) -> dict[str, Return]:
     """The returns of these calls that came out in one of these ways."""
     return dict.fromkeys(calls, outcomes)
 
@@ -60,7 +60,7 @@ class EventRule(ABC):
         kinds: It is told all events of these types, but no calls.
     """
 
-    calls: ClassVar[Mapping[str, Outcome]] = {}
+    calls: ClassVar[Mapping[str, Return]] = {}
     effects: ClassVar[tuple[type[Effect], ...]] = ()
     errors: ClassVar[frozenset[str]] = frozenset()
     kinds: ClassVar[tuple[type[Event], ...]] = ()
@@ -131,7 +131,7 @@ class EventRules:
             some = [rule for rule in rules if call in rule.calls]
             self._by_call[call] = [
                 [rule for rule in some if rule.calls[call] & outcome]
-                for outcome in range(2 * max(Outcome))
+                for outcome in range(2 * max(Return))
             ]
         for rule in rules:
             for effect in rule.effects:
@@ -202,12 +202,12 @@ class EventRules:
             rule.forget_objects(state)
 
 
-_FAILED: Final = int(Outcome.FAILED)
-_NOTHING: Final = int(Outcome.NOTHING)
-_PART: Final = int(Outcome.PART)
-_WHOLE: Final = int(Outcome.WHOLE)
-_SLEPT: Final = int(Outcome.SLEPT)
-_OTHER_TAKER: Final = int(Outcome.OTHER_TAKER)
+_FAILED: Final = int(Return.FAILED)
+_NOTHING: Final = int(Return.NOTHING)
+_PART: Final = int(Return.PART)
+_WHOLE: Final = int(Return.WHOLE)
+_SLEPT: Final = int(Return.SLEPT)
+_OTHER_TAKER: Final = int(Return.OTHER_TAKER)
 _NONE: list[EventRule] = []
 
 

@@ -21,6 +21,7 @@ from ipcviz.diagnose.rules import (
     records,
     signals,
     transfers,
+    unwoken,
 )
 from ipcviz.events import Event
 from ipcviz.model.reduce import reduce
@@ -39,6 +40,7 @@ HANGS: Final[tuple[HangRule, ...]] = (
     locks.find_copied_semaphore,
     locks.find_stale_semaphore,
     locks.find_lock_order,
+    unwoken.find_own_readiness,
     inherited.find_leaked_end,
     pipes.find_wait_before_read,
     pipes.find_own_read_end,
@@ -49,6 +51,7 @@ HANGS: Final[tuple[HangRule, ...]] = (
     locks.find_queue_hang,
     locks.find_lost_wakeup,
     locks.find_circle,
+    unwoken.find_nobody_left,
 )
 """What makes a hang, the most particular first: the first that fits is told."""
 

@@ -161,7 +161,7 @@ def _can_be_found(semaphore: Semaphore, memory: Object | None) -> bool:
     if semaphore.info.kind == "system v":
         return not semaphore.label.startswith(_NUMBERED)
     if semaphore.info.kind == "named":
-        return True
+        return not semaphore.unlinked
     path = memory.info.path if memory is not None else ""
     return bool(path) and not path.endswith(" (deleted)")
 

@@ -55,17 +55,18 @@ PAGES: Final = (
     RulePage(
         name="wait-before-read",
         title="a parent waits for a child whose output it does not read",
-        certainty="sure",
+        certainty="sure or probable",
         looks="It hangs, but only if there is much output.",
         why=(
-            "A pipe has room for 65,536 bytes, mostly. The child sleeps in write when it is "
-            "full, and the parent sleeps in wait until the child ends. Neither goes on."
+            "A pipe mostly has room for 65,536 bytes. When it is full, the child sleeps in "
+            "write. The parent sleeps in wait until the child ends. Neither goes on."
         ),
         mend="Read the pipe until its end, then wait; in Python communicate() does both.",
         evidence=(
             "A process sleeps in write on a full pipe; each process with a read end waits for"
             " the end of that process, or of one that waits for it."
         ),
+        probable_if="of a FIFO, which others can open",
     ),
     RulePage(
         name="orphan-keeps-pipe",
@@ -97,9 +98,9 @@ PAGES: Final = (
             "shell close them for the command: 'cmd 3>&-'."
         ),
         evidence=(
-            "Somebody reads to the end of a pipe or connection. All who have its other end "
-            "inherited it, execute another program since, have it under a number above "
-            "2 that no argument names, and have not used it."
+            "Somebody reads to the end of a pipe or connection. All who have its other end have "
+            "inherited it, have executed another program since, have it under a number above 2 "
+            "that no argument names, and have not used it."
         ),
         probable_if="of a FIFO, which others can open",
     ),
@@ -110,14 +111,14 @@ PAGES: Final = (
         looks="The reader gets all the data, and then hangs.",
         why=(
             "A read returns the end of file when nobody has a write end open any more. After "
-            "fork each process has both ends; the reader itself, its parent, or a sibling "
-            "still has one."
+            "fork each process has both ends. So the reader itself, its parent or a sibling may "
+            "still have a write end."
         ),
         mend="Close the write end in every process that does not write, right after fork.",
         evidence=(
-            "A process sleeps in read on an empty pipe; all write ends are its own or those "
-            "of processes that wait. It is probable where who has one goes on, but has not used"
-            " it."
+            "A process sleeps in read on an empty pipe. All write ends are its own, or those of "
+            "processes that wait. Or who has a write end goes on, but has not used it: then it "
+            "is only probable."
         ),
         probable_if="where who has it goes on, but has not used it",
     ),
@@ -156,15 +157,15 @@ PAGES: Final = (
         certainty="sure or probable",
         looks="A program and its helper hang: at once, or with much data.",
         why=(
-            "Both pipes are full, and nobody reads; or both are empty, and nobody writes. The"
-            " latter mostly since one has its answer in its stdio buffer, which is flushed at"
-            " each line only on a terminal; or since one, as sort does, answers only when its input"
-            " has ended, and the other keeps that open."
+            "Both pipes are full, and nobody reads; or both are empty, and nobody writes. Nobody "
+            "writes mostly because one has its answer in its stdio buffer, which is flushed at "
+            "each line only on a terminal. Or one answers only when its input has ended, as sort "
+            "does, and the other one keeps that open."
         ),
         mend=(
             "Read and write by turns (poll), or in a thread each. Flush after each answer: "
-            "fflush, 'stdbuf -oL', python3 -u, grep --line-buffered. Close what you write to when"
-            " all is said."
+            "fflush, 'stdbuf -oL', python3 -u, grep --line-buffered. Close what you write to "
+            "when you have written all."
         ),
         evidence=(
             "A circle of processes that sleep in read or write on pipes or sockets to each other."
@@ -176,7 +177,10 @@ PAGES: Final = (
         title="output stays in a stdio buffer",
         certainty="probable",
         looks="Nothing arrives at the end of the pipeline.",
-        why="The C library gathers 4,096 bytes or more before it writes to what is no terminal.",
+        why=(
+            "The C library gathers 4,096 bytes or more before it writes, unless it writes to a "
+            "terminal."
+        ),
         mend="Flush, or use 'stdbuf -oL', python3 -u, grep --line-buffered, sed -u.",
         evidence=(
             "A stage has read bytes and written none, and is back in read; the next one has "
@@ -206,8 +210,8 @@ PAGES: Final = (
         certainty="sure",
         looks="A reader of a socket pair does not end, though the other side has.",
         why=(
-            "A pair of SOCK_DGRAM sockets has no connection that could end: a receive waits on "
-            "when the other socket is closed."
+            "A pair of SOCK_DGRAM sockets has no connection that could end. When the other "
+            "socket is closed, a receive goes on waiting."
         ),
         mend="Use SOCK_SEQPACKET or SOCK_STREAM, or send a last datagram that means the end.",
         evidence=(
@@ -229,8 +233,9 @@ PAGES: Final = (
             "for what stays in the background."
         ),
         evidence=(
-            "A process waits for a lock, or fails to get it; those who have its open file "
-            "description inherited it, and who opened the file has it open no more."
+            "A process waits for a lock, or fails to get it. Those who have the lock's open file "
+            "description have inherited it, and the process that opened the file has closed it, "
+            "or ended."
         ),
         probable_if="where nobody sleeps for it, or it may have been passed on on purpose",
         scenario="lock-file",
@@ -238,19 +243,24 @@ PAGES: Final = (
     RulePage(
         name="handler-lock",
         title="a signal handler waits for a lock that the interrupted code has",
-        certainty="sure",
+        certainty="sure or probable",
         looks="It hangs once a month, in a handler.",
         why=(
-            "malloc, printf and others take locks. If the signal comes inside of them and its"
-            " handler calls them again, that waits for itself."
+            "malloc, printf and others take locks. If the signal comes while a thread is inside "
+            "one of them, and the handler calls it again, the handler waits for a lock that its "
+            "own thread has. So does a handler in Python that takes a threading.Lock which its "
+            "program has."
         ),
         mend=(
             "Set a flag in the handler, or write to a pipe; call only what signal-safety(7) lists."
         ),
         evidence=(
-            "A thread sleeps on a private futex inside a signal handler, and nobody but "
-            "itself can have the lock."
+            "A thread sleeps on a private futex inside a signal handler, and nobody but itself "
+            "can have the lock. Or it waits for a semaphore that it took before the signal came, "
+            "and its process has no other thread. Python runs its handlers between two "
+            "operations of the program, so of those it is only probable."
         ),
+        probable_if="where an interpreter runs the handler",
     ),
     RulePage(
         name="forked-lock",
@@ -272,17 +282,20 @@ PAGES: Final = (
     ),
     RulePage(
         name="dead-owner",
-        title="who had the lock has ended",
+        title="the owner of a lock has ended",
         certainty="sure or probable",
         looks="Everybody waits for a mutex or semaphore.",
         why=(
             "A process that ends does not give back what it has locked, unless the mutex is "
             "robust or the semaphore has SEM_UNDO."
         ),
-        mend="PTHREAD_MUTEX_ROBUST, SEM_UNDO, or a file lock, which the kernel gives back.",
+        mend=(
+            "Use a robust mutex (PTHREAD_MUTEX_ROBUST) or SEM_UNDO. Or use a file lock: the "
+            "kernel gives that back."
+        ),
         evidence=(
-            "The mutex's owner word names a thread that is none; or who took the semaphore, "
-            "as the events tell, has ended."
+            "The mutex's owner word names a thread that does not exist; or the process that took "
+            "the semaphore, as the events tell, has ended."
         ),
         probable_if="where others give it as well",
     ),
@@ -324,15 +337,18 @@ PAGES: Final = (
         name="lost-wakeup",
         title="the signal came before the wait for it",
         certainty="probable",
-        looks="Now and then it sleeps on.",
+        looks="Now and then it does not wake up.",
         why=(
-            "Between the test and pause the signal comes: its handler runs, and pause waits "
-            "for the next one."
+            "The program tests a flag, and then calls pause. The signal comes between the two: "
+            "its handler runs, and pause waits for the next signal."
         ),
-        mend="Block the signal, test, wait with sigsuspend (ppoll, pselect).",
+        mend=(
+            "Block the signal, test, and wait with sigsuspend (or ppoll, pselect), which "
+            "unblocks it and waits in one step."
+        ),
         evidence=(
-            "The handler of the signal has run, the process waits for a signal then, no timer"
-            " is armed, and nobody who is watched goes on."
+            "The handler of the signal has run, and only then the process began to wait for a "
+            "signal. No timer is armed, and nobody who is watched goes on."
         ),
         probable_if=": another one may be meant to come",
         scenario="sleep-race",
@@ -348,8 +364,8 @@ PAGES: Final = (
         ),
         mend="Receive, or send with IPC_NOWAIT or O_NONBLOCK; send the type that is asked for.",
         evidence=(
-            "A blocked send while nobody who goes on has it open; a blocked msgrcv of a type "
-            "of which none is queued."
+            "A send waits while nobody who goes on has the queue open; or a msgrcv waits for a "
+            "type, and no message in the queue has it."
         ),
         probable_if="where it has a name or a key",
     ),
@@ -384,8 +400,8 @@ PAGES: Final = (
         certainty="sure or probable",
         looks="It hangs now and then.",
         why=(
-            "One has the first lock and wants the second, another one has the second and "
-            "wants the first."
+            "One has the first lock and wants the second, another one has the second and wants "
+            "the first. Or one thread takes a lock twice."
         ),
         mend="Take locks in the same order everywhere.",
         evidence="A circle in the wait-for graph, over semaphores, mutexes and file locks.",
@@ -400,7 +416,27 @@ PAGES: Final = (
         why="Each of them waits for what another one of them alone could do.",
         mend="Let one of them go on without the other.",
         evidence="A circle in the wait-for graph that none of the other rules has a name for.",
-        probable_if="where one of the waits is",
+        probable_if="where somebody else could end one of the waits",
+    ),
+    RulePage(
+        name="nobody-left",
+        title="nobody is left who could end the wait",
+        certainty="probable",
+        looks="It hangs, and uses no CPU.",
+        why=(
+            "A thread waits for a lock, a semaphore, a condition variable or an event, and the "
+            "thread that was to come to it has ended, by an error as a rule. Or it waits for what "
+            "it has taken itself. Or all descriptors that it polls lead to itself alone."
+        ),
+        mend=(
+            "Wake it on every way out, also when a worker fails; or wait with a time limit. "
+            "Don't take a lock twice that is not reentrant."
+        ),
+        evidence=(
+            "For 2 seconds no thread runs that could wake it. Where a signal's handler may let it "
+            "go on nothing is said; one of SIGINT does not count, which Python has always."
+        ),
+        probable_if="what wakes it lies in memory",
     ),
     RulePage(
         name="short-write",
@@ -426,15 +462,16 @@ PAGES: Final = (
         looks="Records are garbled, or data is cut off, now and then.",
         why=(
             "read(2) of a pipe or a stream socket returns what is there, which may be less than "
-            "asked. Records have no borders in a stream."
+            "asked. A stream knows nothing of records."
         ),
         mend="Read in a loop until the record is whole; recv has MSG_WAITALL, dd iflag=fullblock.",
         evidence=(
-            "A read returned less than asked, while writes began and ended where the whole would. "
-            "The next read asked for a whole one again and got bytes of two; or the reader ended, "
-            "with an error or with the rest of one write unread."
+            "A read returned less than it had asked for, though just that many bytes were "
+            "written as one record: a write began at the first of them, and one ended at the "
+            "last. Then the reader asked for a whole record again, and got bytes of two. Or it "
+            "ended with an error, or without reading the rest."
         ),
-        probable_if=": what a record is, is known by its writes alone",
+        probable_if=": only how the bytes were written tells what a record is",
         hangs=False,
     ),
     RulePage(
@@ -459,8 +496,9 @@ PAGES: Final = (
         certainty="sure",
         looks="A process takes all of its CPU after the other side has left.",
         why=(
-            "poll, select and epoll return at once as long as a descriptor is at its end, broken, "
-            "or not open. POLLHUP, POLLERR and POLLNVAL come unasked."
+            "poll, select and epoll return at once as long as a descriptor is at its end, "
+            "broken, or not open. poll reports POLLHUP, POLLERR and POLLNVAL also where they "
+            "were not asked for."
         ),
         mend="Close the descriptor then, or take it out of the set.",
         evidence=(
@@ -475,9 +513,9 @@ PAGES: Final = (
         certainty="sure",
         looks="'Broken pipe', again and again.",
         why=(
-            "SIGPIPE would end the program at its first write to a pipe without a reader. "
-            "Who ignores it gets EPIPE, and must stop by itself. That it is ignored is "
-            "inherited over exec."
+            "SIGPIPE would end the program at its first write to a pipe without a reader. A "
+            "program that ignores the signal gets EPIPE, and has to stop by itself. A program "
+            "inherits over exec that the signal is ignored."
         ),
         mend="Stop when a write fails with EPIPE, or set SIGPIPE to its default before exec.",
         evidence="10 writes to one descriptor in a row failed with EPIPE.",
@@ -508,11 +546,15 @@ PAGES: Final = (
         certainty="sure",
         looks="Lines in a log or a pipe are mixed up.",
         why=(
-            "A write to a pipe of up to PIPE_BUF (4,096) bytes stays whole. A larger one "
-            "may be split, and another one's bytes lie in between."
+            "A write to a pipe of up to PIPE_BUF (4,096) bytes stays whole. A longer one is "
+            "split when the pipe is full. While its writer sleeps, others write, and their bytes "
+            "lie in between."
         ),
         mend="Write at most 4,096 bytes at once, or take a lock around each write.",
-        evidence="The byte ledger: bytes of another process lie between those of one write.",
+        evidence=(
+            "The order of the calls, and how many bytes lay in the pipe while the writers slept, "
+            "prove that bytes of another process lie between those of one write."
+        ),
         hangs=False,
     ),
     RulePage(
@@ -550,9 +592,7 @@ PAGES: Final = (
         title="a datagram did not fit into the receiver's buffer",
         certainty="sure",
         looks="The end of a message is missing.",
-        why=(
-            "A receive takes one datagram, whole or not at all. What does not fit is thrown away."
-        ),
+        why="A receive takes one datagram. What does not fit into its buffer is thrown away.",
         mend="Receive into a buffer that is as large as the largest datagram.",
         evidence="A datagram was longer than what the receive returned.",
         hangs=False,
@@ -635,7 +675,7 @@ PAGES: Final = (
         ),
         mend="Call waitpid(-1, ..., WNOHANG) in a loop, or set SIGCHLD to SIG_IGN.",
         evidence="Three or more children ended 5 seconds ago, and their parent is in no wait.",
-        probable_if="unless SIGCHLD merged",
+        probable_if="unless it got fewer SIGCHLD than children ended",
         scenario="sigchld",
         hangs=False,
     ),

@@ -46,6 +46,7 @@ NAMES: Final[dict[int, str]] = {
 }
 """The standard signals."""
 
+SIGINT: Final = 2
 SIGCHLD: Final = 17
 SIGCONT: Final = 18
 SIGRTMIN: Final = 34

@@ -88,6 +88,20 @@ def key_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
     return f"{found.st_dev}:{found.st_ino}"
 
 
+def names_nothing(pid: int, path: str) -> bool:
+    """Whether a process's path surely leads to nothing: a call with it fails with ENOENT or
+    ENOTDIR.
+    """
+    where = resolve_path(pid, path)
+    try:
+        served.ask_file(where, lambda: os.stat(where))
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def fifo_of(pid: int, path: str, directory: int | str = AT_FDCWD) -> str:
     """Key `DEV:INO` of the FIFO that a process's path leads to; empty if it leads to none."""
     where = resolve_path(pid, path, directory)

@@ -38,19 +38,10 @@ def is_noise(path: str) -> bool:
     )
 
 
-_INTERPRETERS: Final = (
-    "python",
-    "sh",
-    "dash",
-    "bash",
-    "zsh",
-    "ksh",
-    "perl",
-    "ruby",
-    "node",
-    "tclsh",
-    "lua",
-)
+SHELLS: Final = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
+"""Names of shells."""
+
+_INTERPRETERS: Final = SHELLS | {"python", "perl", "ruby", "node", "tclsh", "lua"}
 
 
 def is_own_script(argv: tuple[str, ...], path: str) -> bool:
@@ -61,7 +52,17 @@ def is_own_script(argv: tuple[str, ...], path: str) -> bool:
         argv: The process's arguments.
         path: The path, as the process gave it or absolute.
     """
-    if not argv or argv[0].rpartition("/")[2].rstrip("0123456789.") not in _INTERPRETERS:
+    if _name_interpreter(argv) not in _INTERPRETERS:
         return False
     script = next((word for word in argv[1:] if not word.startswith("-")), "")
     return bool(script) and (path == script or path.endswith("/" + script.removeprefix("./")))
+
+
+def is_python(argv: tuple[str, ...]) -> bool:
+    """Whether a program is Python, by its arguments: it catches SIGINT as it starts."""
+    return _name_interpreter(argv) == "python"
+
+
+def _name_interpreter(argv: tuple[str, ...]) -> str:
+    """A program's name without a version; empty if it has no arguments."""
+    return argv[0].rpartition("/")[2].rstrip("0123456789.") if argv else ""

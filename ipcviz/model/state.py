@@ -469,6 +469,7 @@ class Hold(Value, frozen=True):
         count: How much.
         undo: The kernel gives so much of it back when the process ends (SEM_UNDO).
         ended: It has ended since.
+        since: When it took the first of that; 0 if that is not known.
     """
 
     pid: int
@@ -476,6 +477,7 @@ class Hold(Value, frozen=True):
     count: int = 1
     undo: int = 0
     ended: bool = False
+    since: float = 0.0
 
 
 class Semaphore(Value, frozen=True):
@@ -498,6 +500,7 @@ class Semaphore(Value, frozen=True):
             holds it.
         unsure: Why it can't be told who holds it, or whether others do too; empty if it can.
         operated_at: When the last operation was seen.
+        unlinked: Its name was removed (sem_unlink): nobody can open it any more.
     """
 
     info: SemaphoreInfo
@@ -514,6 +517,7 @@ class Semaphore(Value, frozen=True):
     signals: bool = False
     unsure: str = ""
     operated_at: float = 0.0
+    unlinked: bool = False
 
 
 class Access(Value, frozen=True):

@@ -136,11 +136,12 @@ def describe_stand(state: State, poised: Poised) -> str:
     return f"is about {describe_intention(state, poised)}"
 
 
+_NAMELESS: Final = "a semaphore"
 _TAKES: Final = ("wait", "trywait", "timedwait", "clockwait")
 
 
 def _describe_semaphore_op(state: State, poised: Poised) -> str:
-    info, label = poised.semaphore, "a semaphore"
+    info, label = poised.semaphore, _NAMELESS
     if info is not None:
         found = state.semaphores.get(info.key)
         label = found.label if found is not None else info.name or label
@@ -151,7 +152,8 @@ def _describe_semaphore_op(state: State, poised: Poised) -> str:
         return (
             f"{'try to ' if poised.op == 'trywait' else ''}{verb} {label}{value}: sem_{poised.op}"
         )
-    return {"post": f"post {label}{value}", "init": f"initialise the semaphore {label}"}.get(
+    new = label if label == _NAMELESS else f"the semaphore {label}"
+    return {"post": f"post {label}{value}", "init": f"initialise {new}"}.get(
         poised.op, f"call sem_{poised.op} on {label}{value}"
     )
 
@@ -340,6 +342,10 @@ def _describe_prctl(state: State, pid: int, args: Args, on: str) -> str:
     return _ASKS.get(option, f"change how the kernel treats it ({option})")
 
 
+def _describe_copy(state: State, pid: int, args: Args, on: str) -> str:
+    return f"duplicate descriptor {_describe_descriptor(state, pid, args.get('fd'))}"
+
+
 def _map_calls(names: str, make: _Make) -> dict[str, _Make]:
     return dict.fromkeys(names.split(), make)
 
@@ -363,11 +369,13 @@ _WORDS: Final[dict[str, _Make]] = {
     "close": lambda state, pid, args, on: (
         f"close descriptor {_describe_descriptor(state, pid, args.get('fd'))}"
     ),
-    "dup": lambda state, pid, args, on: (
-        f"duplicate descriptor {_describe_descriptor(state, pid, args.get('fd'))}"
-    ),
+    "dup": _describe_copy,
     **_map_calls("dup2 dup3", _describe_dup),
-    "fcntl": _make_template("change {on}: {cmd}"),
+    "fcntl": lambda state, pid, args, on: (
+        _describe_copy(state, pid, args, on)
+        if text_in(args, "cmd").startswith("F_DUPFD")
+        else f"change {on}: {args.get('cmd', '?')}"
+    ),
     **_map_calls("mknod mknodat", _make_template("make the name {path}")),
     **_map_calls("unlink unlinkat mq_unlink", _make_template("remove the name {path}")),
     **_map_calls("rename renameat renameat2", _make_template("rename {old} to {new}")),

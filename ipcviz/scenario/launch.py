@@ -20,6 +20,15 @@ from ipcviz.scenario.parameters import as_text, settle_parameters
 from ipcviz.scenario.words import fill_placeholders
 from ipcviz.scenario.workplace import make_workplace
 
+UNSET: Final = (
+    "PYTHONDEVMODE",
+    "PYTHONFAULTHANDLER",
+    "PYTHONINSPECT",
+    "PYTHONUNBUFFERED",
+)
+"""Variables of the viewer's environment by which Python makes other calls. Scenarios are run
+without them, so that a lesson is the same for all.
+"""
 _INTERPRETERS: Final = {"sh": "sh"}
 
 

@@ -29,6 +29,7 @@ class LaunchConfig(
         sample_hz: Samples a second that are aimed at.
         data_bytes: How many of the bytes that a call moves are kept with its event.
         variables: Variables whose loads and stores are seen, in step mode and in full mode.
+        unset: Environment variables that it is not given.
         leave: End the stream when the command itself has ended; what it left running runs on.
         keep_output: Bytes a second of the terminal's output that go into the stream; the rest is
             counted. 0 keeps all.
@@ -48,6 +49,7 @@ class LaunchConfig(
     keep_output: int = 200_000
     leave: bool = False
     variables: tuple[VariableSpec, ...] = ()
+    unset: tuple[str, ...] = ()
 
     @property
     def policy(self) -> Policy:

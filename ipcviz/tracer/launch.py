@@ -200,6 +200,8 @@ def _run_child(
         if config.cwd:
             os.chdir(config.cwd)
         _restore_signals(everything=config.terminal)
+        for name in config.unset:
+            os.environ.pop(name, None)
         if program:
             seccomp.install_filter(program, number)
         os.execv(path, config.argv)

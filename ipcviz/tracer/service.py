@@ -94,6 +94,7 @@ class Service:
         self._commands = msgspec.msgpack.Decoder(AnyCommand)
         self._waiting_commands: list[bytes] = []
         self._master = -1
+        self._deserted = False
         self._typed = bytearray()
         self._patience: Patience | None = None
         self._output_until = 0.0
@@ -383,15 +384,17 @@ class Service:
         except BlockingIOError:
             return
         except OSError as error:
-            # EIO: the last process closed the terminal's other side.
             if error.errno != errno.EIO:
                 raise
-            data = b""
-        if not data:
-            self._poll.unregister(self._master)
-            os.close(self._master)
-            self._master = -1
+            # Nobody has the terminal open at this moment. Whoever goes on may open it again, and
+            # would get SIGHUP if this side were closed (pty(7)). Until then news alone is reported,
+            # since this state would be reported without end.
+            self._deserted = True
+            self._poll.modify(self._master, select.EPOLLIN | select.EPOLLET)
             return
+        if self._deserted:
+            self._deserted, self._listening = False, True
+            self._poll.modify(self._master, select.EPOLLIN)
         self._output_until = time.monotonic() + OUTPUT_SECONDS
         self._keep_output(data)
 
@@ -427,7 +430,7 @@ class Service:
         makes writers wait.
         """
         listening = not self._emitter.congested
-        if self._master >= 0 and listening != self._listening:
+        if self._master >= 0 and listening != self._listening and not self._deserted:
             self._listening = listening
             self._poll.modify(self._master, select.EPOLLIN if listening else 0)
 

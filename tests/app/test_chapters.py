@@ -102,7 +102,8 @@ def test_what_has_more_to_read_is_shown_longer_but_not_for_ever():
         [2 * short, 2 * asked, 2 * told], abs=0.02
     )
     many = plan_seconds(chapters * 100, SCENARIO, 2.0)
-    assert sum(many) == pytest.approx(MOST_SECONDS, abs=1)
+    before = 2.0  # the picture before the first chapter
+    assert MOST_SECONDS - 4 < before + sum(many) <= MOST_SECONDS
 
 
 def test_a_lesson_shows_the_question_and_then_its_answer(tmp_path):

@@ -33,7 +33,7 @@ from ipcviz.model.waits.rules import wait_of
 from ipcviz.model.waits.stuck import all_wait
 from ipcviz.model.waits.values import Wait, Why
 from ipcviz.scenario import Scenario, Story, explain_missing, find_scenario, prepare_launch
-from ipcviz.scenario.launch import Launch
+from ipcviz.scenario.launch import UNSET, Launch
 from ipcviz.scenario.plans import BEGIN, find_begin
 from ipcviz.session.live import LiveSession
 from ipcviz.tracer.config import LaunchConfig
@@ -421,7 +421,16 @@ def configure_steps(launch: Launch) -> LaunchConfig:
         terminal=True,
         hold=True,
         variables=launch.variables,
+        unset=UNSET,
     )
+
+
+def assert_shown_meanwhile(lesson: Lesson, role: str, row: bytes, runs: int) -> None:
+    """A program that measures writes what so many runs have found before it starts the next."""
+    pid = lesson.pids[role]
+    written = next(e.n for e in lesson.events if isinstance(e, ev.Call) and e.data.startswith(row))
+    begun = [e.n for e in lesson.events if isinstance(e, ev.Forked) and e.parent == pid]
+    assert begun[runs - 1] < written < begun[runs]
 
 
 # On the screen.

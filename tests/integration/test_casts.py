@@ -179,9 +179,7 @@ def test_a_cast_of_the_catalogue_is_a_lesson(lesson, tmp_path, asciinema):
     told = [n for n, label in enumerate(labels) if label.startswith(tuple(parts))]
     assert told[0] <= 3, "it begins where the lesson begins"
     assert len(labels) <= MOST_CHAPTERS
-    assert (
-        found.duration <= MOST_SECONDS + 3
-    )  # its last picture stands for two, and times are rounded
+    assert found.duration <= MOST_SECONDS
     assert file.stat().st_size <= 400_000
     assert_played(file, asciinema)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ipcviz.bench.verdicts import measure_rules, measure_verdicts
 from ipcviz.diagnose.pages import BY_NAME
 from tests.integration.examined import examine_program
 from tests.integration.screens import on_terminal
@@ -79,7 +80,7 @@ def hangs(tmp_path_factory):
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         tasks = {}
         for name, argv in cases.items():
-            flags = ("--timeout", "3") if name in PROBABLE else ("--until-hang", "--timeout", "30")
+            flags = ("--timeout", "6") if name in PROBABLE else ("--until-hang", "--timeout", "30")
             tasks[name] = pool.submit(examine, argv, place / f"in-{name}", *flags)
         return {name: task.result() for name, task in tasks.items()}
 
@@ -242,3 +243,14 @@ def test_a_mutex_that_is_locked_twice(programs, tmp_path, full):
     assert "thread 2 of locks_twice waits for the mutex at 0x" in found.sentence
     assert "which it has itself" in found.sentence
     assert "a mutex that it has itself" in found.evidence[0].text
+
+
+def test_what_the_doctor_costs_is_measured() -> None:
+    rules = measure_rules(1, 50)
+    assert rules.ours > 0
+    assert rules.theirs > 0
+    assert rules.facts["events"] > 250
+    verdict = measure_verdicts(1, 5, 8)
+    assert (verdict.unit, verdict.promise, verdict.facts["missed"]) == ("ms", 50.0, 0)
+    assert verdict.facts["hanging"] == 5
+    assert verdict.kept is (verdict.ours <= 50)

@@ -14,7 +14,12 @@ import pytest
 
 from ipcviz.events import Sample
 from ipcviz.scenario import find_scenario, prepare_launch
-from tests.integration.lessons import MOST_OPERATIONS, ORDERS, run_lesson
+from tests.integration.lessons import (
+    MOST_OPERATIONS,
+    ORDERS,
+    assert_shown_meanwhile,
+    run_lesson,
+)
 
 pytestmark = pytest.mark.kernel
 
@@ -225,6 +230,7 @@ def test_a_mapping_and_write_when_watched_show_counts_and_no_times():
     assert "no times are shown" in lesson.output
     assert "To measure, run it alone: " in lesson.output
     assert " ms " not in lesson.output
+    assert_shown_meanwhile(lesson, "compare", b"pass                write", 2)
 
 
 @pytest.mark.parametrize("seed", ORDERS)

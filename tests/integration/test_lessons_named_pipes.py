@@ -165,6 +165,7 @@ UNTOLD_AT_ONCE = {
     "read-waits",
     "read-eintr",
 }
+TOO_EARLY = UNTOLD_AT_ONCE - {"waits", "early"}
 NO_FIFO_TO_SEEK = {"seeker-open", "espipe", "gives-up", "sigpipe"}
 READ = "read: at last\n"
 MET = "reader: so we have met\nreader: end of file\n"
@@ -193,8 +194,11 @@ RUNS = [
     ),
     ("fifo-timeout", "py", "restarted", {"early", "out-of-time", "read-waits", "read-eintr"}, READ),
     ("fifo-timeout", "c", "in-time", UNTOLD_AT_ONCE, READ),
+    ("fifo-timeout", "c", "too-early", TOO_EARLY, READ),
+    ("fifo-timeout", "py", "too-early", TOO_EARLY, READ),
     ("fifo-tail", "sh", "ends", {"kept", "no-eof", "reads-on", "same"}, "one\ntwo\n"),
     ("fifo-tail", "sh-tail", "reads-on", {"kept", "no-eof", "nobody", "other"}, "one\ntwo\n"),
+    ("fifo-adapter", "sh", "reads", {"seeks"}, "2000 lines\n"),
     ("fifo-adapter", "sh", "seeks", {"seeks"}, "Illegal seek\nstatus of gzip: 141\n"),
     ("fifo-adapter", "py", "seeks", {"seeks"}, "Illegal seek\nstatus of gzip: -13\n"),
     ("fifo-adapter", "sh-file", "copy", NO_FIFO_TO_SEEK, "the last line is 2000\n"),

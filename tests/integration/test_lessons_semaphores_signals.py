@@ -5,11 +5,13 @@ story tells is so at the moment at which it is told, and the kernel says the sam
 from __future__ import annotations
 
 import ctypes
+import sys
 from pathlib import Path
 
 import pytest
 
 from ipcviz.events import Exited
+from tests.integration.harness import NO_USER
 from tests.integration.lessons import MOST_OPERATIONS, ORDERS, run_lesson
 from tests.integration.readers import read_semaphore
 
@@ -157,6 +159,8 @@ LESSONS = [
     ("sysv-sem", "c-undo", "undone", ["held", "waits", "undone", "removed"], TAKEN_OVER),
     ("sysv-sem", "py-undo", "undone", ["held", "waits", "undone", "removed"], TAKEN_OVER),
     ("mmap-queue", "c", "stack", ["no-slot", "consumer-ends"], got(2, 3, 1)),
+    ("mmap-queue", "c", "empty", ["no-message", "consumer-ends"], got(1, 2, 3)),
+    ("mmap-queue", "py-ring", "empty", ["no-message", "consumer-ends"], got(1, 2, 3)),
     ("mmap-queue", "c-ring", "ring", ["no-slot", "consumer-ends"], got(1, 2, 3)),
     ("mmap-queue", "c-past", "past", ["past", "consumer-ends"], has_letters_in_the_total),
     ("mmap-queue", "py-past", "past", ["past", "consumer-ends"], has_letters_in_the_total),
@@ -239,3 +243,25 @@ def test_what_is_told_is_so_in_any_order(name, variant, settings, seed):
     lesson = run_lesson(name, variant, seed=seed, settings=settings, claims=CLAIMS[name])
     lesson.assert_sound()
     assert lesson.operations >= 5
+
+
+AS_USER = """
+from tests.integration.lessons import run_lesson
+lesson = run_lesson("sem-named", "c-mode")
+lesson.assert_sound()
+lesson.assert_asked()
+print(*lesson.told)
+print(lesson.output)
+"""
+
+
+def test_a_mode_that_lets_nobody_in_refuses_its_own_user(benches):
+    """Root may open everything: so the lesson is run as an ordinary user."""
+    if "user" not in benches:
+        pytest.skip(NO_USER)
+    done = benches["user"].run([sys.executable, "-c", AS_USER])
+    assert done.status == 0, done.stderr
+    told, *output = done.stdout.decode().splitlines()
+    assert told.split() == ["start", "made", "taken", "crash", "second", "refused", "end"]
+    assert "sem_open: Permission denied" in output
+    assert not done.objects

@@ -10,11 +10,15 @@ import functools
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from ipcviz import events as ev
+from ipcviz.cli.driver import Driver
+from ipcviz.session.live import LiveSession
+from ipcviz.tracer.config import LaunchConfig
 from tests.integration.corpus import COMMANDS, Entry
 from tests.integration.corpus_means import MEANS
 from tests.integration.harness import (
@@ -187,3 +191,27 @@ def test_what_ipcviz_inherits_goes_on_to_the_command(
     expected = bench.run([*start, *argv])
     seen = bench.run([*start, *bench.observed(argv)])
     assert dataclasses.asdict(seen) == dataclasses.asdict(expected)
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_who_closes_its_terminal_gets_no_sighup_and_can_open_it_again(hold: bool) -> None:
+    script = "exec <&- >&- 2>&-; sleep 0.2; echo back > /dev/tty; exit 3"
+    session = LiveSession(LaunchConfig(argv=("sh", "-c", script), terminal=True, hold=hold))
+    session.start()
+    try:
+        driver = Driver(session)
+        events = list(driver.iterate_events()) if hold else list(_drain_all(session))
+    finally:
+        session.close()
+    assert not [e for e in events if isinstance(e, ev.SignalDelivered) and e.signo == 1]
+    assert b"".join(e.data for e in events if isinstance(e, ev.Output)) == b"back\r\n"
+    assert [e.code for e in events if isinstance(e, ev.Finished)] == [3]
+
+
+def _drain_all(session: LiveSession) -> Iterator[ev.Event]:
+    deadline = time.monotonic() + 20
+    while not session.finished:
+        assert time.monotonic() < deadline
+        session.wait(0.1)
+        yield from session.drain()
+    yield from session.drain()

@@ -13,9 +13,11 @@ import pytest
 
 import ipcviz.events as ev
 from ipcviz.kernel import procfs
+from ipcviz.model.steps import stepping
 from ipcviz.scenario import find_scenario, prepare_launch
 from ipcviz.scenario.format import Value
 from tests.integration.harness import Programs
+from tests.integration.lessons import run_lesson
 from tests.integration.stepper import Stepper
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -34,10 +36,12 @@ def _kinds(events: Iterable[ev.Event], *kinds: type[ev.Event]) -> list[ev.Event]
 
 
 def _check_moves(stepper: Stepper, step: list[ev.Event], asleep: set[int]) -> None:
-    """Only the thread that was let go did anything; others at most came out of the calls that they
-    were blocked in.
+    """Only the thread that was let go did anything, and what it has made by vfork; others at most
+    came out of the calls that they were blocked in.
     """
     moved = next(event for event in step if isinstance(event, ev.Stepped))
+    made = {e.pid for e in step if isinstance(e, ev.Forked) and e.how == "vfork"}
+    step = [event for event in step if getattr(event, "pid", 0) not in made]
     for event in step:
         if isinstance(event, ev.Call) and event.tid != moved.tid:
             assert event.tid in asleep, f"{event} although only {moved} was let go"
@@ -338,3 +342,48 @@ def test_what_is_held_ends_with_the_session() -> None:
         look for pid in pids if (look := procfs.read_stat(pid)) is not None and look.state != "Z"
     ]
     assert not left
+
+
+def test_a_child_of_vfork_takes_its_makers_turn(tmp_path: Path) -> None:
+    command = "import os; os.posix_spawnp('true', ['true'], {}); os.wait()"
+    with Stepper(sys.executable, "-c", command, cwd=str(tmp_path)) as stepper:
+        while not any(isinstance(e, ev.Forked) and e.how == "vfork" for e in stepper.events):
+            stepper.next()
+        assert stepper.poised == {"1.1": "execve"}, "its maker sleeps in the call"
+        stepper.let("1.1")
+        assert stepper.poised["1"] == "return"
+
+
+def test_a_search_along_path_is_no_operation(tmp_path: Path) -> None:
+    search = f"{tmp_path}/none:{tmp_path}:/usr/bin:/bin"
+    command = f"import os; os.execvpe('true', ['true'], {{'PATH': {search!r}}})"
+    with Stepper(sys.executable, "-c", command, cwd=str(tmp_path)) as stepper:
+        stepper.to("1", "execve")
+        assert stepper.held[0].poised.args["path"] == "/usr/bin/true"
+        stepper.let("1")
+        assert stepper.state.processes[stepper.held[0].pid].name == "true"
+
+
+def test_what_is_unset_is_not_in_the_commands_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    lesson = run_lesson("pipe-fork", "py")
+    written = [e.data for e in lesson.events if isinstance(e, ev.Call) and e.name == "write"]
+    assert b"5000\n" in written, "in one write, as alone"
+
+
+def test_what_nobody_can_notice_is_no_operation(tmp_path: Path) -> None:
+    """A shell copies its terminal at a redirection, and notes that a child has ended; grep reads
+    of itself; all of them close the terminal at their ends.
+    """
+    command = "trap '' HUP; echo one > file; /bin/true; grep -c one file /proc/self/status; exit 0"
+    with Stepper("dash", "-c", command, cwd=str(tmp_path)) as stepper:
+        stepper.to_the_end()
+        assert stepper.state.command_code == 0
+        caught = {e.signo for e in _kinds(stepper.events, ev.SignalDelivered)}
+    poised = [e for e in stepper.events if isinstance(e, ev.Poised)]
+    names = [stepping.name_operation(e) for e in poised]
+    assert {"write", "openat", "execve", "wait4"} <= set(names)
+    assert not {"fcntl", "rt_sigreturn", "SIGCHLD"} & set(names), names
+    assert caught == {17}
+    terminal = {k for k, o in stepper.state.objects.items() if o.info.kind == "terminal"}
+    assert not [e for e in poised if e.call == "close" and e.object in terminal]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from ipcviz import events as ev
 from ipcviz.diagnose import Doctor
-from ipcviz.diagnose.deeds import EventRule, EventRules, returns_of
+from ipcviz.diagnose.deeds import (
+    ANY_RETURN,
+    EventRule,
+    EventRules,
+    Return,
+    SequenceRule,
+    returns_of,
+)
 from ipcviz.diagnose.rules.inherited import _is_told
 from ipcviz.diagnose.rules.names import _is_same_port
 from ipcviz.model.state import Process
@@ -82,6 +90,89 @@ def test_a_rule_is_told_what_it_names_and_once():
     assert rules.list_rules(fakes.dup2(1.0, 12, 3, 4)) == []
     assert rules.list_rules(END[0]) == [rule]
     assert rules.list_rules(END[1]) == []
+
+
+def _read(pid: int, ret: int, count: int = 100, **more: Any) -> ev.Call:
+    return fakes.call(
+        1.0, pid, "read", fd=0, obj=fakes.PIPE.key, ret=ret, args={"count": count}, **more
+    )
+
+
+class Sorts(SequenceRule):
+    """Is told reads of one sort, and keeps with which processes it has begun something."""
+
+    calls: ClassVar = returns_of({"read"}, Return.NOTHING | Return.OTHER_TAKER)
+    follows: ClassVar = frozenset({"write"})
+
+    def follow_event(self, moment, event):
+        return ()
+
+    def forget_process(self, pid):
+        pass
+
+
+def test_a_rule_is_told_of_a_call_only_if_it_came_out_as_the_rule_says():
+    rule = Sorts()
+    rules = EventRules((rule,))
+    told = [
+        (_read(12, 50), True),  # nobody has taken any before
+        (_read(12, 100), False),
+        (_read(12, 50), False),
+        (_read(12, 0), True),
+        (_read(11, -1, error="EAGAIN"), False),
+        (_read(11, 50), True),
+        (_read(12, 50), True),
+        (_read(12, 50), False),
+    ]
+    assert [bool(rules.list_rules(event)) for event, _ in told] == [one for _, one in told]
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome"),
+    [
+        (_read(12, -1, error="EINTR"), Return.FAILED),
+        (_read(12, 0), Return.NOTHING),
+        (_read(12, 99), Return.PART),
+        (_read(12, 100), Return.WHOLE),
+        (msgspec.structs.replace(_read(12, 100), slept=1.0), Return.SLEPT),
+    ],
+)
+def test_how_a_call_came_out(event, outcome):
+    class Only(Sorts):
+        calls: ClassVar = returns_of({"read"}, outcome)
+
+    class Others(Sorts):
+        calls: ClassVar = returns_of({"read"}, ~outcome & ANY_RETURN)
+
+    assert EventRules((only := Only(),)).list_rules(event) == [only]
+    if outcome is not Return.SLEPT:
+        assert EventRules((Others(),)).list_rules(event) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "others"),
+    [
+        (lambda rules, rule: rule.end(12), True),
+        (lambda rules, rule: rules.list_rules(ev.Exited(t=2.0, pid=12, code=0)), True),
+        (lambda rules, rule: rules.list_rules(ev.Coverage(t=2.0, pid=12, full=False)), True),
+        (lambda rules, rule: rules.list_rules(ev.Dropped(t=2.0, events=1)), False),
+    ],
+)
+def test_what_was_begun_with_a_process_is_followed_until_it_ends(end, others):
+    rule = Sorts()
+    rules = EventRules((rule,))
+    writes = [
+        fakes.call(1.0, pid, "write", fd=1, obj=fakes.PIPE.key, ret=9, args={"count": 9})
+        for pid in (11, 12)
+    ]
+    rule.begin(12)
+    rule.begin(12)
+    assert [bool(rules.list_rules(event)) for event in writes] == [False, True]
+    assert rules.list_rules(fakes.close(1.0, 12, 3)) == [rule], "effects may be of what was begun"
+    assert rules.list_rules(fakes.call(1.0, 12, "getpid", ret=12)) == []
+    rule.begin(11)
+    end(rules, rule)
+    assert [bool(rules.list_rules(event)) for event in writes] == [others, False]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,15 @@ def test_a_circle_hangs_at_once_and_the_third_one_does_not() -> None:
     assert told(*BOTH_READ, now=2.0) == [("feeding-circle", False)]
 
 
+def test_who_sleeps_in_a_write_may_have_put_there_what_a_sleeping_reader_waits_for() -> None:
+    """A long write has filled the pipe, and its reader, which was woken, has not run yet."""
+    ends = (has(10, 3, "w", ONE), has(11, 3, "r", ONE))
+    reads = asleep(11, "read", ONE.key, fd=3, count=65536)
+    writes = asleep(10, "write", ONE.key, fd=3, count=262144)
+    assert hanging(*ends, reads, writes, now=2.0) == []
+    assert told(*ends, reads, writes, now=2.0) == []
+
+
 @pytest.mark.parametrize(
     ("name", "words", "mend"),
     [
@@ -189,6 +198,15 @@ def test_each_rule_has_three_programs_and_three_near_misses(page: RulePage) -> N
         assert some.guesses == ()
     elif page.certainty == "probable":
         assert some.guesses is ALL
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_rule_has_a_program_in_each_language_or_a_reason_why_not(page: RulePage) -> None:
+    some = PROGRAMS[page.name]
+    languages = {text.partition(":")[0].replace("bash", "sh") for text in some.wrong}
+    assert languages.isdisjoint(some.lacking)
+    assert languages | set(some.lacking) == {"c", "py", "sh"}
+    assert all(some.lacking.values())
 
 
 def test_each_program_is_for_one_rule() -> None:

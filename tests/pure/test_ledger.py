@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from ipcviz.events import (
     Call,
@@ -509,3 +510,30 @@ def test_where_all_run_a_write_that_sleeps_may_have_gone_on():
         (12, -1),
         (11, -1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("queued", "asleep", "mixed"),
+    [
+        # 100,000 bytes or more of both went in while both slept: some were of the other one.
+        (40000, 9.6, True),
+        # So many went in when the other one was not seen asleep any more: it may have ended.
+        (40000, 9.4, False),
+        # Fewer went in: they may all be of the other one.
+        (33000, 9.6, False),
+    ],
+)
+def test_long_writes_are_mixed_if_more_bytes_went_in_than_one_of_them_has(queued, asleep, mixed):
+    story = Story(11, 12, 13)
+    args = {"fd": 4, "count": 100000}
+    for pid, began in ((11, 6.0), (12, 7.0)):
+        story.say(Waiting, pid=pid, tid=pid, call="write", t=began + 0.5, began=began, args=args,
+                  object=KEY, state="S")  # fmt: skip
+    story.read(13, 66000, b"", t=8.5, began=8.4)
+    story.say(Sample, t=9.5, levels=(Level(object=KEY, queued=queued),))
+    other = story.call(11, "write", fd=4, ret=100000, object=KEY, args=args, began=6.0, t=10.0,
+                       slept=asleep)  # fmt: skip
+    mine = story.call(12, "write", fd=4, ret=100000, object=KEY, args=args, began=7.0, t=12.0,
+                      slept=11.0)  # fmt: skip
+    found = list_interleavings(story.state, KEY)
+    assert [(i.n, i.other) for i in found] == ([(mine, other)] if mixed else [])

@@ -72,16 +72,18 @@ def lock(*events: ev.Event) -> Semaphore:
 
 def test_who_took_it_holds_it_until_it_posts() -> None:
     taken = op(0.2, "wait", 10, 1)
-    assert lock(taken).holds == (Hold(10, 10),)
+    assert lock(taken).holds == (Hold(10, 10, since=0.2),)
     assert lock(taken, op(0.3, "post", 10, 0)).holds == ()
     waits = op(0.3, "wait", 11, 0)
     state = after(op(0.1, "init", 10, initial=1), taken, waits)
-    assert state.semaphores[LOCK.key].holds == (Hold(10, 10),), "who waits has nothing yet"
+    assert state.semaphores[LOCK.key].holds == (Hold(10, 10, since=0.2),), (
+        "who waits has nothing yet"
+    )
     assert state.threads[11].semaphore == LOCK.key
     assert lock(taken, waits, op(0.4, "post", 10, 0), op(0.5, "acquired", 11)).holds == (
-        Hold(11, 11),
+        Hold(11, 11, since=0.5),
     )
-    assert lock(taken, op(0.3, "trywait", 11, 0)).holds == (Hold(10, 10),)
+    assert lock(taken, op(0.3, "trywait", 11, 0)).holds == (Hold(10, 10, since=0.2),)
 
 
 def test_a_wait_that_was_given_up_takes_nothing() -> None:
@@ -105,7 +107,7 @@ def test_who_was_overtaken_waits_and_holds_nothing() -> None:
         op(0.2, "wait", 11, 1),
         op(0.3, "overtaken", 11),
     )
-    assert state.semaphores[LOCK.key].holds == (Hold(10, 10),)
+    assert state.semaphores[LOCK.key].holds == (Hold(10, 10, since=0.2),)
     assert state.threads[11].semaphore == LOCK.key
 
 
@@ -158,14 +160,14 @@ def test_system_v_holders_and_what_is_undone() -> None:
     )
     state = after(*used)
     assert [state.semaphores[f"sysv:7:{i}"].holds for i in (0, 1)] == [
-        (Hold(10, 0, 3),),
-        (Hold(10, 0, 1, 1),),
+        (Hold(10, 0, 3, since=0.2),),
+        (Hold(10, 0, 1, 1, since=0.2),),
     ]
     back = after(*used, call(0.3, 10, "semop", ops="[0] +1"))
-    assert back.semaphores["sysv:7:0"].holds == (Hold(10, 0, 2),)
+    assert back.semaphores["sysv:7:0"].holds == (Hold(10, 0, 2, since=0.2),)
     ended = after(*used, ev.Exited(t=0.3, n=30, pid=10, signo=9))
     assert [ended.semaphores[f"sysv:7:{i}"].holds for i in (0, 1)] == [
-        (Hold(10, 0, 3, ended=True),),
+        (Hold(10, 0, 3, ended=True, since=0.2),),
         (),
     ]
     anew = after(*used, call(0.3, 11, "semctl", cmd="SETVAL", index=0, value=9))
@@ -303,3 +305,17 @@ def test_a_semaphore_that_was_destroyed_unseen_is_gone():
     state = reduce(State(), Sample(t=1.0, n=1, semaphores=levels[:1]))
     assert state.semaphores[info.key].value == 1
     assert info.key not in reduce(state, Sample(t=2.0, n=2, semaphores=levels[1:])).semaphores
+
+
+def test_a_semaphore_whose_name_was_removed_can_be_opened_by_nobody() -> None:
+    """sem_open links a file of another name, and removes that: its own name stays."""
+
+    def removed(path: str) -> ev.Event:
+        effects = (ev.NameRemoved(path=path, object="27:1"),)
+        return ev.Call(t=0.3, pid=10, tid=10, name="unlink", effects=effects)
+
+    named = ev.SemaphoreInfo(key="sem:27:1:0", kind="named", name="/turn", object="27:1")
+    opened = ev.SemaphoreOp(t=0.1, pid=10, tid=10, op="open", semaphore=named)
+    for path, unlinked in (("/dev/shm/sem.Xy12ab", False), ("/dev/shm/sem.turn", True)):
+        state = after(opened, removed(path))
+        assert state.semaphores[named.key].unlinked is unlinked

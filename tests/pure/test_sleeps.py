@@ -5,11 +5,17 @@ the thread must sleep still.
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
+from ipcviz.events import Forked
+from ipcviz.kernel import procfs
+from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
 from ipcviz.tracer.sampling.sleeps import Inside, Sleep, describe_sleep
+from ipcviz.tracer.stops.waits import Waits
+from ipcviz.tracer.tasks import Entered, Task
 
 
 class Noted:
@@ -101,3 +107,45 @@ def test_a_futex_is_a_semaphore_where_one_is_known():
     assert looks.done[-1] == "futex"
     assert described("futex", raw=(64, 1, 0, 0, 0, 0), semaphore="sem:x")[1].semaphore == "sem:x"
     assert described("futex", raw=(0, 1, 0, 0, 0, 0))[1].semaphore == ""
+
+
+FORKER = reduce_all(
+    [
+        Forked(t=0, n=1, pid=90, parent=1, how="launched", name="sh"),
+        Forked(t=1, n=2, pid=91, parent=90, by=90, how="vfork"),
+        Forked(t=2, n=3, pid=92, parent=1, how="fork", name="one that makes a copy of itself"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("pid", "name", "letter", "inside", "told"),
+    [
+        (92, "clone", "D", 0.5, False),  # somebody reads its mappings
+        (92, "clone", "D", 1.5, True),
+        (92, "clone", "S", 0.5, True),
+        (90, "clone", "D", 0.5, True),  # it waits for the program of its child
+        (90, "vfork", "D", 0.5, True),
+        (92, "munmap", "D", 0.5, False),
+        (92, "close", "D", 0.5, False),
+        (92, "fsync", "D", 0.5, True),
+        (92, "read", "D", 0.5, True),
+        (92, "read", "S", 0.002, False),
+    ],
+)
+def test_who_waits_for_the_kernel_alone_is_not_blocked(
+    monkeypatch, pid, name, letter, inside, told
+):
+    monkeypatch.setattr(procfs, "read_stat", lambda *_: SimpleNamespace(state=letter))
+    monkeypatch.setattr(procfs, "read_wchan", lambda *_: "somewhere")
+    emitted = []
+    context = SimpleNamespace(
+        emitter=SimpleNamespace(now=lambda: 10.0), state=FORKER, emit=emitted.append
+    )
+    waits = Waits(context, Noted(), None)
+    process = SimpleNamespace(pid=pid)
+    entered = Entered(name=name, number=0, raw=(0,) * 6, args={}, began=10.0 - inside)
+    waits.watch_thread(Task(pid, process, entered=entered))
+    waits.announce_sleepers()
+    assert [event.call for event in emitted] == [name] * told
+    assert waits.pending is not told, "it is looked at again"

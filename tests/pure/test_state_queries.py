@@ -8,7 +8,9 @@ from ipcviz.events import (
     Call,
     Closed,
     Coverage,
+    Disposition,
     EpollEntry,
+    Executed,
     Exited,
     Forked,
     Futex,
@@ -481,6 +483,59 @@ def test_whose_turn_it_is():
 def test_what_is_worth_a_step(name, args, visible):
     state = after(shell(), did("mmap", Mapped(start=0x1000, length=4096, object=FILE, prot="rw-")))
     assert is_visible(state, 12, name, args) is visible
+
+
+TERMINAL = ObjectInfo(key="terminal", kind="terminal", path="/dev/pts/7")
+OWN_MAPS = ObjectInfo(key="0:12", kind="file", path="/proc/12/maps")
+OTHERS_MAPS = ObjectInfo(key="0:13", kind="file", path="/proc/13/maps")
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "visible"),
+    [
+        ("close", {"fd": 3}, True),
+        ("close", {"fd": 7}, False),
+        ("dup", {"fd": 7}, False),
+        ("fcntl", {"fd": 7, "cmd": "F_DUPFD_CLOEXEC"}, False),
+        ("fcntl", {"fd": 3, "cmd": "F_DUPFD"}, True),
+        ("fcntl", {"fd": 7, "cmd": "F_SETFL"}, True),
+        ("dup2", {"fd": 7, "newfd": 1}, False),
+        ("dup2", {"fd": 7, "newfd": 4}, True),
+        ("dup2", {"fd": 3, "newfd": 7}, True),
+        ("write", {"fd": 7}, True),
+        ("read", {"fd": 8}, False),
+        ("read", {"fd": 9}, True),
+        ("close", {"fd": 8}, False),
+        ("openat", {"path": "/proc/12/status"}, False),
+        ("openat", {"path": "/proc/13/status"}, True),
+    ],
+)
+def test_copies_of_a_terminal_and_reads_of_oneself_are_not_worth_a_step(name, args, visible):
+    things = ((7, TERMINAL), (8, OWN_MAPS), (9, OTHERS_MAPS))
+    opened = [
+        did("openat", Opened(fd=fd, ofd=90 + fd, object=thing, mode="rw"), ret=fd)
+        for fd, thing in things
+    ]
+    assert is_visible(after(shell(), *opened), 12, name, args) is visible
+
+
+def test_a_shell_only_notes_that_a_child_has_ended():
+    state = after(shell(), SignalDelivered(t=9, pid=12, tid=12, signo=17, action="handler"))
+    assert not is_visible(state, 12, "rt_sigreturn", {})
+    assert is_visible(state, 13, "rt_sigreturn", {}), "cat is no shell"
+    both = after(state, SignalDelivered(t=9, pid=12, tid=12, signo=10, action="handler"))
+    assert is_visible(both, 12, "rt_sigreturn", {}), "it leaves the inner one"
+
+
+def test_python_catches_sigint_as_it_starts():
+    caught = {"signal": "SIGINT", "new": "catch"}
+    state = after(
+        shell(), Executed(t=8, pid=13, path="/bin/python3.11", argv=("python3.11", "ask.py"))
+    )
+    assert not is_visible(state, 13, "rt_sigaction", caught)
+    handler = Disposition(signo=2, action="handler")
+    state = after(state, did("rt_sigaction", handler, by=13))
+    assert is_visible(state, 13, "rt_sigaction", caught), "the program's own"
 
 
 @pytest.mark.parametrize(

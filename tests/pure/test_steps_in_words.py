@@ -175,6 +175,8 @@ def test_a_semaphore_that_is_about_to_be_used():
     }.items():
         at = Poised(t=1, pid=12, tid=12, at="semaphore", op=op, value=value, semaphore=fakes.LOCK)
         assert describe_intention(state, at) == words
+    unborn = Poised(t=1, pid=12, tid=12, at="semaphore", op="init")
+    assert describe_intention(state, unborn) == "to initialise a semaphore"
     unknown = Poised(t=1, pid=12, tid=12, at="semaphore", op="wait")
     assert describe_intention(State(), unknown) == "to take a semaphore: sem_wait"
     named = SemaphoreInfo(key="k", kind="named", name="/lock")
@@ -200,6 +202,8 @@ CALLS = [
     ),
     (entry("fcntl", obj=fakes.PIPE.key, lock="F_WRLCK"), "change a lock on P1: F_WRLCK"),
     (entry("fcntl", obj=fakes.PIPE.key, cmd="F_SETFL"), "change P1: F_SETFL"),
+    (entry("fcntl", fd=77, cmd="F_DUPFD_CLOEXEC"), "duplicate descriptor 77"),
+    (entry("dup", fd=77), "duplicate descriptor 77"),
     (entry("rt_sigprocmask", how="SIG_UNBLOCK", set=2), "unblock SIGINT"),
     (
         entry("rt_sigprocmask", how="SIG_SETMASK", set="?"),

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 LASTS_SECONDS: Final = 2.0
 """How long somebody has waited before it is said that a process which goes on keeps him waiting."""
 
-SHELLS: Final = frozenset({"sh", "bash", "dash", "zsh", "ksh", "busybox"})
-"""Names of shells."""
-
 
 def list_waits_for_room(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
     """Those of a hang that wait for room in a pipe, FIFO or socket."""
@@ -27,11 +24,11 @@ def list_waits_for_room(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
 
 
 def list_waits_for_bytes(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
-    """Those that wait for bytes; also who polls one descriptor for them."""
+    """Those that wait for bytes; also who polls one descriptor for them that others write to."""
     for wait in hang.waits:
         if wait.why is Why.EMPTY and wait.object:
             yield wait
-        elif wait.why is Why.READY and isinstance(wait.facts, Ready):
+        elif wait.why is Why.READY and isinstance(wait.facts, Ready) and hang.ways[wait.tid].tids:
             pipes = [
                 one
                 for one in wait.facts.things

@@ -11,7 +11,6 @@ from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules.ends import (
     LASTS_SECONDS,
-    SHELLS,
     find_other_end,
     list_long_readers,
     list_pids,
@@ -22,6 +21,7 @@ from ipcviz.events import Call, FileLock
 from ipcviz.events.calls import CALLS, LOCKS
 from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.model.mechanisms.locks import find_wanted_lock, list_blocking_locks
+from ipcviz.model.noise import SHELLS
 from ipcviz.model.state import Descriptor, Process, State
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.rules import explain_waiting

@@ -13,7 +13,7 @@ from ipcviz.events import SemaphoreOp
 from ipcviz.events.calls import FOR_SIGNAL
 from ipcviz.events.signals import SIGCHLD, signal_name, signals_in
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE
-from ipcviz.model.state import State
+from ipcviz.model.state import Hold, State
 from ipcviz.model.waits.handlers import find_handler
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.rules import explain_waiting
@@ -39,7 +39,9 @@ def find_stopped(moment: CaseMoment, hang: Hang) -> Finding | None:
     state = moment.state
     for pid in hang.stopped:
         threads = set(state.processes[pid].threads)
-        waiting = [one for one in hang.victims if hang.ways[one.tid].tids & threads]
+        # Who has stopped it, and could let it go on, may wait for it as well.
+        waits = (*hang.victims, *hang.waits)
+        waiting = [one for one in waits if hang.ways[one.tid].tids & threads]
         if not waiting:
             continue
         wait = waiting[0]
@@ -96,6 +98,12 @@ def find_handler_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
     """A signal handler waits for a lock that the code has which it interrupted."""
     state = moment.state
     for wait in hang.waits:
+        held = find_own_hold(state, wait)
+        if held is not None:
+            found = _tell_own_semaphore(moment, hang, wait, held)
+            if found is not None:
+                return found
+            continue
         signo = find_handler(state, wait)
         if not signo or not isinstance(wait.facts, Asleep):
             continue
@@ -114,6 +122,53 @@ def find_handler_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
             about=wait.facts.futex.key,
         )  # fmt: skip
     return None
+
+
+def find_own_hold(state: State, wait: Wait) -> Hold | None:
+    """What a thread has taken of the semaphore that it waits for, where no other thread can give
+    it: it lies in memory of its own, and there is no other.
+    """
+    found = state.semaphores.get(wait.semaphore)
+    if wait.why is not Why.SEMAPHORE or found is None or found.signals or found.info.object:
+        return None
+    alone = found.info.kind == "unnamed" and len(state.processes[wait.pid].threads) == 1
+    own = (hold for hold in found.holds if (hold.pid, hold.tid) == (wait.pid, wait.tid))
+    return next(own, None) if alone else None
+
+
+def _tell_own_semaphore(moment: CaseMoment, hang: Hang, wait: Wait, held: Hold) -> Finding | None:
+    """A semaphore that its thread had taken before a signal came, whose handler waits for it: one
+    of the kernel's, or one that an interpreter runs later, between two operations of its own.
+    """
+    state = moment.state
+    thread = state.threads[wait.tid]
+    came = [
+        one
+        for one in state.delivered
+        if one.tid == wait.tid and one.action == "handler" and held.since <= one.t <= wait.since
+    ]
+    if not came or any(one.interrupted == "futex" for one in came):
+        # Who waits for a handler's sign takes a lock as well, and sleeps when the signal comes.
+        return None
+    signal = signal_name(came[-1].signo)
+    names = moment.name_parties(wait.pid)
+    return moment.make_finding(
+        "handler-lock",
+        (wait.pid,),
+        f"{names.name_thread(wait.pid, wait.tid)} waits for {_semaphore_label(state, wait)}, which"
+        f" it has itself: it had taken it when {signal} came, and the handler takes it again.",
+        "Take no lock in a handler that its program takes elsewhere (threading.RLock can be taken"
+        " again, but what it protects may be half changed); set a flag and act on it later.",
+        waits=hang.waits,
+        evidence=(
+            Evidence(f"it took the semaphore at {held.since:.3f} s"),
+            Evidence(f"{signal} was delivered at {came[-1].t:.3f} s", came[-1].n),
+        ),
+        probable=""
+        if thread.handlers
+        else "that the handler waits, and not what runs after it, is known by their order alone",
+        about=wait.semaphore,
+    )
 
 
 def find_forked_lock(moment: CaseMoment, hang: Hang) -> Finding | None:
@@ -247,7 +302,7 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
                 "Unlock it on every way out, or make it robust (pthread_mutexattr_setrobust) and"
                 " handle EOWNERDEAD.",
                 waits=waits, about=key,
-                evidence=(Evidence(f"its owner word names thread {former}, which is none"),),
+                evidence=(Evidence(f"its owner word names thread {former}, which does not exist"),),
             )  # fmt: skip
         found = state.semaphores.get(wait.semaphore)
         if found is None or wait.why is not Why.SEMAPHORE:
@@ -458,18 +513,19 @@ def find_lost_wakeup(moment: CaseMoment, hang: Hang) -> Finding | None:
 
 def _is_on_its_way(state: State, wait: Wait, wanted: set[int]) -> bool:
     """Whether a signal that would end a wait was sent since it began, by a call or by the end of a
-    child, and is not known to be delivered yet.
+    child, and is not known to be delivered yet; or a child is there, whose end sends one.
     """
     sent = any(
         one.target == wait.pid and one.signo in wanted and one.t >= wait.since
         and one.delivered is None and not (one.coalesced or one.lost)
         for one in state.sent
     )  # fmt: skip
-    ended = SIGCHLD in wanted and any(
-        one.parent == wait.pid and one.fate == "zombie" and (one.died or 0.0) >= wait.since
-        for one in state.processes.values()
+    children = (one for one in state.processes.values() if one.parent == wait.pid)
+    comes = SIGCHLD in wanted and any(
+        one.fate == "alive" or (one.fate == "zombie" and (one.died or 0.0) >= wait.since)
+        for one in children
     )
-    return sent or ended
+    return sent or comes
 
 
 def find_circle(moment: CaseMoment, hang: Hang) -> Finding | None:

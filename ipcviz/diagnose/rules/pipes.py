@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from ipcviz.diagnose.findings import Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules.ends import (
-    SHELLS,
     find_other_end,
     list_ends,
     list_long_readers,
@@ -18,13 +17,15 @@ from ipcviz.diagnose.rules.ends import (
 )
 from ipcviz.diagnose.rules.inherited import list_leaked_ends
 from ipcviz.events.kinds import SOCKETS
+from ipcviz.events.signals import SIGCHLD, signals_in
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.sockets import CLOSED
+from ipcviz.model.noise import SHELLS
 from ipcviz.model.state import State
 from ipcviz.model.waits.chains import is_stopped
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.rules import explain_waiting
-from ipcviz.model.waits.values import Children, Ready, Wait, Why
+from ipcviz.model.waits.values import Children, Ready, Wait, WantedSignals, Why
 from ipcviz.narrate.words import label_of
 
 _READS_ALL_FIRST = frozenset(
@@ -32,6 +33,10 @@ _READS_ALL_FIRST = frozenset(
     | {f"sha{bits}sum" for bits in (1, 224, 256, 384, 512)}
 )
 """Programs that write nothing before the end of what they read."""
+_WRITES_BLOCKS = frozenset(
+    {"gzip", "pigz", "bzip2", "pbzip2", "xz", "lzma", "zstd", "lz4", "brotli", "openssl", "gpg"}
+)
+"""Programs that write when they have a block of output, in buffers that are not those of stdio."""
 _WAITS_FOR_OTHERS = frozenset({Why.CHILD, Why.JOIN})
 
 
@@ -449,7 +454,7 @@ def find_buffered_stage(moment: CaseMoment) -> Iterable[Finding]:
         thread = state.threads.get(row.pid)
         if row.fd != 1 or len(process.threads) != 1 or thread is None or thread.waiting is None:
             continue
-        if process.name in _READS_ALL_FIRST or process.name in SHELLS:
+        if process.name in _READS_ALL_FIRST | _WRITES_BLOCKS | SHELLS:
             # A shell writes what each command of its own prints when that is done.
             continue
         stage = explain_waiting(state, thread, thread.waiting)
@@ -497,6 +502,12 @@ def _waits_for_end(state: State, wait: Wait, pid: int) -> bool:
     """Whether a wait is one for the end of a process, of one above it, or of a thread."""
     if wait.why is Why.CHILD and isinstance(wait.facts, Children):
         return any(_is_or_is_above(state, child, pid) for child in wait.facts.pids)
+    if wait.why is Why.SIGNAL and isinstance(wait.facts, WantedSignals):
+        # So dash waits for its children: in sigsuspend(2), for SIGCHLD.
+        children = (one for one in state.processes.values() if one.parent == wait.pid)
+        return SIGCHLD in signals_in(wait.facts.wanted or 0) and any(
+            _is_or_is_above(state, child.pid, pid) for child in children
+        )
     if wait.why is Why.JOIN:
         return wait.pid == pid
     return wait.why is Why.READY and _awaits_end(state, wait, pid)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from ipcviz.diagnose.deeds import Outcome, SequenceRule, keep_others, returns_of
+from ipcviz.diagnose.deeds import Return, SequenceRule, keep_others, returns_of
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.rules.transfers import SIMPLE_READS, SIMPLE_WRITES
@@ -75,7 +75,7 @@ class ShortReads(SequenceRule):
     """A read of a record that returned a part, after which the reader goes on as if it had all."""
 
     follows = READS
-    calls = returns_of(_ALL - READS) | returns_of(READS, Outcome.PART | Outcome.OTHER_TAKER)
+    calls = returns_of(_ALL - READS) | returns_of(READS, Return.PART | Return.OTHER_TAKER)
     kinds = (Entered, Exited)
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any, Final
 
-from ipcviz.diagnose.deeds import EventRule, Outcome, SequenceRule, keep_others, returns_of
+from ipcviz.diagnose.deeds import EventRule, Return, SequenceRule, keep_others, returns_of
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import Call, Closed, Disposition, Duplicated, Executed, Exited, Forked
@@ -46,7 +46,7 @@ SIMPLE_READS: Final = where(lambda call: call.name in READS and _is_simple(call)
 class ShortWrites(SequenceRule):
     """A write that moved a part, whose rest was never written."""
 
-    calls = returns_of(SIMPLE_WRITES, Outcome.PART)
+    calls = returns_of(SIMPLE_WRITES, Return.PART)
     follows = SIMPLE_WRITES
     kinds = (Exited,)
 
@@ -105,7 +105,7 @@ class ShortWrites(SequenceRule):
 class EndlessEnds(SequenceRule):
     """A loop that reads at the end of what it reads."""
 
-    calls = returns_of(SIMPLE_READS, Outcome.NOTHING)
+    calls = returns_of(SIMPLE_READS, Return.NOTHING)
     follows = SIMPLE_READS
 
     def __init__(self) -> None:
@@ -255,7 +255,7 @@ class BrokenPipes(SequenceRule):
 class MixedWrites(EventRule):
     """A write whose bytes others came in between of."""
 
-    calls = returns_of(WRITES | MOVES, Outcome.SLEPT)
+    calls = returns_of(WRITES | MOVES, Return.SLEPT)
 
     def __init__(self) -> None:
         self._told: set[str] = set()
@@ -300,7 +300,7 @@ class SharedInput(SequenceRule):
     open file description.
     """
 
-    calls = returns_of(READS_ANY, Outcome.OTHER_TAKER | Outcome.NOTHING)
+    calls = returns_of(READS_ANY, Return.OTHER_TAKER | Return.NOTHING)
 
     def __init__(self) -> None:
         self._takers: dict[int, list[Call]] = {}
@@ -459,7 +459,7 @@ class OutputTwice(SequenceRule):
 class CutDatagrams(EventRule):
     """A datagram that its receiver had no room for."""
 
-    calls = returns_of(READS, Outcome.WHOLE)
+    calls = returns_of(READS, Return.WHOLE)
 
     def follow_event(self, moment: CaseMoment, event: Any) -> Iterable[Finding]:
         """See `EventRule`."""

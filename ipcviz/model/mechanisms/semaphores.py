@@ -24,6 +24,10 @@ PRIVATE: Final = "sem:vm:"
 """What the keys of semaphores begin with that lie in memory which one process alone has; its pid
 follows.
 """
+_NAMES: Final = "/dev/shm/sem."
+"""What the paths of named semaphores begin with (sem_overview(7)); the name follows without its
+slash.
+"""
 WAITS: Final = ("wait", "timedwait", "clockwait", "trywait")
 OLDER: Final = "it was there before ipcviz looked"
 SAMPLED: Final = "a process that uses it is only sampled"
@@ -57,20 +61,20 @@ def apply_operation(draft: Draft, event: SemaphoreOp) -> None:
         found = remove_hold(found, event.pid, event.tid)
     elif event.op in WAITS and value:
         value -= 1
-        found = add_hold(found, event.pid, event.tid)
+        found = add_hold(found, event.pid, event.tid, event.t)
     elif event.op in WAITS and value == 0 and event.op != "trywait":
         draft.store_thread(replace(thread, semaphore=key))
     elif event.op == "acquired":
         if thread.waiting is not None:
             thread = note_woken(draft, thread, event.t)
         draft.store_thread(replace(thread, semaphore="", waiting=None, source=None))
-        found = add_hold(found, event.pid, event.tid)
+        found = add_hold(found, event.pid, event.tid, event.t)
     elif event.op == "gave-up":
         draft.store_thread(replace(thread, semaphore="", waiting=None, source=None))
     elif event.op == "missed":
         found = remove_hold(found, event.pid, event.tid)
     elif event.op == "gained":
-        found = add_hold(found, event.pid, event.tid)
+        found = add_hold(found, event.pid, event.tid, event.t)
     elif event.op == "overtaken":
         draft.store_thread(replace(thread, semaphore=key))
         found = remove_hold(found, event.pid, event.tid)
@@ -92,16 +96,26 @@ def apply_operation(draft: Draft, event: SemaphoreOp) -> None:
     )
 
 
+def apply_name_removed(draft: Draft, path: str) -> None:
+    """A name was removed: nobody can open the semaphore any more that had it (sem_overview(7))."""
+    if not path.startswith(_NAMES):
+        return
+    for found in tuple(draft.semaphores.values()):
+        if found.info.kind == "named" and path == _NAMES + found.info.name.removeprefix("/"):
+            draft.store_semaphore(replace(found, unlinked=True))
+
+
 def add_hold(
-    semaphore: Semaphore, pid: int, tid: int, count: int = 1, undo: bool = False
+    semaphore: Semaphore, pid: int, tid: int, t: float, count: int = 1, undo: bool = False
 ) -> Semaphore:
-    """It with what a thread has taken of it."""
+    """It with what a thread has taken of it at a moment."""
     mine = _find_hold(semaphore, pid, tid)
     more = Hold(
         pid,
         tid,
         (mine.count if mine else 0) + count,
         (mine.undo if mine else 0) + (count if undo else 0),
+        since=mine.since if mine else t,
     )
     return replace(semaphore, holds=(*(hold for hold in semaphore.holds if hold is not mine), more))
 
@@ -185,8 +199,10 @@ def apply_call(draft: Draft, event: Call) -> None:
         found = draft.semaphores.get(f"{prefix}{index}")
         if found is None or not change:
             continue
-        step = add_hold if change < 0 else remove_hold
-        found = step(found, event.pid, 0, abs(change), undo)
+        if change < 0:
+            found = add_hold(found, event.pid, 0, event.t, -change, undo)
+        else:
+            found = remove_hold(found, event.pid, 0, change, undo)
         draft.store_semaphore(
             replace(found, last_pid=event.pid, last_op="semop", operated_at=event.t)
         )

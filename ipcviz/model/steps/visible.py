@@ -12,7 +12,8 @@ from ipcviz.events import ObjectInfo, SemaphoreInfo
 from ipcviz.events.arguments import Arguments, flag_in, number_in, text_in
 from ipcviz.events.calls import where
 from ipcviz.events.kinds import PIPES, having
-from ipcviz.model.noise import is_noise, is_own_script
+from ipcviz.events.signals import SIGCHLD, SIGINT
+from ipcviz.model.noise import SHELLS, is_noise, is_own_script, is_python
 from ipcviz.model.query import mapping_at
 from ipcviz.model.state import State
 
@@ -34,6 +35,9 @@ _ALWAYS: Final = where(lambda call: call.visible == "always")
 _BY_PATH: Final = where(lambda call: call.visible == "by path")
 _BY_OBJECT: Final = where(lambda call: call.visible == "by object")
 _BY_OBJECTS: Final = where(lambda call: call.visible == "by objects")
+_COPIES: Final = where(lambda call: call.name == "close" or call.descriptors == "duplicate")
+"""Calls that make a descriptor of what a process has open already, or take one away."""
+_DUPLICATES: Final = ("F_DUPFD", "F_DUPFD_CLOEXEC")
 _OF_LIBC: Final = ("signal 32", "signal 33")
 """glibc keeps these two signals for its own threads (nptl/internaltypes.h)."""
 _LIBC_BITS: Final = 3 << 31
@@ -100,8 +104,12 @@ def is_visible(state: State, pid: int, name: str, args: Arguments, tid: int = 0)
     """
     if name == "rt_sigprocmask":
         return _is_sigprocmask_visible(state, tid or pid, args)
+    if name == "rt_sigreturn":
+        return not _is_noting_child(state, pid, tid or pid)
     if name in _ALWAYS:
         return True
+    if name in _COPIES:
+        return _is_end(state, pid, args.get("fd")) or _is_end(state, pid, args.get("newfd"))
     if name in _BY_OBJECT:
         return _visible_fd(state, pid, args.get("fd"))
     if name in _BY_PATH:
@@ -118,7 +126,38 @@ def _visible_fd(state: State, pid: int, fd: int | str | None) -> bool:
     thing = state.object_at(pid, fd) if isinstance(fd, int) else None
     if thing is None or not is_visible_object(thing.info):
         return False
-    return thing.info.kind != "file" or not _is_script(state, pid, thing.info.path)
+    return thing.info.kind != "file" or not _is_own(state, pid, thing.info.path)
+
+
+def _is_end(state: State, pid: int, fd: int | str | None) -> bool:
+    """Whether somebody can notice that a process has one descriptor of something more, or less.
+    Nobody counts the descriptors of a terminal: shells copy and close them at every redirection.
+    """
+    thing = state.object_at(pid, fd) if isinstance(fd, int) else None
+    return thing is not None and thing.info.kind != "terminal" and _visible_fd(state, pid, fd)
+
+
+def notes_child_end(state: State, pid: int, signo: int) -> bool:
+    """Whether a signal tells a shell that a child has ended or stopped: its handler only notes
+    that, and nobody can notice when it runs.
+    """
+    process = state.processes.get(pid)
+    return signo == SIGCHLD and process is not None and process.name in SHELLS
+
+
+def _is_noting_child(state: State, pid: int, tid: int) -> bool:
+    """Whether a thread is inside a handler of a shell's that only notes a child's end."""
+    thread = state.threads.get(tid)
+    return (
+        thread is not None
+        and bool(thread.handlers)
+        and notes_child_end(state, pid, thread.handlers[-1])
+    )
+
+
+def _is_own(state: State, pid: int, path: str) -> bool:
+    """Whether a path is that of a process's own script, or of what /proc says of it."""
+    return path.startswith(f"/proc/{pid}/") or _is_script(state, pid, path)
 
 
 def _is_script(state: State, pid: int, path: str) -> bool:
@@ -127,10 +166,12 @@ def _is_script(state: State, pid: int, path: str) -> bool:
 
 
 def _visible_path(state: State, pid: int, path: str, args: Arguments) -> bool:
-    return not (is_noise(path) or flag_in(args, "O_DIRECTORY") or _is_script(state, pid, path))
+    return not (is_noise(path) or flag_in(args, "O_DIRECTORY") or _is_own(state, pid, path))
 
 
 def _is_fcntl_visible(state: State, pid: int, args: Arguments) -> bool:
+    if args.get("cmd") in _DUPLICATES:
+        return _is_end(state, pid, args.get("fd"))
     return ("lock" in args or args.get("cmd") not in ("F_SETFD", 2)) and _visible_fd(
         state, pid, args.get("fd")
     )
@@ -147,7 +188,13 @@ def _is_seek_visible(state: State, pid: int, args: Arguments) -> bool:
 
 
 def _is_sigaction_visible(state: State, pid: int, args: Arguments) -> bool:
-    return text_in(args, "new").startswith("catch") and args.get("signal") not in _OF_LIBC
+    """Whether a signal is caught, by the program itself: not by libc, nor as Python starts."""
+    process, signal = state.processes.get(pid), args.get("signal")
+    if not text_in(args, "new").startswith("catch") or signal in _OF_LIBC:
+        return False
+    if signal != "SIGINT" or process is None or not is_python(process.argv):
+        return True
+    return SIGINT in process.handling
 
 
 def _is_sigprocmask_visible(state: State, tid: int, args: Arguments) -> bool:

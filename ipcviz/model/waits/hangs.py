@@ -334,7 +334,7 @@ class _WaysGraph:
             # What an event loop tells itself by ends no sleep of a process's only thread; a handler
             # of a signal could.
             found.discard(thread.pid)
-        if not things or not found:
+        if not things:
             return None
         caught = let_in_handlers(state, thread)
         doubts = [Doubted(Doubt.SEEN, wait.object), *_note_sampled(state, thread)]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ipcviz.events.calls import WRITES
 from ipcviz.model.mechanisms.signals import let_in_handlers
 from ipcviz.model.state import State, Thread
 from ipcviz.model.waits.values import Doubt, Doubted, Waker, Wakers
@@ -45,6 +46,14 @@ class Lookup:
     def attached(self) -> bool:
         """Whether the processes were there before the watch."""
         return self.state.started is not None and self.state.started.mode == "attached"
+
+    @cached_property
+    def written(self) -> frozenset[str]:
+        """Keys of the objects that threads sleep in a write to: some bytes of a long write may be
+        there already.
+        """
+        calls = (thread.waiting for thread in self.state.threads.values())
+        return frozenset(call.object for call in calls if call is not None and call.name in WRITES)
 
     def find_ends(self, key: str) -> Sequence[Holder | End]:
         """Who has an object, by which open file description, and how; nobody if that would take

@@ -308,7 +308,7 @@ def _find_other_end(lookup: Lookup, thread: Thread, call: CallInProgress, reason
     if not made and not lookup.attached:
         doubts.append(Doubted(Doubt.STARTER, key))
     named = thing.info.kind in _BY_NAME
-    if made and not named and not doubts and _is_proved(state, thread, call, thing, source):
+    if made and not named and not doubts and _is_proved(lookup, thread, call, thing, source):
         return Wakers(known, at_once=True)
     if _is_about_to_wake(thing, call):
         doubts.append(Doubted(Doubt.LEVEL, key))
@@ -328,13 +328,13 @@ def _doubt_of(*, named: bool, made: bool) -> Doubt:
 
 
 def _is_proved(
-    state: State, thread: Thread, call: CallInProgress, thing: Object, source: Object
+    lookup: Lookup, thread: Thread, call: CallInProgress, thing: Object, source: Object
 ) -> bool:
     """Whether calls prove that nothing has come meanwhile that would wake it.
 
     What is told of another's call can be older than what it did.
     """
-    writes = _is_writing(call)
+    state, writes = lookup.state, _is_writing(call)
     if not state.processes[thread.pid].full or thing.info.kind == "eventfd":
         return False
     if takes_datagrams(source.info) or (not writes and call.name not in READS):
@@ -342,6 +342,10 @@ def _is_proved(
     if writes:
         channel = state.channels.get(source.info.key)
         return channel is not None and channel.known and channel.read_until <= call.began
+    if source.info.key in lookup.written:
+        # A writer is never asleep while a reader of the same sleeps for good: one of them was
+        # woken, and has not come to run yet.
+        return False
     return not source.shut and source.exact and thing.exact and source.bytes_in == thing.bytes_out
 
 
@@ -678,13 +682,13 @@ def _explain_vfork(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
     """vfork(2), and clone(2) with CLONE_VFORK: in any other case clone does not sleep for long."""
-    found = _born_by_vfork(state, thread)
+    found = list_vforked(state, thread)
     if call.name != "vfork" and not found:
         return Reason(Why.UNKNOWN)
     return Reason(Why.VFORK, Children(found))
 
 
-def _born_by_vfork(state: State, thread: Thread) -> tuple[int, ...]:
+def list_vforked(state: State, thread: Thread) -> tuple[int, ...]:
     """The children that have the memory of a process and have executed no program yet."""
     return tuple(
         sorted(

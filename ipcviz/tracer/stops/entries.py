@@ -10,9 +10,10 @@ from functools import partial
 from typing import Final
 
 from ipcviz.events import AnyEffect, Marker, Poised
+from ipcviz.events.arguments import text_in
 from ipcviz.kernel import futexes, procfs, ptrace
 from ipcviz.kernel.arch import call_numbers
-from ipcviz.kernel.names import key_of
+from ipcviz.kernel.names import key_of, names_nothing
 from ipcviz.model.ledger.directions import NOWHERE, Directions
 from ipcviz.model.mechanisms.system_v import semaphore_of
 from ipcviz.model.steps.visible import ENDS, is_visible
@@ -436,6 +437,8 @@ class Entries:
         self._context.numbers.translate_args(process.pid, name, args)
         if not repeated and not is_visible(self._context.state, process.pid, name, args, task.tid):
             return None
+        if name == "execve" and names_nothing(process.pid, text_in(args, "path")):
+            return None  # execvp(3) tries one folder of PATH after the other
         return Poised(
             pid=process.pid,
             tid=task.tid,

@@ -28,7 +28,11 @@ from ipcviz.events.stepping import At
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.ptrace import AT_CALL, AT_MARK
 from ipcviz.model.steps.breakpoints import describe_breakpoint
-from ipcviz.model.steps.visible import SHORT_WAIT_SECONDS, is_visible_semaphore
+from ipcviz.model.steps.visible import (
+    SHORT_WAIT_SECONDS,
+    is_visible_semaphore,
+    notes_child_end,
+)
 from ipcviz.tracer.calls import deadlines
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.sampler import Sampler
@@ -39,6 +43,7 @@ from ipcviz.tracer.stops.outcomes import LEAVE, RESUME, Outcome, handle_instead
 from ipcviz.tracer.stops.semaphores import QUIET, SemaphoreStops
 from ipcviz.tracer.stops.senders import sender_of
 from ipcviz.tracer.stops.signals import SignalStops
+from ipcviz.tracer.stops.waits import KERNEL_SECONDS
 from ipcviz.tracer.tasks import HeldAt, Task
 
 ASLEEP_SECONDS: Final = 0.005
@@ -262,6 +267,9 @@ class Stepping:
         """
         if task.fresh:
             task.fresh = False
+            if self._takes_makers_turn(task):
+                task.steps.moving = True
+                return RESUME
             return self._hold_poised(task, "start", status)
         if task.asked:
             task.asked = False
@@ -278,6 +286,20 @@ class Stepping:
         if task.steps.moving or again:
             return RESUME
         return self._hold_poised(task, "running", status)
+
+    def _takes_makers_turn(self, task: Task) -> bool:
+        """Whether a process that has just been made goes on in the turn of the one that made it,
+        which sleeps until it executes a program (vfork(2)): between the two there is nothing to
+        choose.
+        """
+        process = self._context.state.processes.get(task.process.pid)
+        maker = self._context.processes.get(process.parent) if process is not None else None
+        return (
+            process is not None
+            and process.how == "vfork"
+            and maker is not None
+            and any(other.steps.moving for other in maker.tasks.values())
+        )
 
     def _action_of(self, pid: int) -> Callable[[int], str]:
         return lambda signo: self._signals.find_action(pid, signo)[0]
@@ -303,6 +325,8 @@ class Stepping:
             poised = self._build_poised(task, "semaphore", op=op, semaphore=semaphore, value=value)
             return self._hold_thread(task, poised, status)
         if self._signals.is_passed_on(task, signo):
+            return None
+        if task.steps.moving and notes_child_end(self._context.state, task.process.pid, signo):
             return None
         info = ptrace.signal_info(task.tid)
         action, _ = self._signals.find_action(task.process.pid, signo)
@@ -457,7 +481,8 @@ class Stepping:
         if look.state in "SD":
             if task.steps.moving and (task.entered is None or not task.entered.announced):
                 task.steps.asleep_since = task.steps.asleep_since or now
-                if task.entered is not None or now - task.steps.asleep_since < ASLEEP_SECONDS:
+                least = KERNEL_SECONDS if look.state == "D" else ASLEEP_SECONDS
+                if task.entered is not None or now - task.steps.asleep_since < least:
                     return False
             task.steps.moving = False
             return True

@@ -9,8 +9,10 @@ from functools import partial
 from typing import Final
 
 from ipcviz.events import Waiting
+from ipcviz.events.calls import where
 from ipcviz.events.kinds import SOCKETS
 from ipcviz.kernel import procfs
+from ipcviz.model.waits.rules import list_vforked
 from ipcviz.tracer.budget import Budget
 from ipcviz.tracer.calls import deadlines
 from ipcviz.tracer.context import Context
@@ -21,8 +23,11 @@ from ipcviz.tracer.tasks import Entered, Task
 
 ANNOUNCE_SECONDS: Final = 0.003
 """How long a thread has to be inside a call before a look at /proc asks whether it sleeps there."""
-
-
+KERNEL_SECONDS: Final = 1.0
+"""The same in uninterruptible sleep (D) inside a call that waits for nobody: there the kernel waits
+for a lock of its own, which others have for a moment, or for a page of a file. fork(2) does while
+somebody reads the process's mappings in /proc, however slow that one is.
+"""
 SECONDS: Final = 0.004
 """CPU time that looks may take before something else has its turn."""
 LOOKS: Final = 400.0
@@ -73,6 +78,8 @@ class Waits:
             look = procfs.read_stat(task.process.pid, tid)
             if look is None or look.state not in _ASLEEP:
                 continue
+            if look.state == "D" and self._is_brief(task, entered, now):
+                continue
             inside = Inside(
                 task.process.pid,
                 tid,
@@ -108,6 +115,13 @@ class Waits:
             if futex is not None and (semaphore or futex.kind == "semaphore"):
                 self._semaphores.waits_unseen(task)
 
+    def _is_brief(self, task: Task, entered: Entered, now: float) -> bool:
+        """Whether a thread in uninterruptible sleep will go on by itself, as far as can be told."""
+        if entered.name in _WAITS or now - entered.began >= KERNEL_SECONDS:
+            return False
+        thread = self._context.state.threads.get(task.tid)
+        return thread is None or not list_vforked(self._context.state, thread)
+
     def _find_deadline(self, task: Task, entered: Entered, key: str) -> float | None:
         """Until when a call that was entered waits at most, in session seconds."""
         pid, tid, name, raw = task.process.pid, task.tid, entered.name, entered.raw
@@ -131,6 +145,8 @@ class Waits:
         return bool(self._entered)
 
 
+_WAITS: Final = where(lambda call: bool(call.waits or call.flow))
+"""Calls that wait for something else than the kernel's own doing."""
 _ASLEEP: Final = "SD"
 """State letters of /proc/PID/stat."""
 

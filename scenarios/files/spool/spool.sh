@@ -10,7 +10,7 @@ submit_job() {
     case $how in rename) name=tf1 ;; *) name=cf1 ;; esac
     {
         echo "user anna"
-        sleep "$pause"
+        [ "$pause" = 0 ] || sleep "$pause"
         echo "print df1"
     } > $name
     [ $name = cf1 ] || mv tf1 cf1

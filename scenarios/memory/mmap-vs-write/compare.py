@@ -44,9 +44,15 @@ def measure():
     counts = [10**power for power in range(8) if 10**power < updates] if timed else []
     tasks = [("pass", 0), *(("updates", count) for count in (*counts, updates))]
     found = {(task, count, way): [] for task, count in tasks for way in WAYS}
-    for _ in range(rounds):  # in turn, so that what disturbs the machine disturbs both ways
-        for (task, count, way), runs in found.items():
-            runs.append(run(task, way, count))
+    for number in range(rounds):  # in turn, so that what disturbs the machine disturbs both ways
+        if live:
+            show(f"round {number + 1} of {rounds}: {'milliseconds' if timed else 'calls'}")
+        for task, count in tasks:
+            both = [run(task, way, count) for way in WAYS]
+            for way, figures in zip(WAYS, both):
+                found[task, count, way].append(figures)
+            if live:  # now, while nothing is being measured
+                show(draw_row(task, count, both))
     for (task, count, way), runs in found.items():
         times = [one[0] for one in runs]
         calls, copied, faults = (int(number) for number in runs[0][1:])
@@ -61,6 +67,20 @@ def measure():
             "copied": copied,
             "faults": faults,
         }
+
+
+def show(line):
+    print(line, flush=True)
+
+
+def draw_row(task, count, both):
+    """What one run of each way has taken, with bars."""
+    numbers = [figures[0] * 1e3 if timed else figures[1] for figures in both]
+    line = f"{task:8} {count if count else '':>9}"
+    for way, number in zip(WAYS, numbers):
+        bar = "█" * round(12 * number / (max(numbers) or 1))
+        line += f"  {way:5} {number:10,.{2 if timed else 0}f} {bar:12}"
+    return line.rstrip()
 
 
 def draw_table(rows):
@@ -103,13 +123,15 @@ def report(rows):
         yield from draw_curve([row for row in rows if row["task"] == "updates"])
     else:
         yield "ipcviz watches: that takes time, so no times are shown. Take the counts."
-    if not timed and int(sys.argv[3]) > 1:
+    if not timed and live:
         yield f"To measure, run it alone: {shlex.join([sys.executable, *sys.argv])}"
 
 
 timed = not is_traced()
+live = rounds > 1 and form == "text"
 if not timed:
     rounds = 1  # the counts are the same each time
+sys.stdout.reconfigure(errors="replace")
 with open("work.dat", "wb") as file:
     file.write(bytes(kib << 10))  # its pages are in memory from the start, for both ways
 try:
@@ -125,5 +147,6 @@ elif form == "csv":
     text = ""
 else:
     text = "\n".join(report(figures)) + "\n"
-sys.stdout.reconfigure(errors="replace")
+if live:
+    show("")
 sys.stdout.write(text)

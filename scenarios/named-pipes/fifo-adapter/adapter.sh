@@ -29,4 +29,4 @@ else
     rm copy
 fi
 trap - EXIT
-exec rm data.gz feed
+exec rm feed data.gz

@@ -52,10 +52,15 @@ def run(mode, size, count):
 def measure():
     """A row for each way, size and means: medians over the rounds, and the spread."""
     found = {key: [] for key in itertools.product(modes, sizes, MEANS)}
-    for _ in range(rounds):  # in turn, so that what disturbs the machine disturbs all alike
+    for number in range(rounds):  # in turn, so that what disturbs the machine disturbs all alike
         for mode, size in itertools.product(modes, sizes):
+            if many and size == sizes[0]:
+                show(f"round {number + 1} of {rounds}: {name_rates(mode)}, {WAYS[mode]}")
+                show(f"{'bytes':>9}" + "".join(f"{means:>8}" for means in MEANS))
             for means, *figures in run(mode, size, max(1, min(messages, MOST // size))):
                 found[mode, size, means].append(figures)
+            if many:  # now, while nothing is being measured
+                show(draw_row(mode, size, [found[mode, size, means][-1] for means in MEANS]))
     for (mode, size, means), runs in found.items():
         unit = size if mode == "stream" else 1
         rates = [unit / seconds for seconds, _ in runs]
@@ -83,11 +88,26 @@ def short(number):
     return f"{number:.3g}G"
 
 
+def show(line):
+    print(line, flush=True)
+
+
+def name_rates(mode):
+    return RATES[mode] if timed else "calls that carry data"
+
+
+def draw_row(mode, size, runs):
+    """What one run has measured of each means, and a bar beside those of the others."""
+    unit = size if mode == "stream" else 1
+    rates = [unit / seconds if timed else counts[0] for seconds, counts in runs]
+    bars = (STEPS[round(rate / max(rates) * (len(STEPS) - 1))] for rate in rates)
+    return f"{size:9,}" + "".join(f"{short(r):>7}{bar}" for r, bar in zip(rates, bars))
+
+
 def draw_bars(mode, size, rows):
     """All means at one size: rate and spread, what it takes per message, and a bar."""
     shown = "per_second" if timed else "calls"
-    title = RATES[mode] if timed else "calls that carry data"
-    yield f"{title}: messages of {size:,} byte{'s' * (size > 1)}, {WAYS[mode]}"
+    yield f"{name_rates(mode)}: messages of {size:,} byte{'s' * (size > 1)}, {WAYS[mode]}"
     rates = f" {'median':>6} {'least..most':>12}" if timed else ""
     yield f"{'':13}{rates} {'calls':>6} {'copies':>6} {'switches':>8} {'faults':>6}"
     most = max(row[shown] for row in rows)
@@ -132,7 +152,7 @@ def report(rows):
     yield "each sleep is a call more, and each wake-up another one."
     if traced:
         yield "ipcviz watches: that takes time and adds switches, so neither is shown."
-    if traced and messages > 1:
+    if traced and many:
         yield f"To measure, run it alone: {shlex.join([sys.executable, *sys.argv])}"
 
 
@@ -154,16 +174,19 @@ if not 1 <= sizes[0] <= sizes[-1] <= 1 << 20 or len(sizes) > 6:
 if path != "-" and not path.endswith((".json", ".csv")):
     sys.exit(f"{path}: the file for the figures must end in .json or .csv")
 traced = is_traced()
-timed = messages > 1 and not traced  # one message is no measurement
+many = messages > 1  # one message is no measurement
+timed = many and not traced
 if traced:
     rounds = 1  # the counts are the same each time
 try:
     file = None if path == "-" else open(path, "w", newline="")
 except OSError as error:
     sys.exit(f"{path}: {error.strerror}")
+sys.stdout.reconfigure(errors="replace")
 figures = list(measure())
+if many:
+    show("")
 if file:
     save(figures, file)
     file.close()
-sys.stdout.reconfigure(errors="replace")
 sys.stdout.write("\n".join(report(figures)) + "\n")
