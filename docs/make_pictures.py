@@ -493,7 +493,7 @@ PICTURES |= {
         prepare=_step_to(r"What will happen\?"),
     ),
     "postgres": Picture(
-        "Attached to PostgreSQL: one client waits for what another one has",
+        "Attached to PostgreSQL: each process by the name that it gives itself",
         ("attach", "--tree"),
         LARGE,
         _show_postgres,

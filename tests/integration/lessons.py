@@ -452,6 +452,7 @@ async def show_screen(lesson: Lesson, size: tuple[int, int] = (80, 24)) -> Any:
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             app._timer.pause()
+            app.live.pace.patient = True  # each picture is drawn, however busy the machine
 
             async def take(events: Sequence[ev.Event]) -> None:
                 session.feed(*events)

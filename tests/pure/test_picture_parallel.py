@@ -123,3 +123,14 @@ def test_bytes_that_came_and_went_in_one_step_leave_their_pipe_marked():
         state = after
     assert isinstance(m.events[-1], Sample)
     assert ObjectPart(thing(0).key) in changes.lit
+
+
+def test_who_is_left_alone_with_its_objects_has_them_in_a_list():
+    m = exchange(8, used=8)
+    m.add(systems.Exited, pid=12)
+    m.add(systems.Reaped, pid=12, by=10)
+    m.t += 10
+    m.wait(11, "read", 20)
+    scene, layout, _ = show(m.state)
+    assert find_list(scene) is not None
+    assert layout.extent == CLASS

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from ipcviz.app.picture.scene import Edge, Node, NodeLine, Scene
+from ipcviz.app.picture.scene import ENDS, Edge, Node, NodeLine, Scene
 from ipcviz.app.text import bytes_text, count_text, fit_text, measure_width
 
 LEAST: Final = 4
@@ -83,8 +83,8 @@ class _Strand(NamedTuple):
 
 
 def _find_strands(scene: Scene) -> Iterator[tuple[str, _Strand]]:
-    """Objects that lead to the same two processes and more, by the id that their list would
-    have.
+    """Objects that lead to the same processes, or to one that is left alone with them, by the id
+    that their list would have.
     """
     kinds = {node.id: node.kind for node in scene.nodes}
     lines: dict[str, list[Edge]] = defaultdict(list)
@@ -97,8 +97,10 @@ def _find_strands(scene: Scene) -> Iterator[tuple[str, _Strand]]:
     strands: dict[tuple[str, ...], _Strand] = {}
     for node in scene.nodes:
         people = tuple(sorted(near.get(_name_object(node.id), ())))
-        if node.kind in _PEOPLE or len(people) < 2 or any(kinds[i] != "process" for i in people):
+        if node.kind in _PEOPLE or not people or any(kinds[i] != "process" for i in people):
             continue
+        if len(people) == 1 and node.kind in ENDS:
+            continue  # They are told in the box of that process.
         strand = strands.setdefault(people, _Strand(people, [], []))
         strand.nodes.append(node)
         strand.edges.extend(lines[node.id])
