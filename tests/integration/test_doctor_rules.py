@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(400)
 HANGS: Final = {rule: PROGRAMS[rule] for rule in PROGRAMS if BY_NAME[rule].hangs}
 ALONE: Final = frozenset(
     {
-        "circle", "dead-owner", "fifo-open", "left-behind", "lost-wakeup", "queue",
+        "circle", "dead-owner", "fifo-open", "handler-lock", "left-behind", "lost-wakeup", "queue",
         "nobody-left", "private-semaphore", "stale-semaphore",
     }
 )  # fmt: skip
