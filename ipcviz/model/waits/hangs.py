@@ -20,6 +20,7 @@ from ipcviz.events.kinds import PIPES, SOCKETS
 from ipcviz.events.signals import SIGCHLD
 from ipcviz.model.addresses import is_listening, takes_datagrams
 from ipcviz.model.mechanisms.notifiers import SWITCHED_OFF
+from ipcviz.model.mechanisms.semaphores import PRIVATE
 from ipcviz.model.mechanisms.signals import let_in_handlers
 from ipcviz.model.state import Object, State, Thread, Value
 from ipcviz.model.waits.chains import is_stopped
@@ -295,6 +296,10 @@ class _WaysGraph:
             return Ways(doubts=(Doubted(Doubt.MEMORY),), at_once=True)
         doubts = tuple(d for d in wakers.doubts if d.doubt.grade is Grade.DOUBT)
         if wakers.any_of:
+            tids = frozenset(self.state.processes[thread.pid].threads)
+            return Ways(tids, doubts=doubts, since=wakers.since)
+        if wait.semaphore.startswith(PRIVATE):
+            # It lies in memory that only the threads of its process have.
             tids = frozenset(self.state.processes[thread.pid].threads)
             return Ways(tids, doubts=doubts, since=wakers.since)
         held = self.state.semaphores.get(wait.semaphore)
