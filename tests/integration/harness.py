@@ -371,7 +371,7 @@ def settled(look: Callable[[], list[Any]], seconds: float) -> list[Any]:
     return found
 
 
-OTHERS_SECONDS: Final = 60.0
+OTHERS_SECONDS: Final = 240.0
 """How long objects of a test may be there that another process of the test run makes."""
 
 

@@ -51,6 +51,7 @@ def examined(
     """What is found of each program, some at a time."""
     place = tmp_path_factory.mktemp("examined")
     alone = {text for rule in ALONE for some in PROGRAMS[rule][:2] for text in some}
+    wrong = {text for _, text in _list_wrong(PROGRAMS)}
     hanging = {text for _, text in _list_wrong(HANGS)}
     texts = [*(text for _, text in _list_wrong(PROGRAMS)), *_list_near(PROGRAMS), *RIGHT]
     names = {text: f"ipcviz-{place.name}-{os.getpid()}-{n}" for n, text in enumerate(texts)}
@@ -63,6 +64,7 @@ def examined(
             names,
             place,
             to_the_end=lambda text: text not in hanging,
+            is_expected=lambda text, found: bool(found) or text not in wrong,
         )
     finally:
         remove_names(names.values())

@@ -206,12 +206,16 @@ RUNS = [
 ]
 
 
+LEFT_TO_CHANCE = {("fifo-adapter", "reads"): {"sigpipe"}}
+"""Steps behind the end of a schedule, where all run: gzip may have written all by then."""
+
+
 @pytest.mark.parametrize(
     ("name", "variant", "plan", "untold", "says"), RUNS, ids=[" ".join(run[:3]) for run in RUNS]
 )
 def test_what_a_lesson_must_show(name, variant, plan, untold, says):
     lesson = step(name, variant, plan, settings=QUICK.get(name))
-    lesson.assert_whole(*untold)
+    lesson.assert_whole(*untold, *(LEFT_TO_CHANCE.get((name, plan), set()) & lesson.skipped.keys()))
     assert says in lesson.output
 
 
