@@ -47,8 +47,8 @@ def list_cases():
                 yield pytest.param(name, size, id=f"{name}-{name_size(size)}")
 
 
-@pytest.mark.parametrize(("name", "size"), list_cases())
-async def test_story_step_line_and_processes_can_be_read(name, size, request):
+async def look_at_run(name, size):
+    """What can't be read at a run's moments, and what it looks like at its answer."""
     unreadable, seen = [], {}
     async with show_run(name, size) as shown:
         for n in choose_moments(name, every=EVERY):
@@ -60,12 +60,30 @@ async def test_story_step_line_and_processes_can_be_read(name, size, request):
                     seen[f"{name_size(size)} {theme.name}"] = looks.take_look(shown.app)
         if size == SIZES[0]:
             unreadable += await shown.list_untellable()
+    return unreadable, seen
+
+
+def list_all_differences(kept, seen):
+    """How the looks of a run differ from those that are kept."""
+    return [
+        line
+        for what, look in seen.items()
+        for line in (what, *looks.list_differences(kept.get(what), look))
+        if line != what or list(looks.list_differences(kept.get(what), look))
+    ]
+
+
+@pytest.mark.parametrize(("name", "size"), list_cases())
+async def test_story_step_line_and_processes_can_be_read(name, size, request):
+    unreadable, seen = await look_at_run(name, size)
     assert not unreadable, "\n".join(unreadable)
     path = looks.FOLDER / f"{name}.txt"
     kept = looks.read_looks(path)
     if request.config.getoption("--snapshot-update"):
         looks.write_looks(path, dict(sorted((kept | seen).items())))
         return
-    for what, look in seen.items():
-        differences = list(looks.list_differences(kept.get(what), look))
-        assert not differences, "\n".join([f"{name} at {what}", *differences])
+    if list_all_differences(kept, seen):
+        # On a busy machine a box can be lit for a frame longer: once more, it is not.
+        _, seen = await look_at_run(name, size)
+    differences = list_all_differences(kept, seen)
+    assert not differences, "\n".join([name, *differences])

@@ -50,7 +50,8 @@ static void serve(void)
             answer(head->unique, 0, page, in->size);
         } else if (head->opcode == FUSE_DESTROY)
             break;
-        else if (head->opcode != FUSE_FORGET && head->opcode != FUSE_BATCH_FORGET)
+        else if (head->opcode != FUSE_FORGET && head->opcode != FUSE_BATCH_FORGET && head->opcode != FUSE_INTERRUPT)
+            /* An interrupt is not answered, as in libfuse: what it is about may have been answered since. */
             answer(head->unique, head->opcode == FUSE_FLUSH || head->opcode == FUSE_RELEASE ? 0 : -ENOSYS, NULL, 0);
     }
 }
