@@ -287,9 +287,12 @@ class View:
         """Which state of it is meant."""
         return self.moment.terminal.get().version
 
-    @property
+    @cached_property
     def findings(self) -> tuple[Finding, ...]:
-        """What was found wrong up to this moment, in the order in which it was."""
+        """What was found wrong up to this moment, in the order in which it was.
+
+        As it was when it was asked for first: each look at a hang makes its finding anew.
+        """
         return self.moment.find_findings()
 
     @cached_property

@@ -61,6 +61,18 @@ def with_two_faults():
     return apart(fakes.numbered([*with_a_short_write(), cut, closed]))
 
 
+async def test_a_look_at_a_hang_between_two_views_takes_nothing_from_the_shown_one():
+    """Its finding is made anew with other words; a resize asks the view that is shown."""
+    async with stage(apart(with_a_short_write()), size=(100, 36)) as s:
+        await s.press("F", "down")
+        panel, view = s.app.live.query_one(FindingsPanel), s.app.live.view
+        assert view.selected_finding is not None
+        known = s.app.feed.past.diagnosis._doctor._found
+        for key, one in known.items():
+            known[key] = msgspec.structs.replace(one, sentence="In other words.")
+        assert panel.title_of(view).startswith("Findings: 1 of 1")
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
 async def test_the_picture_marks_what_the_selected_finding_speaks_of(size):
     async with stage(apart(with_a_short_write()), size=size) as s:
