@@ -130,6 +130,19 @@ def felt(pid: int) -> dict[str, str]:
     return found
 
 
+def felt_at_rest(pid: int) -> dict[str, str]:
+    """What a process and its threads can find out of themselves once none of them runs: one that
+    has just answered may not sleep again yet.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = felt(pid)
+        states = [value[:1] for key, value in found.items() if key.endswith(" State")]
+        if not {"R", "D"} & set(states) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.01)
+
+
 def settled(pid: int, wanted: dict[str, str]) -> dict[str, str]:
     """What a process can find out of itself, once that is as wanted, or after a while."""
     deadline = time.monotonic() + 5

@@ -28,7 +28,14 @@ from ipcviz.narrate.waits import describe_reason
 from ipcviz.tracer.attached.watcher import Watcher
 from ipcviz.tracer.config import AttachConfig
 from ipcviz.tracer.emitter import Emitter
-from tests.integration.attached import Attached, Target, felt, holders_in_proc, settled
+from tests.integration.attached import (
+    Attached,
+    Target,
+    felt,
+    felt_at_rest,
+    holders_in_proc,
+    settled,
+)
 from tests.integration.harness import Bench, Programs, by_turns
 
 MODES = ("", "--trace")
@@ -59,7 +66,7 @@ def test_a_pipeline(bench: Bench, mode: str) -> None:
             pids = [target.pid, *children(target.pid)]
             if len(pids) == 4 and all(asleep(pid, "0") for pid in pids[1:]):
                 break
-        before = {pid: felt(pid) for pid in pids}
+        before = {pid: felt_at_rest(pid) for pid in pids}
         with Attached(bench, [target.pid], *options(mode, "--tree")) as run:
             truth = holders_in_proc(pids, "pipe:")
 
@@ -106,7 +113,7 @@ def test_a_blocked_writer(bench: Bench, programs: Programs, mode: str) -> None:
     with Target(bench, [programs["truth_blocked"]], ("blocked",)) as target:
         facts = target.at("blocked")
         key = os.readlink(f"/proc/{facts['pid']}/fd/{facts['read']}")
-        before = felt(facts["writer"])
+        before = felt_at_rest(facts["writer"])
         with Attached(bench, [target.pid], *options(mode, "--tree")) as run:
             state = run.until(
                 lambda s: bool(blocked_writers(s, key)) and s.objects[key].level is not None
@@ -200,7 +207,7 @@ def test_semaphores(bench: Bench, programs: Programs, mode: str) -> None:
     with Target(bench, [programs["truth_semaphores"], name, "keep"], ("semaphores",)) as target:
         facts = target.at("semaphores")
         waiters = [facts[f"waiter{i}"] for i in range(3)]
-        before = {pid: felt(pid) for pid in waiters}
+        before = {pid: felt_at_rest(pid) for pid in waiters}
         with Attached(bench, [target.pid], *options(mode, "--tree")) as run:
 
             def named(suffix: str) -> tuple[int | None, int]:
@@ -256,7 +263,7 @@ def test_a_stopped_process_stays_stopped(bench: Bench, mode: str, how: int) -> N
                 break
         os.kill(target.pid, signal.SIGUSR1)
         os.kill(target.pid, signal.SIGUSR2)
-        before = felt(target.pid)
+        before = felt_at_rest(target.pid)
         with Attached(bench, [target.pid], *options(mode)) as run:
             state = run.until(
                 lambda s: (
@@ -546,7 +553,7 @@ def test_leaving_the_screen(bench: Bench, mode: str, how: str | int) -> None:
         for _ in target._patiently():
             if asleep(target.pid, "0"):
                 break
-        before = felt(target.pid)
+        before = felt_at_rest(target.pid)
         master, slave = os.openpty()
         termios.tcsetwinsize(slave, (40, 140))
         argv = [sys.executable, "-m", "ipcviz", "attach", *options(mode), str(target.pid)]

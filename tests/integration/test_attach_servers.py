@@ -23,7 +23,7 @@ from ipcviz.kernel import sockets
 from ipcviz.model.query import list_holders
 from ipcviz.model.state import State
 from ipcviz.model.waits.rules import wait_of
-from tests.integration.attached import Attached, felt, settled
+from tests.integration.attached import Attached, felt, felt_at_rest, settled
 from tests.integration.harness import Actor, Bench
 from tests.integration.puppet import until
 
@@ -181,7 +181,7 @@ def test_postgresql_with_fifty_connections(ours: Bench, postgres: Postgres, mode
         assert connection.ask("select 6 * 7") == [b"42"]
     pids = tree(postgres.pid)
     assert backends.keys() < pids
-    before = {pid: felt(pid) for pid in backends}
+    before = {pid: felt_at_rest(pid) for pid in backends}
     with Attached(ours, [postgres.pid], "--tree", *([mode] if mode else [])) as run:
         state = run.until(
             lambda s: (
