@@ -243,13 +243,20 @@ def _draw_unused(
 
 
 def _list_ends(ends: tuple[NodeLine, ...], unused: list[str], cells: int) -> str:
-    """What one process alone reads from and writes to, and behind that what it does not use."""
+    """What one process alone reads from and writes to, and behind that what it does not use.
+
+    Without room for all, that comes before what nobody has moved just now: an end of a pipe that is
+    open and not used may be what somebody waits for.
+    """
     also = [f"also {', '.join(unused)}"] if unused else []
-    for texts in ([end.text for end in ends], [end.short for end in ends]):
-        whole = ", ".join([*texts, *also])
+    short = [end.short for end in ends]
+    for texts in ([*(end.text for end in ends), *also], [*short, *also], [*short, *unused]):
+        whole = ", ".join(texts)
         if measure_width(whole) <= cells:
             return whole
-    return _fit_list([*(end.short for end in ends), *unused], cells)
+    moved = [end.short for end in ends if end.lit]
+    others = [end.short for end in ends if not end.lit]
+    return _fit_list([*moved, *unused, *others], cells)
 
 
 def _list_in(texts: list[str], cells: int) -> str:
