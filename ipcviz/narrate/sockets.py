@@ -436,7 +436,7 @@ def explain_closed(thing: Object, before: State, after: State) -> str:
         return ""
     watched = any(change.by == "outside" for change in find_newcomers(before, thing.info.key))
     if thing.info.detail.endswith("listening"):
-        name = thing.info.path
+        name = "" if now.unlinked else thing.info.path
         stays = f", and the name {name} stays" if name and not name.startswith("@") else ""
         return f"{'nobody who is watched' if watched else 'nobody'} listens on it any more{stays}"
     peer = after.objects.get(thing.info.peer) if thing.info.peer else None

@@ -7,6 +7,7 @@ itself until then.
 
 from __future__ import annotations
 
+import posixpath
 from itertools import islice
 from typing import Final
 
@@ -73,6 +74,25 @@ def forget_closed(draft: Draft) -> None:
         draft.store_object(replace(thing, shut=CLOSED))
         if key in draft.datagrams:
             draft.datagrams = draft.datagrams.delete(key)
+
+
+def apply_name_removed(draft: Draft, path: str) -> None:
+    """A name of a file was removed: the socket that was bound to it is not reached by it any more.
+
+    The kernel keys the file and the socket differently: they are the same by their names. One of
+    two names may be relative; then the last parts decide.
+    """
+    prefix = f"{PREFIX['unix socket']} "
+    for name, key in draft.bound.items():
+        thing = draft.objects.get(key)
+        address = name.removeprefix(prefix)
+        if thing is None or address == name or address.startswith("@"):
+            continue
+        if path == address or (
+            path.startswith("/") != address.startswith("/")
+            and posixpath.basename(path) == posixpath.basename(address)
+        ):
+            draft.store_object(replace(thing, unlinked=True))
 
 
 def bound_to(state: StateFields, kind: str, address: str) -> Object | None:
