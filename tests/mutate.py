@@ -53,7 +53,11 @@ FLOORS: Final = (
 CEILING: Final = 0.15
 SECONDS: Final = 120.0
 """A fault may make a loop endless: if its tests take longer in all, they have noticed it."""
-OF_TYPES: Final = ("tests/pure/test_calls_and_kinds.py", "tests/pure/test_schema_defaults.py")
+OF_TYPES: Final = (
+    "tests/pure/test_calls_and_kinds.py",
+    "tests/pure/test_schema_defaults.py",
+    "tests/pure/test_state_defaults.py",
+)
 """Tests that look at types and tables themselves: they run no line of the modules with them."""
 LIBRARIES: Final = (
     "click",
