@@ -71,6 +71,12 @@ def our_names() -> frozenset[str]:
     return frozenset(filter(is_private, found))
 
 
+@cache
+def names_of_textual() -> frozenset[str]:
+    """Private names that are Textual's alone."""
+    return frozenset(SHARED - our_names())
+
+
 def uses_from_outside(tree: ast.AST) -> list[str]:
     """Textual's private modules that are imported, and private names of Textual's alone that are
     used on another object than `self`.
@@ -84,7 +90,7 @@ def uses_from_outside(tree: ast.AST) -> list[str]:
             found += [m for m in modules if m.startswith("textual.") and "._" in m]
         elif (
             isinstance(node, ast.Attribute)
-            and node.attr in SHARED - our_names()
+            and node.attr in names_of_textual()
             and ast.unparse(node.value) not in ("os", "sys")
         ):
             found.append(f"line {node.lineno}: {ast.unparse(node)}")
