@@ -286,6 +286,28 @@ def test_a_block_wants_the_same_room_whoever_waits_and_whatever_is_in_it():
 QUEUE = ObjectInfo(key="8:70", kind="file", path="/w/shared.dat")
 
 
+def test_who_has_taken_from_a_counter_does_not_hold_it():
+    """Free slots, say: whoever took some keeps no others out, as the owner of a lock does."""
+    m = systems.Maker()
+    m.launch(5, "a")
+    m.fork(5, 6, "b")
+    own = systems.SemaphoreInfo(key="sem:8:9:0", kind="unnamed", object="8:9", offset=0)
+    mapped = MapEntry(object=systems.plain(9, "/tmp/q"), start=4096, length=4096, prot="rw-")
+    for pid in (5, 6):
+        m.add(Maps, pid=pid, entries=(mapped,))
+    m.add(systems.SemaphoreOp, pid=5, tid=5, op="init", semaphore=own, initial=2)
+    for value in (2, 1):
+        m.add(systems.SemaphoreOp, pid=5, tid=5, op="wait", semaphore=own, value=value)
+    m.add(systems.SemaphoreOp, pid=6, tid=6, op="wait", semaphore=own, value=0)
+    m.wait(6, "futex", op="FUTEX_WAIT")
+    after = nodes(m.state)
+    taken = after["o:8:9"].lines[0]
+    assert (taken.text, taken.short) == ("M1 0  taken by 5", "M1 0")
+    waiter = " ".join(line.text for line in after["p:6"].lines)
+    assert "is 0" in waiter
+    assert "has it" not in waiter
+
+
 def mapped_by_two(info, prot="rw-"):
     entry = MapEntry(object=info, start=0x1000 * info.ino + 0x1000, length=4096, prot=prot)
     return [

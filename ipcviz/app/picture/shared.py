@@ -15,7 +15,7 @@ from ipcviz.events.accesses import format_value
 from ipcviz.events.kinds import MEMORY
 from ipcviz.model import query
 from ipcviz.model.layouts import FieldValue, read_fields
-from ipcviz.model.mechanisms.semaphores import list_semaphore_holders
+from ipcviz.model.mechanisms.semaphores import is_counter, list_semaphore_holders
 from ipcviz.model.parts import MemoryPart, ObjectPart, SemaphorePart, VariablePart
 from ipcviz.model.state import Object, Semaphore, State, Variable
 
@@ -287,15 +287,18 @@ def _semaphore_lines(
     count = len(waiting) or found.waiters - d.returning[key]
     style = "strong" if waiting or count > 0 else "text"
     lit = SemaphorePart(key) in d.lit
-    held = make_visible(f"held by {names}") if names else ""
+    verb = "taken" if is_counter(found) else "held"
+    held = make_visible(f"{verb} by {names}") if names else ""
+    # A bare name behind a value is who has the lock.
+    brief = "" if is_counter(found) else names
     text = f"{make_visible(found.label).ljust(width)} {value}"
     if alone:
         lines = [NodeLine(f"value {value}", style, lit)]
         if held:
-            lines.append(NodeLine(held, short=make_visible(names)))
+            lines.append(NodeLine(held, short=make_visible(brief)))
     else:
         lines = [
-            NodeLine(f"{text}  {held}" if held else text, style, lit, _shorten_held(text, names))
+            NodeLine(f"{text}  {held}" if held else text, style, lit, _shorten_held(text, brief))
         ]
     if waiting or count > 0:
         whose = make_visible(", ".join(waiting)) if waiting else f"{count}"
@@ -308,7 +311,7 @@ def _semaphore_lines(
 
 
 def _shorten_held(text: str, names: str) -> str:
-    return make_visible(f"{text}  {names}") if names else ""
+    return make_visible(f"{text}  {names}" if names else text)
 
 
 def _variable_lines(
