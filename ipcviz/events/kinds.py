@@ -36,7 +36,7 @@ with its words inside, which several touch and no bytes stand in a line in; the 
 
 Trait = Literal[
     "level", "pipe", "address", "peered", "by path", "passes", "states", "connectionless",
-    "messages", "kept", "sealed", "typed", "notifier", "list", "ticks", "counter", "tells",
+    "messages", "sealed", "typed", "notifier", "list", "ticks", "counter", "tells",
     "overflows", "pooled", "reached", "met", "shared", "private", "sought", "lockable", "disk",
     "offset", "listed", "everywhere",
 ]  # fmt: skip
@@ -56,7 +56,6 @@ TRAITS: Final[dict[Trait, str]] = {
     "messages": (
         "What lies in it are messages: it is measured in them (mq_overview(7), sysvipc(7))."
     ),
-    "kept": "It is memory with a name: its bytes stay when nobody has it mapped (shm_overview(7)).",
     "sealed": "It can be sealed: writes to it are refused from then on (memfd_create(2)).",
     "typed": "A person types into it. It was there before what uses it (tty(4)).",
     "notifier": "It only tells of events: /proc/PID/fdinfo says what it has.",
@@ -139,7 +138,7 @@ _ROWS: Final = (
     _kind("message queue", "", "the message queue", "tube", "queue", "level", "messages", "pooled",
         "reached", "shared"),
     # Memory, and what has bytes for good.
-    _kind("shared memory", "", "the shared memory", "block", "memory", "kept", "shared",
+    _kind("shared memory", "", "the shared memory", "block", "memory", "reached", "shared",
         "lockable", "offset"),
     _kind("memfd", "MF", "the memfd", "block", "memory", "sealed", "shared", "lockable", "offset"),
     _kind("anonymous memory", "A", "", "block", "memory"),
@@ -200,6 +199,9 @@ NOTIFIERS: Final = having("notifier")
 MEMORY: Final = where(lambda kind: kind.drawn == "memory")
 """Memory that is no file's: full of zeros at first."""
 
+KEPT: Final = MEMORY & REACHED
+"""Memory with a name: its bytes stay when nobody has it mapped (shm_overview(7))."""
+
 PEERED: Final = having("peered")
 """Sockets through which what is sent lies at their peers."""
 
@@ -217,9 +219,6 @@ MESSAGES: Final = having("messages")
 
 MET: Final = having("met")
 """What is only open when both its ends are."""
-
-KEPT: Final = having("kept")
-"""Memory that stays when nobody has it mapped."""
 
 SEALED: Final = having("sealed")
 """Memory that can be sealed."""

@@ -49,9 +49,7 @@ def narrate_semaphore_op(event: SemaphoreOp, before: State, after: State) -> Sen
         words, weight = _wait_words(event, label, before)
     else:
         words, weight = _operation_words(event, label)
-    if event.semaphore.kind == "unnamed" and not event.semaphore.object:
-        # In private memory: an interpreter's or a library's own lock, which no other process can
-        # see.
+    if event.semaphore.private:
         weight = NOISE
     text = f"{name_process(after, event.pid, event.tid)} {words}"
     group = f"sem {event.tid} {event.op} {key}"

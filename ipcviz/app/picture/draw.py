@@ -602,11 +602,9 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
 def _draw_walls(canvas: Canvas, node: Node, rect: Rect, style: str) -> None:
     """A block's solid walls, with its title and its corner fact in the upper one."""
     inner = rect.w - 2
-    corner = (
-        node.corner
-        if measure_width(node.corner) + 5 + min(8, measure_width(node.title)) <= inner
-        else ""
-    )
+    fits = measure_width(node.corner) + 5 + min(8, measure_width(node.title)) <= inner
+    # `the semaphore` need not be called a semaphore once more.
+    corner = node.corner if fits and node.corner not in node.title else ""
     title = clip_text(node.title, inner - 2 - (measure_width(corner) + 2 if corner else 0))
     canvas.write(rect.x, rect.y, "█" + "▀" * inner + "█", style)
     canvas.write(rect.x + 2, rect.y, f"{_mark_of(node)}{title} ", _end_title_style(node))

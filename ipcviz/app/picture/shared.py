@@ -12,7 +12,7 @@ from ipcviz.app.picture.words import title_of
 from ipcviz.app.text import bytes_text, count_text, make_visible, measure_width
 from ipcviz.events import MemorySample
 from ipcviz.events.accesses import format_value
-from ipcviz.events.kinds import MEMORY
+from ipcviz.events.kinds import MEMORY, having
 from ipcviz.model import query
 from ipcviz.model.layouts import FieldValue, read_fields
 from ipcviz.model.mechanisms.semaphores import is_counter, list_semaphore_holders
@@ -40,13 +40,17 @@ _BYTES: Final = 4
 """Bytes in a row of a block whose fields are not known."""
 _BYTE_ROWS: Final = 2
 _NOBODY: Final = "nobody has it now"
+_STAYS: Final = MEMORY & having("reached")
+"""Memory with a name of its own: the kernel keeps it when nobody has it. All other memory goes with
+who had it last.
+"""
 
 
 def is_left(state: State, thing: Object) -> bool:
     """Whether a scenario's memory has a name still, though nobody need have it."""
     memory = state.memory.get((thing.info.key, 0))
     removed = thing.unlinked or (memory is not None and memory.sample.removed)
-    return thing.named and thing.info.kind in MEMORY and not removed
+    return thing.named and thing.info.kind in _STAYS and not removed
 
 
 def add_memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
