@@ -574,7 +574,7 @@ def _draw_end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
 
 
 def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
-    """Shared memory, a semaphore, an eventfd and the like: a solid block with what lies in it."""
+    """Shared memory, a semaphore, a counter and the like: a solid block with what lies in it."""
     own = "memory" if node.kind == "memory" else "semaphore"
     style = _frame_style(node, chosen, "gone" if node.faded else own)
     if rect.h < 3:
