@@ -106,7 +106,7 @@ class Meter:
         )
 
 
-class Ghost(msgspec.Struct, frozen=True):
+class Ghost(msgspec.Struct, frozen=True, gc=False):
     """A descriptor that was closed a moment ago.
 
     Attributes:
@@ -122,7 +122,7 @@ class Ghost(msgspec.Struct, frozen=True):
     at: float
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A row of the log: a sentence, or several that say the same thing.
 
     Attributes:
