@@ -18,10 +18,11 @@ from ipcviz.app.past import EventTape, Past
 from ipcviz.app.slots import Slots
 from ipcviz.app.steps import Steps
 from ipcviz.app.terminal import Terminal
-from ipcviz.app.view import Holders, Lazy, LogUntil, Moment, TerminalAt, View
+from ipcviz.app.view import Lazy, LogUntil, Moment, TerminalAt, View
 from ipcviz.events import Event, Exited, Finished, Held, Output, Sample, Stepped, Trouble
 from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
 from ipcviz.model.parts import ProcessPart
+from ipcviz.model.query import Holders
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps.schedule import NO_NAMES, GivenNames

@@ -100,6 +100,32 @@ def list_holders(state: State) -> dict[str, tuple[Holder, ...]]:
     return {key: tuple(sorted(rows, key=lambda h: (h.pid, h.fd))) for key, rows in found.items()}
 
 
+class Holders:
+    """Who holds each object, for one state after the other: worked out again only when a descriptor
+    table or the set of the living changed.
+    """
+
+    def __init__(self) -> None:
+        self._of: tuple[tuple[object, ...], frozenset[int]] | None = None
+        self._found: dict[str, tuple[Holder, ...]] = {}
+
+    def list_holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
+        """The holders in a state, as the function of that name gives them."""
+        living = frozenset(
+            pid for pid, process in state.processes.items() if process.fate == "alive"
+        )
+        of = self._of
+        now = (state.tables, state.open_files, state.uses)
+        if (
+            of is None
+            or of[1] != living
+            or any(old is not new for old, new in zip(of[0], now, strict=True))
+        ):
+            self._of = (now, living)
+            self._found = list_holders(state)
+        return self._found
+
+
 def list_links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) -> tuple[Link, ...]:
     """Every connection of a process with an object, ordered by object and process.
 

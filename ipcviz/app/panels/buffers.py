@@ -65,7 +65,8 @@ class Buffers(Panel):
         """A row for each object, then the waiting bytes of the selected one."""
         holders = view.holders
         things = sorted(
-            (o for o in view.state.objects.values() if o.info.kind in BUFFERED), key=lambda o: o.sort_key
+            (o for o in view.state.objects.values() if o.info.kind in BUFFERED),
+            key=lambda o: o.sort_key,
         )
         held = [o for o in things if o.info.key in holders]
         gone = [o for o in things if o.info.key not in holders][-_GONE_SHOWN:]

@@ -214,9 +214,7 @@ class Panes(Controller):
 
     def can_see(self, kind: type[Panel]) -> bool:
         """Whether a panel of a kind is on the screen."""
-        return any(
-            isinstance(panel, kind) and panel.visible_now for panel in self._list_panels()
-        )
+        return any(isinstance(panel, kind) and panel.visible_now for panel in self._list_panels())
 
     @property
     def shown(self) -> Widget:
