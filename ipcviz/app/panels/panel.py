@@ -219,7 +219,8 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def visible_now(self) -> bool:
         """Whether any of it is on the screen."""
-        return self.is_on_screen and self.size.width > 0
+        # The size first: most panels have none, and the other question goes through the screen.
+        return self.size.width > 0 and self.is_on_screen
 
     # Taking a view in.
 

@@ -62,6 +62,7 @@ class Joins:
         """Once all have ended: those of the system as it last was."""
         self._outside: dict[tuple[str, int], bool] = {}
         self._all_outside: dict[str, bool] = {}
+        self._idle: dict[tuple[str, int], bool] = {}
         self._used: dict[tuple[str, int], Use] = {}
         self._fds: dict[tuple[str, int, str, bool], str] = {}
 
@@ -91,6 +92,7 @@ class Joins:
         """The links are others: what was worked out of each is worked out anew."""
         self._outside = {}
         self._all_outside = {}
+        self._idle = {}
         self._used = {}
         self._fds = {}
 
@@ -139,6 +141,14 @@ class Joins:
         if found is None:
             found = all(self.is_outside(state, link) for link in self.links[key])
             self._all_outside[key] = found
+        return found
+
+    def is_idle_outside(self, state: State, link: query.Link) -> bool:
+        """Whether a link is from outside (`is_outside`), and no traced call has used it."""
+        found = self._idle.get((link.object, link.pid))
+        if found is None:
+            found = self.is_outside(state, link) and not self.find_use(state, link).used
+            self._idle[link.object, link.pid] = found
         return found
 
     def find_use(self, state: State, link: query.Link) -> Use:
@@ -318,6 +328,12 @@ class SceneDraft:
         command's input and output lead to.
         """
         return self.joins.is_outside(self.state, link)
+
+    def is_idle_outside(self, link: query.Link) -> bool:
+        """Whether what a link leads to was open before the session, and nobody has used it so."""
+        if self.ended:
+            return self.is_outside(link) and not link.fds
+        return self.joins.is_idle_outside(self.state, link)
 
     def is_all_outside(self, key: str) -> bool:
         """Whether all who have an object open had it before the session."""

@@ -83,11 +83,12 @@ def idle_from_outside(d: SceneDraft, link: query.Link) -> bool:
     What somebody who is not watched has put into a pipe, and nobody has taken, says something: he
     may be blocked on it.
     """
-    if d.attached or not d.is_outside(link) or (1 in link.fds and link.pid in d.fed):
+    if d.attached or not d.is_idle_outside(link) or (1 in link.fds and link.pid in d.fed):
         return False
-    if d.is_used(link) or any(w.object == link.object for w in d.waits[link.pid]):
+    if any(wait.object == link.object for wait in d.waits[link.pid]):
         return False
-    level = d.state.objects[link.object].level if link.object in d.state.objects else None
+    thing = d.state.objects.get(link.object)
+    level = thing.level if thing is not None else None
     outside_writers = (
         link.reads
         and level is not None
