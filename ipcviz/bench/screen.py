@@ -7,6 +7,7 @@ import os
 import pty
 import select
 import signal
+import statistics
 import sys
 import termios
 import time
@@ -34,33 +35,60 @@ class Empty(App):
 Empty().run()
 """
 PATIENCE: Final = 30.0
+STAGES: Final = 10
+"""Processes whose steps are made by keys."""
+HELD: Final = "is about to"
+"""What the screen says once the first process is held."""
+GROWING: Final = 80
+"""Steps after which all of them are there."""
+
+
+class OnTerminal:
+    """A program on a terminal of its own; it is ended with the `with` block.
+
+    Args:
+        argv: The program and its arguments.
+    """
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self._name = argv[0]
+        self._pid, self._master = pty.fork()
+        if self._pid == 0:
+            try:
+                os.execvpe(argv[0], list(argv), {**os.environ, "TERM": "xterm-256color"})
+            finally:
+                os._exit(127)
+        termios.tcsetwinsize(self._master, (ROWS, COLUMNS))
+
+    def __enter__(self) -> OnTerminal:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        os.kill(self._pid, signal.SIGTERM)
+        os.close(self._master)
+        os.waitpid(self._pid, 0)
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        os.write(self._master, key.encode())
+
+    def wait_until_shown(self, text: str) -> None:
+        """Wait until it writes a text from now on; raises TimeoutError."""
+        wanted, shown = text.encode(), b""
+        until = time.perf_counter() + PATIENCE
+        while wanted not in shown:
+            if time.perf_counter() > until:
+                raise TimeoutError(f"{self._name} did not show {text!r}")
+            if select.select((self._master,), (), (), 0.1)[0]:
+                shown = shown[-len(wanted) :] + os.read(self._master, 65536)
 
 
 def seconds_until_shown(argv: Sequence[str], text: str) -> float:
-    """How long a program on a terminal takes until it shows a text.
-
-    It is ended then; raises TimeoutError.
-    """
+    """How long a program on a terminal takes until it shows a text; raises TimeoutError."""
     began = time.perf_counter()
-    pid, master = pty.fork()
-    if pid == 0:
-        try:
-            os.execvpe(argv[0], list(argv), {**os.environ, "TERM": "xterm-256color"})
-        finally:
-            os._exit(127)
-    termios.tcsetwinsize(master, (ROWS, COLUMNS))
-    shown = b""
-    try:
-        while text.encode() not in shown:
-            if time.perf_counter() - began > PATIENCE:
-                raise TimeoutError(f"{argv[0]} did not show {text!r}")
-            if select.select((master,), (), (), 0.1)[0]:
-                shown += os.read(master, 65536)
+    with OnTerminal(argv) as program:
+        program.wait_until_shown(text)
         return time.perf_counter() - began
-    finally:
-        os.kill(pid, signal.SIGTERM)
-        os.close(master)
-        os.waitpid(pid, 0)
 
 
 def measure_startup(rounds: int) -> Measurement:
@@ -73,6 +101,35 @@ def measure_startup(rounds: int) -> Measurement:
         rounds, lambda: seconds_until_shown(ours, MARK), lambda: seconds_until_shown(empty, MARK)
     )
     return compare_pairs("start-up to the first useful screen", "an empty Textual app", found)
+
+
+def measure_keys(steps: int) -> Measurement:
+    """In step mode, from the key until the screen shows what the step led to: ten processes, a
+    pipeline of a shell's loops.
+    """
+    stage = "while read x; do echo $x; done"
+    script = " | ".join(("while :; do echo x; done", *[stage] * (STAGES - 1)))
+    argv = (sys.executable, "-m", "ipcviz", "run", "--step", "--", "sh", "-c", script)
+    took = []
+    with OnTerminal(argv) as program:
+        program.wait_until_shown(HELD)
+        for number in range(1, GROWING + steps):
+            began = time.perf_counter()
+            program.press("n")
+            program.wait_until_shown(f"step {number} ")
+            if number >= GROWING:
+                took.append(time.perf_counter() - began)
+    return Measurement(
+        name=f"a key in step mode with {STAGES} processes, until its step is shown",
+        unit="ms",
+        ours=1e3 * statistics.median(took),
+        promise=50.0,
+        pairs=1,
+        facts={
+            "keys": len(took),
+            "ms_at_most_in_95_of_100": round(1e3 * sorted(took)[len(took) * 95 // 100]),
+        },
+    )
 
 
 class LoadSession:
