@@ -77,6 +77,8 @@ def list_all_differences(kept, seen):
 async def test_story_step_line_and_processes_can_be_read(name, size, request):
     unreadable, seen = await look_at_run(name, size)
     assert not unreadable, "\n".join(unreadable)
+    if EVERY:
+        return  # Where boxes stand depends on what was drawn before: these are other looks.
     path = looks.FOLDER / f"{name}.txt"
     kept = looks.read_looks(path)
     if request.config.getoption("--snapshot-update"):
