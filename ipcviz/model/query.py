@@ -215,10 +215,28 @@ def find_last_processes(state: State) -> frozenset[int]:
     return frozenset(found)
 
 
+def has_been_woken(thread: Thread) -> bool:
+    """Whether a thread that waited for a semaphore is asleep no more: it is held before it goes on
+    and takes it, and counts itself as a waiter until it has.
+    """
+    return bool(thread.semaphore) and thread.poised is not None and thread.poised.at == "return"
+
+
 def list_waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
     """The threads that sleep on a semaphore, as far as the events tell, by tid."""
-    return tuple(
-        sorted((t for t in state.threads.values() if t.semaphore == semaphore), key=lambda t: t.tid)
+    found = (
+        thread
+        for thread in state.threads.values()
+        if thread.semaphore == semaphore and not has_been_woken(thread)
+    )
+    return tuple(sorted(found, key=lambda thread: thread.tid))
+
+
+def count_woken(state: State, semaphore: str) -> int:
+    """How many threads were woken that waited for a semaphore, and have not taken it yet."""
+    return sum(
+        thread.semaphore == semaphore and has_been_woken(thread)
+        for thread in state.threads.values()
     )
 
 

@@ -229,9 +229,7 @@ class SceneDraft:
         self.waiting: dict[str, list[Thread]] = defaultdict(list)
         self.returning: Counter[str] = Counter()
         for thread in state.threads.values():
-            # Who was woken is asleep no more, though it has not taken the semaphore yet.
-            woken = thread.poised is not None and thread.poised.at == "return"
-            if thread.semaphore and woken:
+            if query.has_been_woken(thread):
                 self.returning[thread.semaphore] += 1
             elif thread.semaphore:
                 self.waiting[thread.semaphore].append(thread)
