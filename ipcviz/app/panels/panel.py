@@ -393,6 +393,13 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         super().watch_scroll_y(old_value, new_value)
         self.refresh()
 
+    def watch_show_vertical_scrollbar(self, shows: bool) -> None:
+        """The scroll bar appears where the panel stands: one that was scrolled before it had a
+        scroll bar has not told it.
+        """
+        if shows:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def action_cursor(self, by: int) -> None:
         """Move the cursor by rows."""
         self.move_cursor(self.cursor + by)
