@@ -25,7 +25,7 @@ from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import GivenNames, Recorder, Schedule
 from ipcviz.model.steps.scheduler import Move, Scheduler
 from ipcviz.narrate import Outcomes, narrate
-from ipcviz.narrate.steps import describe_awaited
+from ipcviz.narrate.steps import describe_awaited, describe_held
 
 _MOST_WANTED: Final = 8
 """Steps that can be asked for while one is still under way."""
@@ -46,7 +46,7 @@ class Steps:
         said: What the viewer is to be told about the schedule: that it waits, is done, or was
             departed from.
         rate: Steps a second in slow motion; 0 if it is off.
-        reason: Why all were held, in words; empty if the viewer wanted it.
+        where: That all are held, and at which breakpoint, in words; empty if the viewer wanted it.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Steps:
         self.title = ""
         self.said = ""
         self.rate = 0.0
-        self.reason = ""
+        self.where = ""
         self._send = send
         self._scheduler = Scheduler(Schedule())
         self._following = False
@@ -86,7 +86,7 @@ class Steps:
         self._scheduler.apply_event(event)
         self.outcomes.add_event(event, before, after)
         if isinstance(event, Held):
-            self.reason = event.reason
+            self.where = describe_held(event, after) if event.reason else ""
 
     def tick(self) -> bool:
         """Do what was asked for while a step was under way, and what slow motion wants.

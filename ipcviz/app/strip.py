@@ -253,8 +253,8 @@ def _list_clauses(view: View, steps: Steps | None) -> list[str]:
         return [make_visible(clause) for clause in view.outcome]
     if view.state.moving or (steps is not None and steps.busy):
         return ["... until all is at rest"]
-    if steps is not None and steps.reason:
-        return [f"everything is held: {make_visible(steps.reason)}"]
+    if steps is not None and steps.where:
+        return [make_visible(steps.where)]
     return ["everything is held" if not view.state.step else ""]
 
 

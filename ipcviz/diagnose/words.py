@@ -52,7 +52,11 @@ class PartyNames:
         place = place_of(self._state, tid or pid)
         if place is None:
             return self.name_process(pid)
-        return f"{self.name_process(pid)} ({_base(place.file)}:{place.line})"
+        # A script is called as its file: that need not be said twice.
+        file = _base(place.file)
+        title = _title(self._state.processes.get(pid))
+        where = f"line {place.line}" if file == title else f"{file}:{place.line}"
+        return f"{self.name_process(pid)} ({where})"
 
     def join(self, pids: Sequence[int]) -> str:
         """`a`, `a and b`, `a, b and c`."""
@@ -60,8 +64,12 @@ class PartyNames:
 
 
 def _title(process: Process | None) -> str:
-    """Its role in a scenario, else the name of its program."""
-    return process.label or process.name or "process" if process is not None else "process"
+    """Its role in a scenario, else what it calls itself or what its arguments say that it is, else
+    the name of its program: as waits name it (`narrate.words.name_process`).
+    """
+    if process is None:
+        return "process"
+    return process.label or process.own_name or process.name or "process"
 
 
 def _base(path: str) -> str:

@@ -114,8 +114,8 @@ _ROWS: Final = (
     _kind("message queue", "", "the message queue", "tube", "queue", "level", "pooled", "reached",
         "shared"),
     # Memory, and what has bytes for good.
-    _kind("shared memory", "", "the shared memory", "block", "memory", "shared", "lockable",
-        "offset"),
+    _kind("shared memory", "", "the shared memory", "block", "memory", "reached", "shared",
+        "lockable", "offset"),
     _kind("memfd", "MF", "the memfd", "block", "memory", "shared", "lockable", "offset"),
     _kind("anonymous memory", "A", "", "block", "memory"),
     _kind("file", "", "", "end", "file", "lockable", "disk", "offset"),

@@ -102,6 +102,13 @@ class SemaphoreInfo(Struct, frozen=True):
     offset: int = 0
     heap: bool = False
 
+    @property
+    def private(self) -> bool:
+        """Whether it lies in memory that its process does not share, as an interpreter's or a
+        library's own locks do.
+        """
+        return self.kind == "unnamed" and not self.object
+
 
 class SemaphoreLevel(Struct, frozen=True):
     """A semaphore's value and waiters, read from memory (glibc's sem_t) or by semctl(2).

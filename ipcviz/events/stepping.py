@@ -18,10 +18,13 @@ class Held(Base, tag="held", frozen=True):
     """From here on every thread is held at its next stop, and goes on only when it is let go
     (`Stepped`).
 
-    `reason` is a breakpoint in words, or empty: the viewer wanted it.
+    Attributes:
+        reason: A breakpoint in words, without its process; empty if the viewer wanted it.
+        pid: The process that the breakpoint names; 0 if none.
     """
 
     reason: str = ""
+    pid: int = 0
 
 
 class Released(Base, tag="released", frozen=True):

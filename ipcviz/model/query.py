@@ -222,6 +222,21 @@ def has_been_woken(thread: Thread) -> bool:
     return bool(thread.semaphore) and thread.poised is not None and thread.poised.at == "return"
 
 
+def has_communicated(state: State, pid: int) -> bool:
+    """Whether a process has moved data through something that others can have at its other end, has
+    had memory mapped together with others, or has used a semaphore: so that what it left there is
+    still to be understood when it has ended.
+    """
+    for key, used in state.traffic.get(pid, {}).items():
+        thing = state.objects.get(key)
+        if thing is not None and (used.mapped or thing.info.kind not in _ENDS):
+            return True
+    return any(
+        pid == found.last_pid or any(hold.pid == pid for hold in found.holds)
+        for found in state.semaphores.values()
+    )
+
+
 def list_waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
     """The threads that sleep on a semaphore, as far as the events tell, by tid."""
     found = (

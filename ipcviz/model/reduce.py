@@ -314,6 +314,7 @@ def _apply_exited(draft: Draft, event: Exited) -> None:
         replace(
             process,
             died=event.t,
+            died_step=draft.step,
             fate="zombie",
             exit_code=event.code,
             exit_signal=event.signo,

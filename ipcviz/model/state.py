@@ -153,6 +153,7 @@ class Process(Value, frozen=True):
         shares: Whether it has shared that table with another process since it executed its program.
         born: When it came to be, in session seconds.
         died: When it ended; None while it lives.
+        died_step: How many steps had been made then in step mode.
         fate: alive, zombie (ended, not waited for) or gone.
         exit_code: What it passed to exit, if it exited.
         exit_signal: The signal that ended it, 0 if none did.
@@ -200,6 +201,7 @@ class Process(Value, frozen=True):
     shares: bool = False
     born: float = 0.0
     died: float | None = None
+    died_step: int = 0
     fate: Fate = "alive"
     exit_code: int = 0
     exit_signal: int = 0

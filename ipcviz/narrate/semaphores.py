@@ -49,9 +49,7 @@ def narrate_semaphore_op(event: SemaphoreOp, before: State, after: State) -> Sen
         words, weight = _wait_words(event, label, before)
     else:
         words, weight = _operation_words(event, label)
-    if event.semaphore.kind == "unnamed" and not event.semaphore.object:
-        # In private memory: an interpreter's or a library's own lock, which no other process can
-        # see.
+    if event.semaphore.private:
         weight = NOISE
     text = f"{name_process(after, event.pid, event.tid)} {words}"
     group = f"sem {event.tid} {event.op} {key}"
@@ -116,10 +114,17 @@ def _change(event: SemaphoreOp, by: int) -> str:
 
 
 def _describe_holders(state: State, key: str) -> str:
-    """`: ps[12] took it`, for one that somebody holds."""
+    """`: ps[12] took it`, `: ps[12] took it 2 times`, for one that somebody holds."""
     found = state.semaphores.get(key)
     holds = holders_of(found) if found is not None else ()
-    return f": {', '.join(describe_hold(state, hold) for hold in holds)} took it" if holds else ""
+    return f": {', '.join(_describe_taking(state, hold) for hold in holds)}" if holds else ""
+
+
+def _describe_taking(state: State, hold: Hold) -> str:
+    """`ps[12] took it`, `ps[12], which has ended, took it 2 times`."""
+    name = name_process(state, hold.pid, hold.tid or hold.pid)
+    ended = ", which has ended," if hold.ended else ""
+    return f"{name}{ended} took it" + (f" {hold.count} times" if hold.count > 1 else "")
 
 
 def holders_of(semaphore: Semaphore) -> tuple[Hold, ...]:

@@ -136,6 +136,19 @@ def describe_stand(state: State, poised: Poised) -> str:
     return f"is about {describe_intention(state, poised)}"
 
 
+def describe_arrival(state: State, poised: Poised) -> str:
+    """How far a held thread came in a step of which there is nothing else to tell, as a sentence
+    without its subject: `ran up to its next operation: read up to 10 bytes from P1`.
+    """
+    if poised.at == "return":
+        return f"ran up to the return of its {poised.call or 'call'}"
+    if poised.at == "running":
+        return "ran in its own code"
+    if poised.at not in ("entry", "semaphore"):
+        return describe_stand(state, poised)
+    return f"ran up to its next operation: {describe_intention(state, poised).removeprefix('to ')}"
+
+
 _NAMELESS: Final = "a semaphore"
 _TAKES: Final = ("wait", "trywait", "timedwait", "clockwait")
 
@@ -456,8 +469,16 @@ def narrate_poised(event: Poised, before: State, after: State) -> Sentence:
 
 def narrate_held(event: Held, before: State, after: State) -> Sentence:
     """All are held."""
-    why = f": {event.reason}" if event.reason else ""
-    return Sentence(event.n, event.t, 0, f"Everything is held{why}", TURN, "session")
+    text = describe_held(event, after)
+    return Sentence(event.n, event.t, 0, text[0].upper() + text[1:], TURN, "session")
+
+
+def describe_held(event: Held, after: State) -> str:
+    """That all are held, and at which breakpoint: `everything is held at: write P1 by cat[12]`."""
+    if not event.reason:
+        return "everything is held"
+    whose = f" by {name_process(after, event.pid)}" if event.pid else ""
+    return f"everything is held at: {event.reason}{whose}"
 
 
 def narrate_released(event: Released, before: State, after: State) -> Sentence:
@@ -572,14 +593,13 @@ class Outcomes:
         parts = [*_shorten_deeds(self._did), *self._others[:2], *new[:2]]
         if not parts:
             mine = after.threads.get(self.tid)
-            goes_on = (
-                f"{name_process(after, self.pid, self.tid)}"
-                f" {'goes on' if mine is not None else 'ended'}"
-            )
-            held = mine.poised if mine is not None else None
-            parts = [
-                f"{goes_on}, and {describe_stand(after, held)}" if held is not None else goes_on
-            ]
+            name = name_process(after, self.pid, self.tid)
+            if mine is None:
+                parts = [f"{name} ended"]
+            elif mine.poised is None:
+                parts = [f"{name} goes on"]
+            else:
+                parts = [f"{name} {describe_arrival(after, mine.poised)}"]
         self.parts = tuple(parts)
 
     @property

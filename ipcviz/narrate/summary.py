@@ -45,11 +45,16 @@ def _list_traffic(state: State) -> list[str]:
     shared = [t for t in used if t.info.kind in MEMORY | {"file"} and _is_mapped_by_two(state, t)]
     if shared:
         found.append(f"{_count(len(shared), 'piece')} of memory {_was(len(shared))} shared")
-    operations = sum(semaphore.operations for semaphore in state.semaphores.values())
+    # No other process can see an interpreter's own locks.
+    semaphores = [
+        semaphore
+        for semaphore in state.semaphores.values()
+        if semaphore.operations and not semaphore.info.private
+    ]
+    operations = sum(semaphore.operations for semaphore in semaphores)
     if operations:
-        number = sum(1 for semaphore in state.semaphores.values() if semaphore.operations)
         text = f"{_count(operations, 'operation')} {_was(operations)} made"
-        found.append(f"{text} on {_count(number, 'semaphore')}")
+        found.append(f"{text} on {_count(len(semaphores), 'semaphore')}")
     signals = sum(1 for sent in state.sent if sent.delivered is not None)
     if signals:
         found.append(f"{_count(signals, 'signal')} {_was(signals)} sent and delivered")

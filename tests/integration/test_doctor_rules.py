@@ -127,8 +127,8 @@ def test_the_first_line_names_the_source_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     first = done.stderr.splitlines()[0]
-    assert "seq waits for room in its pipe, and the only reader, python" in first
-    assert " (mp.py:3), waits for seq to end. Read the pipe before you wait" in first
+    assert "seq waits for room in its pipe, and the only reader, mp.py (line 3), waits for" in first
+    assert " waits for seq to end. Read the pipe before you wait" in first
     (result,) = json.loads(log.read_text())["runs"][0]["results"]
     assert (result["ruleId"], result["level"]) == ("wait-before-read", "error")
     place = result["locations"][0]["physicalLocation"]

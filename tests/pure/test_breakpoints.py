@@ -147,7 +147,7 @@ def test_a_blocked_writer_makes_it_full_whatever_the_figures():
         (Breakpoint(signo=13), "SIGPIPE"),
         (
             Breakpoint(pid=13, call="read", object=PIPE, condition="end"),
-            "gzip[13] read P1 end of file",
+            "read P1 end of file",
         ),
         (Breakpoint(event="sample", object=PIPE, condition="full"), "P1 full"),
         (Breakpoint(event="sample", call="read"), "read"),

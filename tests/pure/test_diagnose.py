@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from docs import make_doctor
@@ -12,6 +13,7 @@ from ipcviz.cli.sarif import make_sarif
 from ipcviz.diagnose import Doctor
 from ipcviz.diagnose.diagnosis import Diagnosis
 from ipcviz.diagnose.pages import BY_NAME, PAGES, RulePage
+from ipcviz.diagnose.words import PartyNames
 from ipcviz.model.query import list_holders
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
@@ -252,3 +254,23 @@ def test_what_no_state_refers_to_is_forgotten() -> None:
     assert known.born.keys() == {10, 11, 12}
     assert 1303 not in known.made
     assert known.made
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("/srv/mp.py", "mp.py (line 3)"),
+        ("/srv/lib/queue.py", "mp.py (queue.py:3)"),
+    ],
+)
+def test_a_process_is_called_what_waits_call_it(file, name):
+    """One thing has one name: `python3` here and `mp.py` there are two processes to who reads."""
+    argv = ("python3", "/srv/mp.py")
+    events = [
+        ev.Forked(t=0.0, pid=40, parent=1, how="launched", name="python3", argv=argv),
+        ev.Executed(t=0.1, pid=40, path="/p", argv=argv, name="python3"),
+        ev.Located(t=0.2, pid=40, tid=40, file=file, line=3, function="f", language="python"),
+    ]
+    state = reduce_all([msgspec.structs.replace(e, n=n) for n, e in enumerate(events, 1)])
+    assert state.processes[40].called == "mp.py[40]"
+    assert PartyNames(state, [40]).name_at(40) == name

@@ -6,7 +6,16 @@ from msgspec.structs import replace
 from ipcviz.app.picture.draw import paint_scene
 from ipcviz.app.picture.graph import build_scene
 from ipcviz.app.picture.layout import arrange_scene
-from ipcviz.events import Exited, Forked, Mapped, ObjectInfo, Reaped, Sent
+from ipcviz.events import (
+    Exited,
+    Forked,
+    Mapped,
+    ObjectInfo,
+    Reaped,
+    SemaphoreInfo,
+    SemaphoreOp,
+    Sent,
+)
 from ipcviz.model.forgetting import EVERY, KEPT
 from ipcviz.model.reduce import reduce_all
 from ipcviz.model.state import State
@@ -15,6 +24,7 @@ from ipcviz.narrate.words import bytes_text
 from tests import fakes
 
 PIPE = "o:pipe:[4711]"
+OWN = SemaphoreInfo(key="sem:vm:41:4096", kind="unnamed", offset=4096)
 
 
 def ended():
@@ -104,6 +114,8 @@ def test_one_sentence_sums_a_run_up():
     assert text.endswith("all 3 processes exited with status 0.")
     alone = [
         Forked(t=0.0, pid=41, parent=1, how="launched", name="a"),
+        # An interpreter's own lock.
+        SemaphoreOp(pid=41, tid=41, op="post", semaphore=OWN, value=0),
         Exited(t=0.25, pid=41, code=0),
     ]
     assert summarize_run(reduce_all(fakes.numbered(alone))) == (

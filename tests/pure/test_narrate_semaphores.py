@@ -78,7 +78,7 @@ OPERATIONS = [
     ),
     Row(
         (op("wait", 1, by=13), Exited(t=9.0, pid=13), op("wait", 0)),
-        "ps[12] finds /lock at 0 and must wait: lpr[13] (has ended) took it",
+        "ps[12] finds /lock at 0 and must wait: lpr[13], which has ended, took it",
         TURN,
     ),
     Row(
@@ -89,7 +89,7 @@ OPERATIONS = [
             op("wait", 1),
             op("wait", 0),
         ),
-        "ps[12] finds /lock at 0 and must wait: lpr[13] (2), ps[12] took it",
+        "ps[12] finds /lock at 0 and must wait: lpr[13] took it 2 times, ps[12] took it",
         TURN,
     ),
     Row((op("post", 1), op("wait", 0)), "ps[12] finds /lock at 0 and must wait", TURN),

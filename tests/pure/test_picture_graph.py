@@ -14,6 +14,7 @@ from ipcviz.events import (
     EpollEntry,
     Exited,
     Forked,
+    Held,
     Level,
     MapEntry,
     Maps,
@@ -212,6 +213,30 @@ def test_a_short_lived_process_leaves_sooner_than_a_long_lived_one():
     assert "p:6" not in nodes(msgspec.structs.replace(m.state, t=m.state.t + 0.5))
 
 
+def test_in_step_mode_who_has_communicated_with_nobody_leaves_with_the_step_after_the_next():
+    """Hardly any time passes in steps that follow a schedule, and helpers take the room of those
+    that the steps are about.
+    """
+    m = systems.Maker()
+    m.launch(5, "sh")
+    thing = systems.pipe(4711)
+    m.pipe(5, 3, 4, thing)
+    m.fork(5, 6, "mkfifo")
+    m.fork(5, 7, "cat")
+    m.move(7, "write", 4, thing, 10)
+    m.add(Held)
+    for pid in (6, 7):
+        m.add(systems.Exited, pid=pid)
+        m.add(systems.Reaped, pid=pid, by=5)
+    soon = msgspec.structs.replace(m.state, step=m.state.step + 1)
+    later = msgspec.structs.replace(m.state, step=m.state.step + 2)
+    assert {"p:6", "p:7"} <= nodes(m.state).keys()
+    assert {"p:6", "p:7"} <= nodes(soon).keys()
+    assert "p:6" not in nodes(later)
+    assert "p:7" in nodes(later), "what it wrote is still in the pipe"
+    assert "p:6" in nodes(msgspec.structs.replace(later, stepping=False)), "a live run has time"
+
+
 def test_what_went_in_is_at_least_what_came_out_and_what_waits():
     thing = systems.pipe(4711)
     m = systems.pipeline_maker(("cat",), ("gzip",))
@@ -284,6 +309,28 @@ def test_a_block_wants_the_same_room_whoever_waits_and_whatever_is_in_it():
 
 
 QUEUE = ObjectInfo(key="8:70", kind="file", path="/w/shared.dat")
+
+
+def test_who_has_taken_from_a_counter_does_not_hold_it():
+    """Free slots, say: whoever took some keeps no others out, as the owner of a lock does."""
+    m = systems.Maker()
+    m.launch(5, "a")
+    m.fork(5, 6, "b")
+    own = systems.SemaphoreInfo(key="sem:8:9:0", kind="unnamed", object="8:9", offset=0)
+    mapped = MapEntry(object=systems.plain(9, "/tmp/q"), start=4096, length=4096, prot="rw-")
+    for pid in (5, 6):
+        m.add(Maps, pid=pid, entries=(mapped,))
+    m.add(systems.SemaphoreOp, pid=5, tid=5, op="init", semaphore=own, initial=2)
+    for value in (2, 1):
+        m.add(systems.SemaphoreOp, pid=5, tid=5, op="wait", semaphore=own, value=value)
+    m.add(systems.SemaphoreOp, pid=6, tid=6, op="wait", semaphore=own, value=0)
+    m.wait(6, "futex", op="FUTEX_WAIT")
+    after = nodes(m.state)
+    taken = after["o:8:9"].lines[0]
+    assert (taken.text, taken.short) == ("M1 0  taken by 5", "M1 0")
+    waiter = " ".join(line.text for line in after["p:6"].lines)
+    assert "is 0" in waiter
+    assert "has it" not in waiter
 
 
 def mapped_by_two(info, prot="rw-"):
@@ -502,12 +549,18 @@ def test_of_many_writers_the_first_are_named_and_their_number_is_bounded():
     assert found["o:pipe:[4711]"].lines[1].text.endswith(f"worker 3 100 B, +{INPUTS - 3}")
 
 
-def test_memory_with_a_name_of_the_scenarios_is_drawn_when_nobody_has_it():
-    segment = ObjectInfo(key="shm:7", kind="shared memory", ino=7)
+@pytest.mark.parametrize(
+    ("kind", "stays"), [("shared memory", True), ("anonymous memory", False), ("memfd", False)]
+)
+def test_memory_with_a_name_is_drawn_when_nobody_has_it(kind, stays):
+    """The kernel keeps what has a name of its own, whatever a scenario calls it."""
+    segment = ObjectInfo(key="shm:7", kind=kind, ino=7)
     gone = [Maps(t=1.0, n=5 + n, pid=pid, entries=()) for n, pid in enumerate((10, 11))]
     state = reduce_all([*mapped_by_two(segment), *gone])
     left = name_objects(state, {segment.key: "segment"})
-    assert "nobody has it now" in {line.text for line in nodes(left)["o:shm:7"].lines}
+    assert ("o:shm:7" in nodes(left)) == stays
+    if stays:
+        assert "nobody has it now" in {line.text for line in nodes(left)["o:shm:7"].lines}
     assert "o:shm:7" not in nodes(state), "no scenario names it"
 
 

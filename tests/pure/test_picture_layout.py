@@ -442,5 +442,5 @@ def test_places_that_were_left_by_others_are_given_up_when_the_rest_would_have_t
 @pytest.mark.parametrize("cells", range(1, 12))
 def test_that_a_level_was_not_read_is_a_whole_word(cells):
     text = amount_text(Gauge(known=False), cells)
-    assert text in ("not read", "unseen", "-")
+    assert text in ("not seen yet", "unseen", "-")
     assert len(text) <= cells

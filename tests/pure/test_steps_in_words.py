@@ -111,6 +111,7 @@ def test_only_turns_are_in_the_log():
     weights = {}
     for event in (
         Held(t=1, reason="P1 full"),
+        Held(t=1, reason="close", pid=12),
         Released(t=1),
         entry("read"),
         Poised(t=1, pid=13, tid=13, at="return", call="read"),
@@ -118,8 +119,9 @@ def test_only_turns_are_in_the_log():
     ):
         sentence = narrate(event, state, reduce(state, event))
         weights[sentence.text] = sentence.weight
-    assert list(weights.values()) == [TURN, TURN, NOISE, STEP, TURN]
-    assert "Everything is held: P1 full" in weights
+    assert list(weights.values()) == [TURN, TURN, TURN, NOISE, STEP, TURN]
+    assert "Everything is held at: P1 full" in weights
+    assert "Everything is held at: close by cat[12]" in weights
 
 
 class Stepper:
@@ -142,7 +144,7 @@ def test_what_became_of_each_step_is_said():
     run = Stepper(stepped.pair())
     assert run.let(60) == "writer[60] made the pipe P1: read end 3, write end 4"
     assert run.let(60) == "writer[60] forked reader[61]"
-    assert run.let(61) == "reader[61] goes on, and is about to read up to 10 bytes from P1"
+    assert run.let(61) == ("reader[61] ran up to its next operation: read up to 10 bytes from P1")
     assert run.let(61) == "reader[61] is blocked in read(3) on P1: it is empty"
     assert run.let(60) == "writer[60] wrote 3 bytes to P1 (fd 4); reader[61] was woken"
     assert (run.outcomes.tid, run.outcomes.step) == (60, 5)

@@ -118,7 +118,7 @@ def _make_rows(view: View, thing: Object, width: int) -> list[Row]:
     holders = view.holders.get(key, ())
     flag = _blocked_flag(view, key)
     capacity = (level.capacity if level else 0) or thing.info.capacity
-    full, empty, words = "", "-" * bar, "? not read"
+    full, empty, words = "", "-" * bar, "? not seen yet"
     if not holders:
         words = "closed"
     elif level is not None:
@@ -286,7 +286,7 @@ def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
     if level is None and not blocked_readers(view.state, thing.info.key):
         return [
             make_row(""),
-            make_row((fit_value(f"What waits in {thing.label} was not read.", width), "dim")),
+            make_row((fit_value(f"What waits in {thing.label} was not seen yet.", width), "dim")),
         ]
     if level is None or not level.queued:
         return [

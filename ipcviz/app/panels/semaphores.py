@@ -43,7 +43,7 @@ class Semaphores(Panel):
     def has_content(cls, view: View) -> bool:
         """Whether there is a semaphore that processes share, or a lock on a file."""
         return bool(view.state.locks) or any(
-            not is_private(semaphore) for semaphore in view.state.semaphores.values()
+            not semaphore.info.private for semaphore in view.state.semaphores.values()
         )
 
     def build_rows(self, view: View, width: int) -> list[Row]:
@@ -52,8 +52,8 @@ class Semaphores(Panel):
             view.state.semaphores.values(),
             key=lambda s: (s.info.object, s.info.kind, s.info.offset, s.label),
         )
-        found = [s for s in every if not is_private(s)]
-        private = [s for s in every if is_private(s) and _owner_lives(view, s)]
+        found = [s for s in every if not s.info.private]
+        private = [s for s in every if s.info.private and _owner_lives(view, s)]
         stuck = [
             make_row((fit_value(f"{'    ' if at else '  '}{line}", width), "blocked"))
             for one in view.circles
@@ -152,11 +152,6 @@ _PRIVATE_SHOWN: Final = 50
 _PLAUSIBLE: Final = 1_000_000
 
 
-def is_private(semaphore: Semaphore) -> bool:
-    """Whether it lies in memory that its process does not share."""
-    return semaphore.info.kind == "unnamed" and not semaphore.info.object
-
-
 def _owner_lives(view: View, semaphore: Semaphore) -> bool:
     """Whether the process of a private semaphore lives (`sem:vm:PID:ADDRESS`)."""
     pid = semaphore.info.key.split(":")[2]
@@ -166,7 +161,7 @@ def _owner_lives(view: View, semaphore: Semaphore) -> bool:
 
 def _is_unknown(semaphore: Semaphore) -> bool:
     """Whether its value is not known: freed memory of one process may hold anything by now."""
-    return semaphore.value is None or (is_private(semaphore) and semaphore.value > _PLAUSIBLE)
+    return semaphore.value is None or (semaphore.info.private and semaphore.value > _PLAUSIBLE)
 
 
 def _list_cells(view: View, semaphore: Semaphore) -> _SemaphoreCells:

@@ -381,7 +381,15 @@ class SceneDraft:
 
 
 def _is_shown(state: State, process: Process) -> bool:
-    return process.fate != "gone" or _is_recent(state, process)
+    """Whether a process has a box: while it is there, and for a while afterwards.
+
+    In step mode little time passes, and much happens: who has communicated with nobody leaves with
+    the step after the next, and makes room for those that the steps are about.
+    """
+    if process.fate != "gone":
+        return True
+    over = state.stepping and state.step > process.died_step + 1
+    return _is_recent(state, process) and (not over or query.has_communicated(state, process.pid))
 
 
 def _is_recent(state: State, process: Process) -> bool:

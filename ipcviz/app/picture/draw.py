@@ -602,11 +602,9 @@ def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
 def _draw_walls(canvas: Canvas, node: Node, rect: Rect, style: str) -> None:
     """A block's solid walls, with its title and its corner fact in the upper one."""
     inner = rect.w - 2
-    corner = (
-        node.corner
-        if measure_width(node.corner) + 5 + min(8, measure_width(node.title)) <= inner
-        else ""
-    )
+    fits = measure_width(node.corner) + 5 + min(8, measure_width(node.title)) <= inner
+    # `the semaphore` need not be called a semaphore once more.
+    corner = node.corner if fits and node.corner not in node.title else ""
     title = clip_text(node.title, inner - 2 - (measure_width(corner) + 2 if corner else 0))
     canvas.write(rect.x, rect.y, "█" + "▀" * inner + "█", style)
     canvas.write(rect.x + 2, rect.y, f"{_mark_of(node)}{title} ", _end_title_style(node))
@@ -620,7 +618,7 @@ def _draw_walls(canvas: Canvas, node: Node, rect: Rect, style: str) -> None:
 # -- tubes
 
 
-_NOT_READ: Final = ("not read", "unseen", "-")
+_NOT_READ: Final = ("not seen yet", "unseen", "-")
 """For an amount that is not known; the last is the mark for what was not read yet."""
 
 
@@ -630,7 +628,7 @@ def amount_text(gauge: Gauge, cells: int) -> str:
         exact = (
             f"{gauge.queued} of {gauge.capacity}" if gauge.capacity else f"{gauge.queued} messages"
         )
-        return exact if gauge.known else "not read"
+        return exact if gauge.known else _NOT_READ[0]
     if not gauge.known:
         return next((text for text in _NOT_READ if measure_width(text) <= cells), "")
     if not gauge.capacity:
@@ -733,7 +731,8 @@ def _draw_tube(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
     wall = _frame_style(node, chosen, "gone" if node.faded else "tube")
     listed = _lists_messages(node)
     top = rect.y if listed else rect.middle - 1
-    title = f"{node.title} (fifo)" if node.kind == "fifo" else node.title
+    told = node.kind != "fifo" or "fifo" in node.title.lower()
+    title = node.title if told else f"{node.title} (fifo)"
     head = clip_text(title, rect.w - (3 if rect.w < 8 else 4))
     canvas.write(rect.x, top, "═" * rect.w, wall)
     canvas.write(rect.x + 1, top, f"{_mark_of(node)}{head} ", _tube_title_style(node))

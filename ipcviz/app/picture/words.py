@@ -11,7 +11,7 @@ from ipcviz.events import Located
 from ipcviz.events.accesses import format_value
 from ipcviz.events.signals import signal_name
 from ipcviz.model.mechanisms.notifiers import ready_labels
-from ipcviz.model.mechanisms.semaphores import list_semaphore_holders
+from ipcviz.model.mechanisms.semaphores import is_counter, list_semaphore_holders
 from ipcviz.model.state import Process, State, Wake
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import name_object, name_target
@@ -228,8 +228,10 @@ def shorten_wait(state: State, wait: Wait) -> Short:
     elif wait.object and wait.object in state.objects:
         on = make_visible(state.objects[wait.object].label)
         head = "open" if wait.why in _OPENING else head
-    rest = " ".join(part for part in (on, _short_reason(state, wait)) if part)
-    return Short(head, rest)
+    reason = _short_reason(state, wait)
+    # `P1 full` is said of P1; `no writer` is not said of the FIFO.
+    between = ": " if wait.why in _SHORT else " "
+    return Short(head, between.join(part for part in (on, reason) if part))
 
 
 _VERBS: Final = {
@@ -243,9 +245,8 @@ def _short_reason(state: State, wait: Wait) -> str:
     if wait.semaphore and wait.semaphore in state.semaphores:
         found = state.semaphores[wait.semaphore]
         value = f"is {found.value if found.value is not None else 0}"
-        owners = [
-            f"{title_of(state, hold.pid)} has it" for hold in list_semaphore_holders(found)[:1]
-        ]
+        holds = () if is_counter(found) else list_semaphore_holders(found)
+        owners = [f"{title_of(state, hold.pid)} has it" for hold in holds[:1]]
         return ", ".join((value, *owners))
     thing = state.objects.get(wait.object)
     if wait.why is Why.EMPTY and thing is not None and thing.info.kind == "eventfd":

@@ -29,7 +29,7 @@ from ipcviz.model.waits.values import (
     Why,
 )
 from ipcviz.narrate.waits import describe_wait
-from ipcviz.narrate.words import label_of, signal_names
+from ipcviz.narrate.words import label_of, name_process, signal_names
 
 _OWNED = frozenset({Why.SEMAPHORE, Why.MUTEX, Why.RWLOCK, Why.LOCK})
 
@@ -292,8 +292,8 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
     for wait in hang.waits:
         if isinstance(wait.facts, Asleep) and wait.facts.futex.former:
             former, key = wait.facts.futex.former, wait.facts.futex.key
-            process = state.processes.get(former)
-            who = f"{process.name}[{former}]" if process is not None else f"thread {former}"
+            known = former in state.processes
+            who = name_process(state, former) if known else f"thread {former}"
             waits = _list_alike(moment, wait)
             return moment.make_finding(
                 "dead-owner", (one.pid for one in waits),
@@ -315,7 +315,7 @@ def find_dead_owner(moment: CaseMoment, hang: Hang) -> Finding | None:
             continue
         pid = ended[0].pid
         process = state.processes.get(pid)
-        who = f"{process.name}[{pid}]" if process is not None else f"process {pid}"
+        who = name_process(state, pid)
         signo = process.exit_signal if process is not None else 0
         how = f"was killed by {signal_name(signo)}" if signo else "has ended"
         mend = "Give it back on every way out"

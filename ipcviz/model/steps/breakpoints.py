@@ -94,10 +94,9 @@ def _is_so(condition: str, key: str, event: Event, state: State) -> bool:
 
 
 def describe_breakpoint(point: Breakpoint, state: State) -> str:
-    """A breakpoint in a few words, for who reads why all is held."""
+    """A breakpoint in a few words, without its process, for who reads where all is held."""
     found = state.objects.get(point.object) or state.semaphores.get(point.object)
     label = found.label if found is not None else point.object
-    process = state.processes.get(point.pid)
     what = (
         point.call
         or (signal_name(point.signo) if point.signo else "")
@@ -105,7 +104,6 @@ def describe_breakpoint(point: Breakpoint, state: State) -> str:
     )
     conditions = {"end": "end of file", "zero": "value 0"}
     words = [
-        f"{process.name or 'process'}[{point.pid}]" if process is not None else "",
         "" if point.event in _ABOUT_ANY and not point.call and not point.signo else what,
         label,
         conditions.get(point.condition, point.condition),

@@ -104,19 +104,20 @@ class Stepping:
 
     def begin(self, root: Task) -> None:
         """Hold the command from its first visible operation on."""
-        self._emit_held("")
+        self._emit_held()
         self._emit_stepped(root)
 
-    def hold(self, reason: str = "", at: Task | None = None) -> None:
+    def hold(self, reason: str = "", pid: int = 0, at: Task | None = None) -> None:
         """Hold every thread: those that run their own code at once, the others at their next stop.
 
         Args:
-            reason: Why, in words; empty if the viewer wanted it.
+            reason: The breakpoint that was reached, in words; empty if the viewer wanted it.
+            pid: The process that it names; 0 if none.
             at: A thread that is stopped just now and is to be held here.
         """
         if self._context.holding:
             return
-        self._emit_held(reason)
+        self._emit_held(reason, pid)
         for process in list(self._context.processes.values()):
             if not process.full:
                 self._tables.trace_in_full(process, "held: every call is seen")
@@ -160,11 +161,11 @@ class Stepping:
         self._emit_stepped(task)
         self._carry_out(task, self._let_go(task))
 
-    def _emit_held(self, reason: str) -> None:
+    def _emit_held(self, reason: str = "", pid: int = 0) -> None:
         self._context.set_holding(holding=True)
         self._context.wait_for(())
         self._settled = False
-        self._context.emit(events.Held(reason=reason))
+        self._context.emit(events.Held(reason=reason, pid=pid))
 
     def _emit_stepped(self, task: Task) -> None:
         self._settled = False
@@ -179,7 +180,7 @@ class Stepping:
         point = self._context.tripwire.reached
         if point is None or self._context.holding:
             return False
-        self.hold(describe_breakpoint(point, self._context.state), at)
+        self.hold(describe_breakpoint(point, self._context.state), point.pid, at)
         return True
 
     # Stops.
