@@ -52,7 +52,7 @@ BATCH: Final = 32
 """Events that go through each stage together."""
 
 
-class Taken(NamedTuple):
+class Transition(NamedTuple):
     """An event that was taken in, with the states around it and the scenario's names then."""
 
     event: Event
@@ -245,11 +245,11 @@ class Feed:
         processor's caches, which takes 40 in 100 of the time off.
         """
         backlog = self._backlog
-        batch: list[Taken] = []
+        batch: list[Transition] = []
         for _ in range(min(BATCH, len(backlog))):
             event, before = backlog.popleft(), self.state
             after = self.state = self._reduce_event(event, before)
-            batch.append(Taken(event, before, after, self._build_names()))
+            batch.append(Transition(event, before, after, self._build_names()))
         for event, before, after, names in batch:
             self.steps.add_event(event, before, after, names)
             if isinstance(event, TOLD):
@@ -259,7 +259,7 @@ class Feed:
             for (event, before, after, names), moment in zip(batch, moments, strict=True):
                 roles = names.roles if self._story is not None else None
                 self.recorder.add_meaning(event, before, after, roles, moment)
-        latest = max(taken.event.t for taken in batch)
+        latest = max(one.event.t for one in batch)
         if self._origin is None or self._clock() - self._origin < latest:
             self._origin = self._clock() - latest
         for (event, before, after, _), moment in zip(batch, moments, strict=True):
