@@ -10,8 +10,11 @@ class Driven:
         self.app, self.pilot, self.session, self.clock = app, pilot, session, clock
 
     async def frame(self, seconds: float = 0.0) -> None:
+        """Show what has come, all of it: a busy machine takes in a part in one frame."""
         self.clock.now += seconds
         self.app.run_frame()
+        while self.app.feed.behind:
+            self.app.run_frame()
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:

@@ -20,6 +20,8 @@ def showing(events, *keys: str, theme: str = "ipcviz-dark"):
         app.theme = theme
         for _ in range(3):
             app.run_frame()
+            while app.feed.behind:
+                app.run_frame()
             await pilot.pause()
         for key in keys:
             await pilot.press(key)
