@@ -127,6 +127,10 @@ class Steps:
             lines[place].text if place < len(lines) else "",
         )
 
+    def is_schedule_done(self, state: State) -> bool:
+        """Whether the schedule that is followed has nothing left to do."""
+        return self._scheduler.peek_move(state, self._names).done
+
     @property
     def preparing(self) -> bool:
         """Whether the schedule has not come further than a run at its beginning, which is there to
@@ -204,13 +208,15 @@ class Steps:
             self._resume_thread(tid)
             self._leave_schedule(self._scheduler.left)
             return
-        if self._following and self._by_schedule(
-            self._scheduler.pop_move(self._state, self._names)
-        ):
-            return
+        left = ""
+        if self._following:
+            if self._by_schedule(self._scheduler.pop_move(self._state, self._names)):
+                return
+            left = self.said
         tid = stepping.find_next_in_turn(self._state, self.outcomes.tid)
         if tid:
             self._resume_thread(tid)
+            self.said = left
         elif self.rate and self._state.finished:
             self.rate = 0.0
 
@@ -220,7 +226,11 @@ class Steps:
         self._send(Let(tid=tid))
 
     def _by_schedule(self, move: Move) -> bool:
-        """Do what the schedule wants. Returns whether it wanted anything."""
+        """Do what the schedule wants, or leave it at its end.
+
+        Returns whether that is all. At the schedule's end it is not for a viewer who steps by hand:
+        the screen has named who is next in turn. Slow motion rests there.
+        """
         if move.done or move.departed:
             departed = f"{move.departed[:1].upper()}{move.departed[1:]}: all take turns."
             done = (
@@ -228,8 +238,9 @@ class Steps:
             )
             self._leave_schedule(departed if move.departed else done)
             self._following = False
+            rests = bool(move.departed) or self.rate > 0
             self.rate = 0.0
-            return True
+            return rests
         awaited = describe_awaited(self._state, move)
         self.said = f"The schedule waits for {awaited}." if awaited else ""
         if isinstance(move.command, SendSignal):

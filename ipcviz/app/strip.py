@@ -276,6 +276,8 @@ def _find_information(view: View, steps: Steps | None) -> str:
         return f"slow motion, {steps.rate:g} a second (S ends it)"
     if _stands_still(state, steps):
         return _STANDSTILL
+    if steps.following and steps.is_schedule_done(state):
+        return "the schedule is done: all take turns"
     if steps.following:
         place, count, _ = steps.schedule_line(state)
         title = f": {steps.title}" if steps.title else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.history import History
 from ipcviz.diagnose.words import PartyNames, find_origin, make_parties, tell_waits
+from ipcviz.events.kinds import MESSAGES
 from ipcviz.model.query import Holders
 from ipcviz.model.state import Object, Semaphore, State
 from ipcviz.model.waits.circles import Circle, list_circles
@@ -139,7 +140,7 @@ class CaseMoment:
             if semaphore is not None:
                 if _can_be_found(semaphore, self.state.objects.get(semaphore.info.object)):
                     yield f"{semaphore.label} has a name: who is not watched may post it"
-            elif thing is not None and thing.info.kind == "message queue" and _is_named(thing):
+            elif thing is not None and thing.info.kind in MESSAGES and _is_named(thing):
                 yield f"{thing.label} has a name: who is not watched may use it"
 
     def name_parties(self, *pids: int) -> PartyNames:

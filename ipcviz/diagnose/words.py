@@ -8,6 +8,7 @@ from typing import Final
 
 from ipcviz.diagnose.findings import Evidence, Origin, Party, SourcePlace
 from ipcviz.diagnose.history import History, MadeBy
+from ipcviz.events.kinds import UNNAMED_PIPES
 from ipcviz.model.state import Process, State
 from ipcviz.model.waits.values import Wait
 from ipcviz.narrate.waits import describe_wait
@@ -127,6 +128,9 @@ def tell_waits(state: State, waits: Sequence[Wait], now: float) -> tuple[Evidenc
     return tuple(found)
 
 
+_ENDS: Final = {"r": "the read end of ", "w": "the write end of "}
+
+
 def find_origin(state: State, history: History, pid: int, fd: int) -> Origin | None:
     """Where a process's descriptor came from: which call made it, and which forks passed it on."""
     row = state.find_descriptor(pid, fd)
@@ -138,7 +142,7 @@ def find_origin(state: State, history: History, pid: int, fd: int) -> Origin | N
     name = f"{_title(process)}[{pid}]"
     thing = state.objects.get(file.object)
     kind = thing.info.kind if thing is not None else ""
-    ends = {"r": "the read end of ", "w": "the write end of ", "rw": ""} if kind == "pipe" else {}
+    ends = _ENDS if kind in UNNAMED_PIPES else {}
     what = f"fd {fd} of {name} is {ends.get(str(file.mode), '')}{label_of(state, file.object)}"
     if made is None:
         before = row.ofd in history.found

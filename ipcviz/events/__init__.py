@@ -63,10 +63,11 @@ from ipcviz.events.effects import (
     WorkingDirectory,
 )
 from ipcviz.events.facts import Limit, MachineFacts, ProcessFacts
+from ipcviz.events.kinds import ObjectKind
 from ipcviz.events.lines import Located
 from ipcviz.events.locks import FileLock, Futex, ObjectLocks
 from ipcviz.events.notifiers import EpollEntry, InotifyWatch, Notifier
-from ipcviz.events.objects import How, Mode, ObjectInfo, ObjectKind, Struct
+from ipcviz.events.objects import How, Mode, ObjectInfo, Struct
 from ipcviz.events.outsiders import MOST_HOLDERS, Outside, Outsider, Outsiders
 from ipcviz.events.samples import (
     Fault,

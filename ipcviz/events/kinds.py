@@ -15,7 +15,13 @@ from typing import Final, Literal
 
 import msgspec
 
-from ipcviz.events.objects import ObjectKind
+ObjectKind = Literal[
+    "pipe", "fifo", "file", "directory", "terminal", "character device", "block device",
+    "unix socket", "tcp socket", "udp socket", "socket", "message queue",
+    "shared memory", "memfd", "anonymous memory",
+    "eventfd", "epoll", "timerfd", "signalfd", "inotify", "pidfd", "anonymous inode", "unknown",
+]  # fmt: skip
+"""What can be behind a descriptor or a mapping."""
 
 Drawn = Literal[
     "", "pipe", "fifo", "socket", "queue", "memory", "file", "terminal",
@@ -29,20 +35,38 @@ with its words inside, which several touch and no bytes stand in a line in; the 
 """
 
 Trait = Literal[
-    "level", "pipe", "address", "notifier", "list", "ticks", "tells", "pooled", "reached", "shared",
-    "private", "sought", "lockable", "disk", "offset", "listed", "everywhere",
+    "level", "pipe", "address", "peered", "by path", "passes", "states", "connectionless",
+    "messages", "sealed", "typed", "notifier", "list", "ticks", "counter", "tells",
+    "overflows", "pooled", "reached", "met", "shared", "private", "sought", "lockable", "disk",
+    "offset", "listed", "everywhere",
 ]  # fmt: skip
 
 TRAITS: Final[dict[Trait, str]] = {
     "level": "The kernel says how much is in it, and it is sampled.",
     "pipe": "It is a pipe of the kernel, with a name or without one (pipe(7)).",
     "address": "Others reach it by an address that it is bound to (socket(7)).",
+    "peered": "What is sent through it lies at its peer, an object of this machine (unix(7)).",
+    "by path": "Its address is a name in the file system, or an abstract one (unix(7)).",
+    "passes": "Descriptors can be sent through it (SCM_RIGHTS of unix(7)).",
+    "states": "Its connection has states, which its level tells (tcp(7)).",
+    "connectionless": (
+        "Each datagram that is sent through it can be lost, and no sender waits for room at the"
+        " other end (udp(7))."
+    ),
+    "messages": (
+        "What lies in it are messages: it is measured in them (mq_overview(7), sysvipc(7))."
+    ),
+    "sealed": "It can be sealed: writes to it are refused from then on (memfd_create(2)).",
+    "typed": "A person types into it. It was there before what uses it (tty(4)).",
     "notifier": "It only tells of events: /proc/PID/fdinfo says what it has.",
     "list": "It has a list of what it tells of.",
     "ticks": "What it has changes without a call about it.",
+    "counter": "It is one number: a write adds to it, and a read waits while it is 0 (eventfd(2)).",
     "tells": "A read of it tells more than bytes.",
+    "overflows": "It queues events for who reads it: some are lost if nobody does (inotify(7)).",
     "pooled": "All who use one put into the same, and take from it: it has no two ends.",
     "reached": "It has a name of its own by which others can still come to it.",
+    "met": "Who opens it waits until somebody opens its other end (fifo(7)).",
     "shared": "Others see what is done to it.",
     "private": "What is done to it is no step: it is nobody else's, or too little is known of it.",
     "sought": "Somebody can have reason to look for it although one process alone has it.",
@@ -102,36 +126,37 @@ def _kind(
 _ROWS: Final = (
     # In which bytes or messages stand in a line.
     _kind("pipe", "P", "the pipe", "tube", "pipe", "level", "pipe", "pooled", "shared"),
-    _kind("fifo", "", "the FIFO", "tube", "fifo", "level", "pipe", "pooled", "reached", "shared",
-        "lockable"),
-    _kind("unix socket", "S", "the UNIX socket", "tube", "socket", "level", "address", "listed",
-        "shared", protocol="unix"),
-    _kind("tcp socket", "S", "the TCP socket", "tube", "socket", "level", "address", "listed",
-        "shared", protocol="tcp"),
-    _kind("udp socket", "S", "the UDP socket", "tube", "socket", "level", "address", "shared",
-        protocol="udp"),
+    _kind("fifo", "", "the FIFO", "tube", "fifo", "level", "pipe", "pooled", "reached", "met",
+        "shared", "lockable"),
+    _kind("unix socket", "S", "the UNIX socket", "tube", "socket", "level", "address", "peered",
+        "by path", "passes", "listed", "shared", protocol="unix"),
+    _kind("tcp socket", "S", "the TCP socket", "tube", "socket", "level", "address", "states",
+        "listed", "shared", protocol="tcp"),
+    _kind("udp socket", "S", "the UDP socket", "tube", "socket", "level", "address",
+        "connectionless", "shared", protocol="udp"),
     _kind("socket", "S", "", "tube", "socket", "shared"),
-    _kind("message queue", "", "the message queue", "tube", "queue", "level", "pooled", "reached",
-        "shared"),
+    _kind("message queue", "", "the message queue", "tube", "queue", "level", "messages", "pooled",
+        "reached", "shared"),
     # Memory, and what has bytes for good.
     _kind("shared memory", "", "the shared memory", "block", "memory", "reached", "shared",
         "lockable", "offset"),
-    _kind("memfd", "MF", "the memfd", "block", "memory", "shared", "lockable", "offset"),
+    _kind("memfd", "MF", "the memfd", "block", "memory", "sealed", "shared", "lockable", "offset"),
     _kind("anonymous memory", "A", "", "block", "memory"),
     _kind("file", "", "", "end", "file", "lockable", "disk", "offset"),
     _kind("block device", "", "", "", "", "private", "lockable", "disk", "offset"),
     _kind("directory", "", "the directory", "", "", "private", "lockable", "disk", "everywhere"),
     _kind("character device", "", "", "", "", "private", "lockable", "everywhere"),
-    _kind("terminal", "", "the terminal", "end", "terminal", "shared"),
+    _kind("terminal", "", "the terminal", "end", "terminal", "typed", "shared"),
     # What only tells of events.
-    _kind("eventfd", "E", "the eventfd", "block", "eventfd", "level", "notifier", "ticks", "pooled",
-        "shared", "sought"),
+    _kind("eventfd", "E", "the eventfd", "block", "eventfd", "level", "notifier", "ticks",
+        "counter", "pooled", "shared", "sought"),
     _kind("timerfd", "T", "the timer descriptor", "block", "timerfd", "notifier", "ticks",
         "sought"),
     _kind("signalfd", "SG", "the signal descriptor", "block", "signalfd", "notifier", "tells",
         "sought"),
     _kind("pidfd", "PD", "the pidfd", "block", "pidfd", "notifier"),
-    _kind("inotify", "IN", "the inotify watch", "block", "inotify", "notifier", "list", "tells"),
+    _kind("inotify", "IN", "the inotify watch", "block", "inotify", "notifier", "list", "tells",
+        "overflows"),
     _kind("epoll", "EP", "the epoll set", "block", "epoll", "notifier", "list"),
     # Of which no more is known.
     _kind("anonymous inode", "X", "", "", "", "private"),
@@ -156,6 +181,15 @@ def having(trait: Trait) -> frozenset[str]:
 PIPES: Final = having("pipe")
 """Pipes and FIFOs."""
 
+REACHED: Final = having("reached")
+"""What others can come to by a name of its own."""
+
+UNNAMED_PIPES: Final = PIPES - REACHED
+"""Pipes that nobody comes to by a name: who has one open has inherited it, or was sent it."""
+
+COUNTERS: Final = having("counter")
+"""What is one number, which a read waits for while it is 0."""
+
 SOCKETS: Final = having("address")
 """Sockets of the families that are known."""
 
@@ -164,3 +198,36 @@ NOTIFIERS: Final = having("notifier")
 
 MEMORY: Final = where(lambda kind: kind.drawn == "memory")
 """Memory that is no file's: full of zeros at first."""
+
+KEPT: Final = MEMORY & REACHED
+"""Memory with a name: its bytes stay when nobody has it mapped (shm_overview(7))."""
+
+PEERED: Final = having("peered")
+"""Sockets through which what is sent lies at their peers."""
+
+BY_PATH: Final = having("by path")
+"""Sockets whose addresses are names in the file system."""
+
+WITH_STATES: Final = having("states")
+"""Sockets with connections that have states."""
+
+CONNECTIONLESS: Final = having("connectionless")
+"""Sockets that send datagrams to whoever may be there."""
+
+MESSAGES: Final = having("messages")
+"""Queues that are measured in messages."""
+
+MET: Final = having("met")
+"""What is only open when both its ends are."""
+
+SEALED: Final = having("sealed")
+"""Memory that can be sealed."""
+
+PASSES: Final = having("passes")
+"""Sockets that descriptors can be sent through."""
+
+OVERFLOWS: Final = having("overflows")
+"""Queues of events of which some can be lost."""
+
+TYPED: Final = having("typed")
+"""What a person types into: terminals."""

@@ -1,4 +1,4 @@
-"""Values that events carry about objects: kinds, modes, identities."""
+"""Values that events carry about objects: modes, identities."""
 
 from __future__ import annotations
 
@@ -6,31 +6,7 @@ from typing import Literal
 
 import msgspec
 
-ObjectKind = Literal[
-    "pipe",
-    "fifo",
-    "file",
-    "directory",
-    "terminal",
-    "character device",
-    "block device",
-    "unix socket",
-    "tcp socket",
-    "udp socket",
-    "socket",
-    "message queue",
-    "shared memory",
-    "memfd",
-    "anonymous memory",
-    "eventfd",
-    "epoll",
-    "timerfd",
-    "signalfd",
-    "inotify",
-    "pidfd",
-    "anonymous inode",
-    "unknown",
-]
+from ipcviz.events.kinds import ObjectKind
 
 Mode = Literal["r", "w", "rw", "path"]
 """How an open file description may be used: O_RDONLY, O_WRONLY, O_RDWR or O_PATH."""

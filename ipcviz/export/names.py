@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from ipcviz.events import Call, Event, Forked, Output, ThreadCreated
+from ipcviz.events import Call, Event, Forked, Held, Output, ThreadCreated
 from ipcviz.events.arguments import Arguments
 from ipcviz.events.calls import where
 
@@ -55,11 +55,15 @@ _IN_TEXT: Final = re.compile(
     r"/proc/(?P<process>[0-9]+)(?=/|$)"
     r"|/dev/pts/(?P<terminal>[0-9]+)"
     r"|(?P<kind>pipe|socket):\[(?P<inode>[0-9]+)\]"
-    r"|(?P<place>/(?:sem\.)?ipcviz-)(?P<name>[a-z0-9_]{8})(?=/|$)"
+    r"|(?P<place>(?:/|^)(?:sem\.)?ipcviz-)(?P<name>[a-z0-9_]{8})(?=[-./]|$)"
     r"|(?P<build>(?<!\S)/\S*?/ipcviz/build/[^\s/]+-[0-9a-f]{24}/)"
 )
+_MARKS: Final = ("/", ":[", "ipcviz-")
+"""Without one of these there is no such place in a text."""
 _PROCESS: Final = re.compile(r"(^pid |\[)([0-9]+)(?=,|\]$)")
 """Where a process's number stands in what a socket tells of the other end."""
+_NAMED: Final = re.compile(r"(?<=\S\[)[0-9]+(?=\])")
+"""The number of a process behind its name: `cat[12] read`."""
 _MOST_REMEMBERED: Final = 50_000
 
 T = TypeVar("T")
@@ -83,7 +87,9 @@ class Names:
             self._add_task(event.tid)
         elif isinstance(event, Output):
             return event
-        if isinstance(event, Call) and event.ret > 0 and not event.error:
+        elif isinstance(event, Held):
+            return msgspec.structs.replace(event, reason=self._rename_named(event.reason))
+        if isinstance(event, Call) and event.ret >= 0 and not event.error:
             event = msgspec.structs.replace(event, ret=self._rename_result(event.name, event.ret))
         return self._rename_struct(event)
 
@@ -158,7 +164,7 @@ class Names:
 
     def rename_text(self, text: str) -> str:
         """A path, an argument or a sentence in which such numbers stand."""
-        if "/" not in text and ":[" not in text:
+        if not any(mark in text for mark in _MARKS):
             return text
         found = self._texts.get(text)
         if found is None:
@@ -176,9 +182,10 @@ class Names:
         if found["build"]:
             return ""
         if found["place"]:
-            if found.string[found.end() :]:
+            if found.string[found.end() :].startswith("/"):
                 return found["place"].removesuffix("-")
             # A scenario knows its semaphores and segments by how they begin: `*ipcviz-*`.
+            # The kernel names a message queue without a slash.
             return f"{found['place']}{self._number_name('place', found['name'])}"
         return f"{found['kind']}:[{self._number_name(found['kind'], found['inode'])}]"
 
@@ -241,6 +248,10 @@ class Names:
     def _rename_credentials(self, value: Any) -> Any:
         """`pid 12, uid 0, gid 0`, or `name[12]`."""
         return _PROCESS.sub(lambda found: found[1] + str(self.rename_task(int(found[2]))), value)
+
+    def _rename_named(self, text: str) -> str:
+        """A breakpoint in words, such as `python[12] write`."""
+        return _NAMED.sub(lambda found: str(self.rename_task(int(found[0]))), text)
 
     def _rename_key_field(self, value: Any) -> Any:
         return (

@@ -23,7 +23,15 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ipcviz.events import Level, Mode, ObjectInfo
-from ipcviz.events.kinds import PIPES, where
+from ipcviz.events.kinds import (
+    BY_PATH,
+    CONNECTIONLESS,
+    COUNTERS,
+    MESSAGES,
+    PIPES,
+    WITH_STATES,
+    where,
+)
 from ipcviz.kernel import procfs, queues, sockets
 from ipcviz.kernel.arch import call_numbers, find_native_arch
 from ipcviz.kernel.aside import Aside, check_wanted
@@ -344,13 +352,13 @@ def read_level(
         end = (pid, fd)
         reads, writes = mode in ("r", "rw"), mode in ("w", "rw")
         return read_pipe_level(info.key, end if reads else None, end if writes else None, peek)
-    if kind == "unix socket":
+    if kind in BY_PATH:
         return _unix_level(pid, fd, info, peek)
     if kind in _INTERNET:
         return _inet_level(pid, fd, info, peek)
-    if kind == "message queue":
+    if kind in MESSAGES:
         return _queue_level(pid, fd, info)
-    if kind == "eventfd":
+    if kind in COUNTERS:
         facts = procfs.read_fdinfo(pid, fd)
         count = facts.extra.get("eventfd-count") if facts is not None else None
         return Level(object=info.key, queued=int(count[0], 16)) if count else None
@@ -364,7 +372,7 @@ def read_listed_level(info: ObjectInfo, listing: sockets.Listing) -> Level | Non
     For processes that run on meanwhile. The figures are those of `read_level`, but a UDP socket's
     are of its memory, bookkeeping included: the kernel lists no others.
     """
-    if info.kind == "unix socket":
+    if info.kind in BY_PATH:
         one = listing.find_unix(info.ino)
         if one is None or one.receive_queue < 0:
             return None
@@ -452,7 +460,7 @@ def descriptors_waiting(pid: int, fd: int) -> int:
 
 
 def _inet_level(pid: int, fd: int, info: ObjectInfo, peek: int) -> Level | None:
-    return _borrowed_level(pid, fd, info, peek, limit=info.kind == "tcp socket")
+    return _borrowed_level(pid, fd, info, peek, limit=info.kind in WITH_STATES)
 
 
 def _borrowed_level(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool) -> Level | None:
@@ -479,7 +487,7 @@ def _ask_socket(pid: int, fd: int, info: ObjectInfo, peek: int, limit: bool) -> 
                 if state != "closed":
                     (unsent,) = struct.unpack("=i", fcntl.ioctl(number, termios.TIOCOUTQ, _INT))
                     room = one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-            elif info.kind == "udp socket":
+            elif info.kind in CONNECTIONLESS:
                 found = one.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
                 memory, capacity, lost = (_MEMINFO.unpack(found)[i] for i in (0, 1, 8))
         except (OSError, struct.error):

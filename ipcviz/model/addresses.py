@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ipcviz.events import ObjectInfo
-from ipcviz.events.kinds import KINDS, SOCKETS
+from ipcviz.events.kinds import BY_PATH, CONNECTIONLESS, KINDS, PEERED, SOCKETS
 
 PREFIX: Final[dict[str, str]] = {
     kind.name: kind.protocol for kind in KINDS.values() if kind.protocol
@@ -26,8 +26,8 @@ def unmap_address(end: str) -> str:
 
 def takes_datagrams(info: ObjectInfo) -> bool:
     """Whether messages can come to a socket from anyone, so that its peer need not know of it."""
-    return info.kind == "udp socket" or (
-        info.kind == "unix socket" and info.detail.startswith("datagram")
+    return info.kind in CONNECTIONLESS or (
+        info.kind in PEERED and info.detail.startswith("datagram")
     )
 
 
@@ -38,7 +38,7 @@ def is_listening(info: ObjectInfo) -> bool:
 
 def name_of(info: ObjectInfo) -> str:
     """Under which name others reach a socket, as a key of `State.bound`; empty if they can't."""
-    if info.kind == "unix socket":
+    if info.kind in BY_PATH:
         reached = info.path and (
             is_listening(info) or takes_datagrams(info) or info.detail.endswith("unconnected")
         )

@@ -443,6 +443,7 @@ def _apply_name_removed(draft: Draft, event: Call, effect: NameRemoved) -> None:
         draft.store_object(replace(found, unlinked=True))
         forget_queue(draft, effect.object)
     semaphores.apply_name_removed(draft, effect.path)
+    sockets.apply_name_removed(draft, effect.path)
 
 
 def _apply_timer(draft: Draft, event: Call, effect: Timer) -> None:

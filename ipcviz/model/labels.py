@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipcviz.events import ObjectInfo
-from ipcviz.events.kinds import KINDS
+from ipcviz.events.kinds import KINDS, TYPED
 
 
 def object_label_letter(kind: str) -> str:
@@ -20,6 +20,6 @@ def path_label(info: ObjectInfo) -> str:
         key = info.path[5:13].lstrip("0")  # /SYSVkkkkkkkk
         return f"0x{key}" if key else f"shm {info.ino}"
     path = info.path.removesuffix(" (deleted)")
-    if info.kind == "terminal":
+    if info.kind in TYPED:
         return path.removeprefix("/dev/") or "terminal"
     return path.rstrip("/").rpartition("/")[2] or path or info.kind

@@ -328,8 +328,7 @@ class Object(Value, frozen=True):
         opened_at: When it was first seen.
         unlinked: Its name was removed.
         first_seen_by: The process that it was first seen in.
-        notifier: What fdinfo said last of an eventfd, timerfd, signalfd, pidfd, inotify or epoll
-            descriptor.
+        notifier: What fdinfo said last of it, if it is one of those that only tell of events.
         sent_to: Key of the watched socket that a datagram was sent to last, by its address; empty
             if none was.
         shut: The directions that shutdown(2) was seen to end of a socket: `r`, `w`, `rw`; `closed`

@@ -32,7 +32,7 @@ from ipcviz.events import (
     calls,
 )
 from ipcviz.events.calls import MOVES, OPENS, READS, WRITES
-from ipcviz.events.kinds import NOTIFIERS, PIPES, SOCKETS, having
+from ipcviz.events.kinds import NOTIFIERS, PIPES, SEALED, SOCKETS, having
 from ipcviz.model.ledger.directions import takes_out
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS, reads_about_queue
 from ipcviz.model.noise import is_noise
@@ -211,7 +211,7 @@ def _describe_data(event: Call, before: State, after: State) -> Clause:
     weight = _weigh_object(thing)
     if event.error:
         why = explain_error(event, thing, after) or _BECAUSE.get((event.error, reads))
-        if thing is not None and thing.info.kind == "memfd" and event.error == "EPERM":
+        if thing is not None and thing.info.kind in SEALED and event.error == "EPERM":
             why = "its seals forbid it"
         if thing is not None and is_pipe(thing) and event.error == "EPIPE":
             why = explain_broken_pipe(event, thing, after)

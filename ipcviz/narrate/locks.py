@@ -137,7 +137,7 @@ def _kept_by(state: State, found: Iterable[FileLock]) -> str:
 def released_by_exit(pid: int, before: State, after: State) -> dict[str, str]:
     """What a process's end meant for the locks that it held, by object key."""
     words = {}
-    for key, locks in before.locks.items():
+    for key, locks in sorted(before.locks.items()):
         mine = [lock for lock in locks if not lock.waits and pid in lock_holders(before, lock)]
         if not mine:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipcviz.events import Call, MapEntry, Mapped, Protected, SignalDelivered, Unmapped
+from ipcviz.events.kinds import SEALED
 from ipcviz.model import query
 from ipcviz.model.mechanisms.system_v_keys import describe_key, warning_of
 from ipcviz.model.noise import is_noise
@@ -208,7 +209,7 @@ def _explain_refusal(event: Call, state: State) -> str:
     thing = state.objects.get(event.object)
     return (
         ": its seals forbid it"
-        if event.error == "EPERM" and thing and thing.info.kind == "memfd"
+        if event.error == "EPERM" and thing and thing.info.kind in SEALED
         else ""
     )
 

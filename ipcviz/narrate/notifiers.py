@@ -6,11 +6,16 @@ import re
 import struct
 from typing import Final
 
-from ipcviz.events import Call
+from ipcviz.events import Call, Notifier
 from ipcviz.events.calls import WRITES
 from ipcviz.events.kinds import NOTIFIERS
 from ipcviz.events.signals import signal_name
-from ipcviz.model.mechanisms.notifiers import describe_signals, list_found
+from ipcviz.model.mechanisms.notifiers import (
+    describe_due,
+    describe_place,
+    describe_signals,
+    list_found,
+)
 from ipcviz.model.state import Object, State
 from ipcviz.narrate.sentence import DETAIL, STEP, Clause
 from ipcviz.narrate.signals import describe_taken
@@ -82,6 +87,48 @@ def describe_found(event: Call, state: State) -> str:
     if not told:
         return ""
     return f": {', '.join(told[:-1])} and {told[-1]}" if told[1:] else f": {told[0]}"
+
+
+def describe_event(state: State, thing: Object, events: str, now: float) -> str:
+    """What who polls such a descriptor waits for: `a timer, 1.5 s left`, `the end of sleep[12]`;
+    empty for other objects, and where only the letters of `events` tell.
+    """
+    describe = _EVENTS.get(thing.info.kind)
+    notifier = thing.notifier
+    if describe is None or notifier is None:
+        return ""
+    return describe(state, notifier, events, now)
+
+
+def _describe_counter(state: State, notifier: Notifier, events: str, now: float) -> str:
+    return f"an eventfd at {notifier.count:,}" if "w" not in events else ""
+
+
+def _describe_timer(state: State, notifier: Notifier, events: str, now: float) -> str:
+    return f"a timer, {describe_due(notifier, now)}"
+
+
+def _describe_mask(state: State, notifier: Notifier, events: str, now: float) -> str:
+    return describe_signals(notifier.mask)
+
+
+def _describe_end(state: State, notifier: Notifier, events: str, now: float) -> str:
+    process = state.processes.get(notifier.pid)
+    name = process.called if process is not None else ""
+    return f"the end of {name or f'process {notifier.pid}'}" if notifier.pid > 0 else ""
+
+
+def _describe_change(state: State, notifier: Notifier, events: str, now: float) -> str:
+    return f"a change in {describe_place(state, notifier)}" if notifier.watches else ""
+
+
+_EVENTS: Final = {
+    "eventfd": _describe_counter,
+    "timerfd": _describe_timer,
+    "signalfd": _describe_mask,
+    "pidfd": _describe_end,
+    "inotify": _describe_change,
+}
 
 
 def _join_conditions(letters: str) -> str:

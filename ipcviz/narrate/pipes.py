@@ -9,7 +9,7 @@ from typing import Final
 
 from ipcviz.events import Call
 from ipcviz.events.calls import READS, WRITES
-from ipcviz.events.kinds import PIPES
+from ipcviz.events.kinds import PIPES, REACHED
 from ipcviz.model import query
 from ipcviz.model.ends import open_modes
 from ipcviz.model.ledger.provenance import waiting_ranges
@@ -112,7 +112,7 @@ def describe_unread(state: State, key: str) -> str:
 
 def explain_end_of_file(event: Call, thing: Object, state: State) -> str:
     """Why a read found the end of a pipe, and who was the last to have a write end."""
-    if not thing.writer_left and not thing.last_writer and thing.info.kind == "fifo":
+    if not thing.writer_left and not thing.last_writer and thing.info.kind in REACHED:
         return "it is empty and nobody has it open for writing"
     last = _describe_last_end(thing.writer_left, event.pid, state, "write")
     return f"it is empty and no writer is left{last}"

@@ -8,7 +8,7 @@ from typing import Final
 
 from ipcviz.events import Call, Opened, Passed
 from ipcviz.events.calls import READS
-from ipcviz.events.kinds import SOCKETS
+from ipcviz.events.kinds import BY_PATH, CONNECTIONLESS, SOCKETS, WITH_STATES
 from ipcviz.model import query
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.ledger.provenance import waiting_bytes
@@ -100,7 +100,7 @@ def _format_fd(event: Call) -> str:
 
 
 def _is_path(thing: Object | None, address: str) -> bool:
-    return thing is not None and thing.info.kind == "unix socket" and not address.startswith("@")
+    return thing is not None and thing.info.kind in BY_PATH and not address.startswith("@")
 
 
 def _find_address(event: Call) -> str:
@@ -177,7 +177,7 @@ def _why_not(event: Call, thing: Object | None, address: str, state: State) -> s
                 return f"the name is left from {left}, which is closed: a stale one"
             return "no socket is behind that name any more (a stale one), or it does not listen"
         return "nothing listens there"
-    if error == "EAGAIN" and thing is not None and thing.info.kind == "unix socket":
+    if error == "EAGAIN" and thing is not None and thing.info.kind in BY_PATH:
         return f"the backlog there is full, and {_NOT_BLOCKING}"
     return _CONNECT.get(error, "")
 
@@ -189,7 +189,7 @@ def _why_not_bound(
         here = f"{_name_with_holder(state, known)} is bound there" if known is not None else ""
         if _is_path(thing, address):
             return f"that name exists already: {here or 'it stays until it is unlinked'}"
-        if known is None and thing is not None and thing.info.kind == "tcp socket":
+        if known is None and thing is not None and thing.info.kind in WITH_STATES:
             return (
                 "another socket is bound there, or a connection from it is still in time-wait"
                 " (SO_REUSEADDR)"
@@ -302,7 +302,7 @@ def explain_error(event: Call, thing: Object | None, after: State) -> str:
             return "its receiver is closed"
         return "its other end was closed with bytes unread, or was reset"
     if error == "ECONNREFUSED":
-        if thing.info.kind == "udp socket":
+        if thing.info.kind in CONNECTIONLESS:
             return "nothing takes what was sent to that port"
         return "no socket is behind that name any more (a stale one)"
     if error == "EINVAL" and not event.args.get("count", 1):
@@ -436,7 +436,7 @@ def explain_closed(thing: Object, before: State, after: State) -> str:
         return ""
     watched = any(change.by == "outside" for change in find_newcomers(before, thing.info.key))
     if thing.info.detail.endswith("listening"):
-        name = thing.info.path
+        name = "" if now.unlinked else thing.info.path
         stays = f", and the name {name} stays" if name and not name.startswith("@") else ""
         return f"{'nobody who is watched' if watched else 'nobody'} listens on it any more{stays}"
     peer = after.objects.get(thing.info.peer) if thing.info.peer else None

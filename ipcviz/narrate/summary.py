@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ipcviz.events.kinds import KINDS, MEMORY, PIPES, SOCKETS
+from ipcviz.events.kinds import KINDS, MEMORY, MESSAGES, PIPES, SOCKETS, TYPED
 from ipcviz.events.signals import signal_name
 from ipcviz.model import query
 from ipcviz.model.mechanisms.notifiers import format_seconds
@@ -35,7 +35,7 @@ def _list_traffic(state: State) -> list[str]:
         for key in keys:
             pids.setdefault(key, set()).add(pid)
     used = [state.objects[key] for key in pids if key in state.objects]
-    for kinds, noun in ((PIPES, "pipe"), (SOCKETS, "socket"), ({"message queue"}, "queue")):
+    for kinds, noun in ((PIPES, "pipe"), (SOCKETS, "socket"), (MESSAGES, "queue")):
         things = [thing for thing in used if thing.info.kind in kinds]
         amounts = [_count_through(state, thing) for thing in things]
         moved = sum(amount for amount, _ in amounts)
@@ -58,7 +58,7 @@ def _list_traffic(state: State) -> list[str]:
     signals = sum(1 for sent in state.sent if sent.delivered is not None)
     if signals:
         found.append(f"{_count(signals, 'signal')} {_was(signals)} sent and delivered")
-    terminals = [t for t in used if t.info.kind == "terminal"]
+    terminals = [t for t in used if t.info.kind in TYPED]
     written = sum(terminal.bytes_in for terminal in terminals)
     if written:
         least = _at_least(all(terminal.exact for terminal in terminals))

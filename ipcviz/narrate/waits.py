@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from ipcviz.events import Futex
 from ipcviz.events.calls import CHANGES_SEMAPHORES
-from ipcviz.events.kinds import PIPES, SOCKETS, having
+from ipcviz.events.kinds import COUNTERS, PIPES, SOCKETS, having
 from ipcviz.events.signals import names_of, signal_name
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.notifiers import (
@@ -41,6 +41,7 @@ from ipcviz.model.waits.values import (
     WatchedDescriptor,
     Why,
 )
+from ipcviz.narrate.notifiers import describe_event
 from ipcviz.narrate.outsiders import describe_outsiders, name_outsiders
 from ipcviz.narrate.words import name_process
 
@@ -165,7 +166,7 @@ _PLAIN: Final[Mapping[Why, WaitWords]] = {
 
 def _explain_empty(state: State, wait: Wait, now: float) -> WaitWords:
     thing = state.objects.get(wait.object)
-    if thing is not None and thing.info.kind == "eventfd":
+    if thing is not None and thing.info.kind in COUNTERS:
         return WaitWords(Form.NOTE, "its counter is 0")
     if isinstance(wait.facts, WantedMessage) and wait.facts.type:
         return WaitWords(Form.STATE, f"empty, and it wants {_describe_wish(wait.facts)}")
@@ -196,7 +197,7 @@ def _explain_full(state: State, wait: Wait, now: float) -> WaitWords:
         return _explain_full_queue(thing, wait.facts)
     if thing is None:
         return WaitWords(Form.STATE, "full")
-    if thing.info.kind == "eventfd":
+    if thing.info.kind in COUNTERS:
         return WaitWords(Form.NOTE, "its counter can't hold that much more")
     if thing.info.kind in SOCKETS:
         return _explain_full_socket(state, wait, thing)
@@ -314,21 +315,9 @@ def _describe_thing(state: State, one: WatchedDescriptor, now: float) -> str:
 
 
 def _describe_condition(state: State, thing: Object, events: str, now: float) -> str:
-    notifier, kind = thing.notifier, thing.info.kind
-    if notifier is not None:
-        if kind == "timerfd":
-            return f"a timer, {describe_due(notifier, now)}"
-        if kind == "signalfd":
-            return describe_signals(notifier.mask)
-        if kind == "pidfd" and notifier.pid > 0:
-            process = state.processes.get(notifier.pid)
-            name = process.called if process is not None else ""
-            return f"the end of {name or f'process {notifier.pid}'}"
-        if kind == "inotify" and notifier.watches:
-            return f"a change in {describe_place(state, notifier)}"
-        if kind == "eventfd" and "w" not in events:
-            return f"an eventfd at {notifier.count:,}"
-    return " or ".join(word for letter, word in _CONDITIONS if letter in events) or "an error"
+    told = describe_event(state, thing, events, now)
+    conditions = (word for letter, word in _CONDITIONS if letter in events)
+    return told or " or ".join(conditions) or "an error"
 
 
 _CONDITIONS: Final = (("r", "readable"), ("w", "writable"), ("x", "in an exceptional condition"))

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ipcviz.events import Poised
 from ipcviz.events.calls import BIRTHS, FOR_CHILD, where
+from ipcviz.events.kinds import UNNAMED_PIPES
 from ipcviz.events.signals import signal_name
 from ipcviz.model.query import list_holders
 from ipcviz.model.state import State
@@ -199,7 +200,7 @@ def _surely_reads(when: When, poised: Poised, state: State) -> bool:
         return True
     holders = list_holders(state).get(poised.object, ())
     return (
-        thing.info.kind == "pipe"
+        thing.info.kind in UNNAMED_PIPES
         and not any(one.writes for one in holders)
         and nobody_else_has(state, poised.object)
     )

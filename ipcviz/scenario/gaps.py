@@ -20,6 +20,7 @@ def list_gaps(sheet: Document) -> Iterator[Problem]:
             ("teacher",),
             "[teacher] needs 'wrong', what students get wrong, and 'next', what to try next.",
         )
+    asked = {name for question in sheet.questions for name in question.ids}
     for place, step in enumerate(sheet.story):
         path: KeyPath = ("story", place)
         name = repr(step.id) if step.id else str(place + 1)
@@ -30,6 +31,12 @@ def list_gaps(sheet: Document) -> Iterator[Problem]:
         if (step.unless is not None) and not step.otherwise:
             yield Problem(
                 path, f"Step {name} can be skipped ('unless'), and has no 'otherwise' to say so."
+            )
+        if place and step.id in asked and not step.after:
+            yield Problem(
+                path,
+                f"Step {name} answers a question and has no 'after': where another goes first, it"
+                " comes before anybody was asked.",
             )
     if not sheet.story:
         yield Problem((), "There is no story: write [[story]] steps.")

@@ -6,6 +6,7 @@ import time
 from typing import Final
 
 from ipcviz.events import Breakpoint, Counted, Coverage, Event, Exited, Forked, Sample
+from ipcviz.events.kinds import CONNECTIONLESS
 from ipcviz.kernel import descriptors, procfs
 from ipcviz.kernel.arch import Arch, call_names
 from ipcviz.model.state import State
@@ -195,7 +196,7 @@ class Context:
     def is_unbound(self, key: str) -> bool:
         """Whether nothing is known of a UDP socket's own address."""
         thing = self.state.objects.get(key)
-        return thing is not None and thing.info.kind == "udp socket" and not thing.info.local
+        return thing is not None and thing.info.kind in CONNECTIONLESS and not thing.info.local
 
     def stops_at_all_calls(self, pid: int) -> bool:
         """Whether every thread of a process stops at each data call that it makes, from where it is

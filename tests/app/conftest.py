@@ -14,9 +14,9 @@ os.environ.pop("NO_COLOR", None)
 
 @pytest.fixture(autouse=True)
 def settling(monkeypatch):
-    from ipcviz.app.textual_internals import (
-        wait_until_settled,  # imports Textual, which looks at the environment then
-    )
+    # This imports Textual, which looks at the environment then.
+    from ipcviz.app.textual_internals import leave_undrawn, wait_until_settled
 
     monkeypatch.setattr("textual.app.wait_for_idle", wait_until_settled)
     monkeypatch.setattr("textual.pilot.wait_for_idle", wait_until_settled)
+    leave_undrawn(monkeypatch.setattr)

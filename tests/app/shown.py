@@ -51,7 +51,7 @@ class ShownRun(Driven):
         a panel scrolls to what it has to show.
         """
         seen: list[list[str]] = []
-        while len(seen) < 4 or any(rows != seen[-1] for rows in seen[-4:]):
+        while len(seen) < 2 or seen[-2] != seen[-1]:
             await self.app.animator.wait_for_idle()
             await self.pilot.pause()
             await self.pilot.pause()

@@ -190,6 +190,28 @@ async def test_a_schedule_says_who_is_next_and_where_it_was_departed_from():
         assert lets(s) == [60, 60]
 
 
+async def test_who_is_named_next_at_the_end_of_a_schedule_goes_on_at_the_next_key():
+    async with stage(stepped.pair(), (parse_schedule("1 to write"), "short")) as s:
+        while "line 1 of 1" in strip(s):
+            await steps(s, "n")
+        assert "the schedule is done: all take turns" in strip(s)
+        before = lets(s)
+        await steps(s, "n")
+        assert len(lets(s)) == len(before) + 1
+        assert "The schedule is done: all take turns." in strip(s)
+
+
+async def test_slow_motion_rests_at_the_end_of_a_schedule():
+    async with stage(stepped.pair(), (parse_schedule("1 to write"), "short")) as s:
+        await steps(s, "S", "enter")
+        for _ in range(4):
+            await s.frame(1.1)
+        assert "The schedule is done: all take turns." in strip(s)
+        count = len(lets(s))
+        await s.frame(5)
+        assert len(lets(s)) == count
+
+
 async def test_keys_pressed_faster_than_steps_settle_are_kept():
     async with stage(stepped.pair()) as s:
         await s.press("n", "n", "n")

@@ -4,12 +4,13 @@ of them.
 
 from __future__ import annotations
 
+import functools
 import os
 
 import pytest
 
 from ipcviz import events as ev
-from tests.integration.harness import Bench, Programs, by_turns, read_stream
+from tests.integration.harness import Bench, Outcome, Programs, by_turns, read_stream
 
 OPTIONS = [
     ("live", ()),
@@ -17,6 +18,11 @@ OPTIONS = [
     ("step", ("--step",)),
     ("always", ("--no-seccomp",)),
 ]
+
+
+@functools.cache
+def run_alone(bench: Bench, *argv: str) -> Outcome:
+    return bench.run(list(argv))
 
 
 @pytest.mark.skipif(
@@ -30,7 +36,7 @@ OPTIONS = [
 )
 def test_as_alone(bench: Bench, programs: Programs, options: tuple[str, ...]) -> None:
     argv = [programs["confined"]]
-    alone = bench.run(argv)
+    alone = run_alone(bench, *argv)
     assert alone.stdout.startswith(b"mode 0\nstrict\nleft\n0: 700 child exited 7\n")
     assert bench.run(bench.observed(argv, *options)) == alone
 

@@ -81,6 +81,7 @@ def test_spool(variant, plan, readers, untold):
     [
         ("sh", "half-sh", {"renamed", "whole", "printed"}),
         ("sh-rename", "renamed-sh", {"seen-half"}),
+        ("sh-rename", "", {"seen-half"}),
     ],
 )
 def test_a_spool_of_the_shell(variant, plan, untold):

@@ -19,8 +19,7 @@ from ipcviz.app.picture.graph import build_scene
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, NodeKind
 from ipcviz.events import calls, kinds
 from ipcviz.events.calls import CALLS, having, where
-from ipcviz.events.kinds import KINDS
-from ipcviz.events.objects import ObjectKind
+from ipcviz.events.kinds import KINDS, ObjectKind
 from ipcviz.kernel.arch import ARCHES, call_numbers
 from ipcviz.model.ledger.directions import BETWEEN, CHANNEL_CALLS, CHANNEL_READS, CHANNEL_WRITES
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS

@@ -13,6 +13,7 @@ from ipcviz.events import (
     Executed,
     Forked,
     Futex,
+    Held,
     Level,
     ObjectInfo,
     Opened,
@@ -132,6 +133,23 @@ def test_targets_and_arguments_of_calls():
     assert (first.ret, again.args["id"]) == (1, 1)
 
 
+def test_the_first_identifier_of_system_v_is_0_and_one_like_any_other():
+    names = Names()
+    made = Call(t=1, pid=7, tid=7, name="msgget", args={"key": 0}, ret=0)
+    used = Call(t=1, pid=7, tid=7, name="msgsnd", args={"id": 0}, ret=0)
+    assert names.rename_event(made).ret == 1
+    assert names.rename_event(used).args["id"] == 1
+    assert names.rename_event(used).ret == 0
+    assert names.rename_key("msg:0") == "msg:1"
+
+
+def test_a_breakpoint_names_processes_by_their_names_in_the_cast():
+    names = Names()
+    names.rename_event(Forked(t=0, pid=4242, parent=0))
+    assert names.rename_event(Held(t=1, reason="python[4242] write")).reason == "python[1] write"
+    assert names.rename_event(Held(t=1, reason="P1 is full")).reason == "P1 is full"
+
+
 def test_keys_of_what_belongs_together_still_belong_together():
     names = Names()
     names.rename_event(Forked(t=0, pid=9, parent=0))
@@ -178,6 +196,9 @@ def test_paths():
     assert names.rename_text("/tmp/ipcviz-a_b1c2d3/work/fifo") == "/tmp/ipcviz/work/fifo"
     assert names.rename_text("/ipcviz-a_b1c2d3") == "/ipcviz-1"
     assert names.rename_text("/dev/shm/sem.ipcviz-a_b1c2d3") == "/dev/shm/sem.ipcviz-1"
+    assert names.rename_text("ipcviz-a_b1c2d3") == "ipcviz-1"
+    assert names.rename_text("/dev/shm/sem.ipcviz-a_b1c2d3-full") == "/dev/shm/sem.ipcviz-1-full"
+    assert names.rename_text("/ipcviz-b_b1c2d3-full") == "/ipcviz-2-full"
     assert names.rename_text("/tmp/ipcviz-longer-name/x") == "/tmp/ipcviz-longer-name/x"
     assert (
         names.rename_text(

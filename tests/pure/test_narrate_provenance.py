@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipcviz.events import Call, Coverage, Entered, Forked, Stepped, Waiting
 from ipcviz.model.reduce import reduce
 from ipcviz.narrate import TURN, describe_interleaving, describe_waiting_bytes, narrate
-from tests.pure.test_ledger import KEY, Story
+from tests.pure.test_ledger import KEY, PACKETS, Story
 
 
 class Told(Story):
@@ -161,3 +161,21 @@ def test_of_writes_that_went_in_in_parts_nobody_can_tell_how_much_was_read():
     told.read(12, 8192, b"b" * 64)
     assert told.text.endswith(", of what sh[10] or p11[11] wrote")
     assert told.whose == ""
+
+
+def test_three_stretches_are_named_and_the_others_counted():
+    for count, more in ((3, ""), (4, " and 1 more"), (5, " and 2 more")):
+        told = Told(11, 12)
+        for number in range(count):
+            told.write(10 + number % 2, 5)
+        told.read(12, 5 * count)
+        assert told.text.count(", then ") == 2
+        assert told.text.endswith("that sh[10] wrote" + more)
+
+
+def test_what_is_gone_of_a_packet_is_counted():
+    for dropped, words in ((1, "1 more byte"), (2, "2 more bytes")):
+        told = Told(11, 12, effects=PACKETS, name="pipe2")
+        told.call(10, "write", fd=4, ret=4 + dropped, object=KEY, args={"count": 4 + dropped})
+        told.call(12, "read", fd=3, ret=4, object=KEY, args={"count": 4})
+        assert "had no room and " + ("is" if dropped == 1 else "are") + " gone" in told.text, words

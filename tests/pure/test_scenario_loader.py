@@ -637,6 +637,13 @@ def test_check_says_what_a_lesson_is_missing(folder):
         assert words in done.output, done.output
 
 
+def test_check_says_that_a_question_may_come_too_late(folder):
+    file = folder / "scenario.toml"
+    file.write_text(re.sub(r'after = \["[a-z]+"\]\n', "", GOOD))
+    done = CliRunner().invoke(check, [str(folder)])
+    assert "Step 'eof' answers a question and has no 'after'" in done.output
+
+
 def test_nothing_is_missing_in_what_comes_with_ipcviz():
     assert [line for scenario in load_all() for line in list_missing(scenario)] == []
 

@@ -14,6 +14,7 @@ from ipcviz.events import (
     Forked,
     Identified,
     Level,
+    NameRemoved,
     ObjectInfo,
     Opened,
     Passed,
@@ -239,6 +240,29 @@ def test_tcp_bytes_wait_at_both_ends():
     assert reason == "full: 2,000 B are not acknowledged, 100 B wait to be read from S1"
     assert enders == (SERVER,)
     assert story.state.objects["socket:[2]"].info.detail == f"{there} → {here} fin-wait-2"
+
+
+@pytest.mark.parametrize(
+    ("bound", "removed", "stays"),
+    [
+        ("/run/x", "/run/x", ""),
+        ("x", "/run/x", ""),
+        ("/run/x", "x", ""),
+        ("/run/x", "/tmp/x", ", and the name /run/x stays"),
+        ("/run/x", "/run/y", ", and the name /run/x stays"),
+    ],
+)
+def test_a_name_that_was_removed_does_not_stay(bound, removed, stays):
+    story = Story()
+    story.open(SERVER, 3, unix(1))
+    listening = unix(1, "stream listening", path=bound)
+    story.call(
+        SERVER, "listen", "socket:[1]", fd=3, backlog=1, effects=(Identified(object=listening),)
+    )
+    gone = NameRemoved(path=removed, object="1:77")
+    story.call(SERVER, "unlink", path=removed, effects=(gone,))
+    said = story.call(SERVER, "close", effects=(Closed(fd=3),), fd=3)
+    assert said.endswith(f"(S1): nobody listens on it any more{stays}")
 
 
 def test_who_connects_waits_for_the_listener():

@@ -15,7 +15,7 @@ from ipcviz.app.panels.sockets import socket_rows
 from ipcviz.app.text import Shown, bytes_text, make_visible, moved_text
 from ipcviz.app.view import View
 from ipcviz.events import Level
-from ipcviz.events.kinds import NOTIFIERS, SOCKETS, where
+from ipcviz.events.kinds import MESSAGES, NOTIFIERS, SOCKETS, where
 from ipcviz.model.addresses import is_listening
 from ipcviz.model.mechanisms.datagrams import list_waiting
 from ipcviz.model.mechanisms.sockets import describe_closing
@@ -281,7 +281,7 @@ def _waiting_datagrams(thing: Object, datagrams: Sequence[Datagram], width: int)
 def _waiting_bytes(view: View, thing: Object, width: int) -> list[Row]:
     """The first waiting bytes, printable and in hexadecimal."""
     level = thing.level
-    if level is not None and thing.info.kind == "message queue":
+    if level is not None and thing.info.kind in MESSAGES:
         return _waiting_messages(view, thing, level, width)
     if level is None and not blocked_readers(view.state, thing.info.key):
         return [

@@ -8,8 +8,8 @@ from ipcviz.app.panels.cells import format_sparkline
 from ipcviz.app.panels.panel import Row, fit_value, make_row
 from ipcviz.app.view import View
 from ipcviz.events.calls import FOR_READY, READS, WRITES
-from ipcviz.events.kinds import NOTIFIERS, having
-from ipcviz.model.mechanisms.notifiers import describe_content, watched_keys
+from ipcviz.events.kinds import COUNTERS, NOTIFIERS, having
+from ipcviz.model.mechanisms.notifiers import describe_content, read_counter, watched_keys
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object, Thread
 from ipcviz.narrate import name_process
@@ -72,8 +72,8 @@ def _minute_cells(width: int) -> int:
 
 
 def _draw_minute(view: View, thing: Object, cells: int) -> str:
-    """An eventfd's counter over the last minute."""
-    trail = view.trails.get(thing.info.key) if thing.info.kind == "eventfd" else None
+    """A counter over the last minute."""
+    trail = view.trails.get(thing.info.key) if thing.info.kind in COUNTERS else None
     if trail is None:
         return ""
     values = trail.build_columns(view.now, cells)
@@ -92,15 +92,12 @@ def _describe_users(view: View, key: str, asleep: list[Thread]) -> str:
 
 
 def _describe_contents(view: View, thing: Object) -> str:
-    if thing.info.kind == "eventfd":
-        # The level is read with each sample, what is known of it besides less often.
-        count = thing.notifier.count if thing.notifier is not None else None
-        if thing.level is not None:
-            count = thing.level.queued
+    if thing.info.kind in COUNTERS:
+        count = read_counter(thing)
         semaphore = (
             ", a semaphore" if thing.notifier is not None and thing.notifier.semaphore else ""
         )
-        return f"eventfd at {f'{count:,}' if count is not None else '?'}{semaphore}"
+        return f"{thing.info.kind} at {f'{count:,}' if count is not None else '?'}{semaphore}"
     words = describe_content(view.state, thing, view.now)
     return f"{thing.info.kind}, {words}" if words else thing.info.kind
 

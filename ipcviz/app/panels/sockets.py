@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.panel import Row, fit_value, make_row
 from ipcviz.app.view import View
-from ipcviz.events.kinds import SOCKETS
+from ipcviz.events.kinds import SOCKETS, WITH_STATES
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.sockets import CLOSED, describe_under_way
 from ipcviz.model.state import Object
@@ -77,7 +77,7 @@ def _queue_facts(view: View, thing: Object) -> list[str]:
         )
     if level.lost:
         found.append(f"{level.lost:,} datagrams were lost for want of room")
-    if level.state and thing.info.kind == "unix socket":
+    if level.state and thing.info.kind not in WITH_STATES:
         found.append(f"It is {level.state}")
     if level.connecting:
         objects = view.state.objects

@@ -12,7 +12,7 @@ from ipcviz.app.picture.scene import Edge, Gauge, Node, NodeKind, NodeLine, Shar
 from ipcviz.app.picture.words import title_of
 from ipcviz.app.scripts import is_shell
 from ipcviz.app.text import bytes_text, make_visible, moved_text
-from ipcviz.events.kinds import KINDS
+from ipcviz.events.kinds import KINDS, MESSAGES, MET
 from ipcviz.model import query
 from ipcviz.model.ledger.provenance import waiting_ranges
 from ipcviz.model.mechanisms.sockets import under_way
@@ -31,7 +31,7 @@ def add_channel(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     """A pipe, a FIFO or a message queue, with those that have it open."""
     key = thing.info.key
     node = f"o:{key}"
-    unit = "messages" if thing.info.kind == "message queue" and not key.startswith("msg:") else "B"
+    unit = "messages" if thing.info.kind in MESSAGES and not key.startswith("msg:") else "B"
     gauge = tube_gauge(d, thing, unit)
     d.add_node(
         Node(
@@ -141,7 +141,7 @@ def _describe_shares(gauge: Gauge, links: list[query.Link]) -> tuple[NodeLine, .
 
 def _list_messages(d: SceneDraft, thing: Object) -> tuple[NodeLine, ...]:
     """The messages that wait in a queue, the next to be taken first, as far as they are known."""
-    if thing.info.kind != "message queue" or thing.level is None:
+    if thing.info.kind not in MESSAGES or thing.level is None:
         return ()
     waiting = [
         (f"type {one.type}", f"{one.type}", one.size, one.head) for one in thing.level.waiting
@@ -293,7 +293,7 @@ def add_open_waiters(d: SceneDraft) -> None:
             thing = d.state.objects.get(wait.object)
             if (
                 thing is None
-                or thing.info.kind != "fifo"
+                or thing.info.kind not in MET
                 or wait.fd >= 0
                 or wait.why not in (Why.NO_READER, Why.NO_WRITER)
             ):

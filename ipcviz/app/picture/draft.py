@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from ipcviz.app.picture import words
 from ipcviz.app.picture.scene import Edge, Node
 from ipcviz.events.calls import READS, WRITES
+from ipcviz.events.kinds import TYPED
 from ipcviz.model import query
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.mechanisms.sockets import list_backlogs
@@ -172,7 +173,7 @@ class Joins:
         found = self._outside.get((link.object, link.pid))
         if found is None and not self._living:
             thing = state.objects.get(link.object)
-            found = thing is not None and thing.info.kind == "terminal"
+            found = thing is not None and thing.info.kind in TYPED
         if found is None:
             files = (state.find_description(link.pid, fd) for fd in link.fds)
             opened = any(one is not None and one.opened_by for one in files)

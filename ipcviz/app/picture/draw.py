@@ -243,13 +243,20 @@ def _draw_unused(
 
 
 def _list_ends(ends: tuple[NodeLine, ...], unused: list[str], cells: int) -> str:
-    """What one process alone reads from and writes to, and behind that what it does not use."""
+    """What one process alone reads from and writes to, and behind that what it does not use.
+
+    Without room for all, that comes before what nobody has moved just now: an end of a pipe that is
+    open and not used may be what somebody waits for.
+    """
     also = [f"also {', '.join(unused)}"] if unused else []
-    for texts in ([end.text for end in ends], [end.short for end in ends]):
-        whole = ", ".join([*texts, *also])
+    short = [end.short for end in ends]
+    for texts in ([*(end.text for end in ends), *also], [*short, *also], [*short, *unused]):
+        whole = ", ".join(texts)
         if measure_width(whole) <= cells:
             return whole
-    return _fit_list([*(end.short for end in ends), *unused], cells)
+    moved = [end.short for end in ends if end.lit]
+    others = [end.short for end in ends if not end.lit]
+    return _fit_list([*moved, *unused, *others], cells)
 
 
 def _list_in(texts: list[str], cells: int) -> str:
@@ -567,7 +574,7 @@ def _draw_end(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
 
 
 def _draw_block(canvas: Canvas, node: Node, rect: Rect, chosen: bool) -> None:
-    """Shared memory, a semaphore, an eventfd and the like: a solid block with what lies in it."""
+    """Shared memory, a semaphore, a counter and the like: a solid block with what lies in it."""
     own = "memory" if node.kind == "memory" else "semaphore"
     style = _frame_style(node, chosen, "gone" if node.faded else own)
     if rect.h < 3:

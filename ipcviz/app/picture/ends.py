@@ -6,6 +6,7 @@ from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.text import make_visible, moved_text
 from ipcviz.events.calls import READS
+from ipcviz.events.kinds import KINDS, TYPED
 from ipcviz.model import query
 from ipcviz.model.noise import is_own_script
 from ipcviz.model.parts import ObjectPart
@@ -15,12 +16,12 @@ from ipcviz.model.waits.outsiders import outsiders_of
 
 def add_end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     """A file or terminal: what flows from it at the left, what flows to it at the right."""
-    terminal = thing.info.kind == "terminal"
     key = thing.info.key
     if (key, 0) in d.state.memory and not thing.bytes_in and not thing.bytes_out:
         return  # It is a file to be mapped, and nobody has it mapped now.
     inputs = [x for x in links if _is_input(d, thing, x, len(links))]
     outputs = [x for x in links if _is_output(d, thing, x)]
+    drawn = KINDS[thing.info.kind].drawn
     for side, found in (("in", inputs), ("out", outputs)):
         if not found:
             continue
@@ -29,9 +30,9 @@ def add_end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
         d.add_node(
             Node(
                 id=node,
-                kind="terminal" if terminal else "file",
+                kind=drawn,
                 title=make_visible(thing.label),
-                corner="terminal" if terminal else "file",
+                corner=drawn,
                 lines=(NodeLine(moved_text(moved, thing.exact), "dim"),) if moved else (),
                 order=(thing.opened_at, thing.info.ino),
                 lit=ObjectPart(key) in d.lit,
@@ -48,7 +49,7 @@ def _is_input(d: SceneDraft, thing: Object, link: query.Link, holders: int) -> b
     if link.pid in d.supervisors or not link.reads or not link.fds:
         return False
     used = d.is_used(link) or any(w.object == thing.info.key for w in d.waits[link.pid])
-    if thing.info.kind == "terminal":
+    if thing.info.kind in TYPED:
         return 0 in link.fds and any(
             w.object == thing.info.key and w.call in READS for w in d.waits[link.pid]
         )
@@ -68,7 +69,7 @@ def _is_input(d: SceneDraft, thing: Object, link: query.Link, holders: int) -> b
 def _is_output(d: SceneDraft, thing: Object, link: query.Link) -> bool:
     if link.pid in d.supervisors or not link.writes or not link.fds:
         return False
-    if thing.info.kind == "terminal" or d.is_outside(link):
+    if thing.info.kind in TYPED or d.is_outside(link):
         process = d.processes[link.pid]
         first = 1 in link.fds and process.executed and link.pid in d.fed
         return first or (d.is_used(link) and thing.last_writer == link.pid)

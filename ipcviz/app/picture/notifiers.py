@@ -9,8 +9,9 @@ from ipcviz.app.picture.scene import Node, NodeKind, NodeLine
 from ipcviz.app.picture.words import title_of
 from ipcviz.app.text import count_text, make_visible
 from ipcviz.events.calls import FOR_READY, READS
+from ipcviz.events.kinds import COUNTERS
 from ipcviz.model import query
-from ipcviz.model.mechanisms.notifiers import describe_content, watched_keys
+from ipcviz.model.mechanisms.notifiers import describe_content, read_counter, watched_keys
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Object, Process
 
@@ -21,7 +22,7 @@ itself.
 
 
 def add_notifier(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
-    """An eventfd or the like with those who have it open, if it is more than one process's own.
+    """One with those who have it open, if it is more than one process's own.
 
     Every child inherits what its parent has open, until it executes a program: that alone is no
     communication. It is drawn once somebody sleeps in a read of it, or processes have used it.
@@ -36,7 +37,7 @@ def add_notifier(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
         holders = {x.pid for x in links if x.pid in users or not _about_to_close(d, x)}
     if len(holders | former) < _SHARED or not users | former:
         return
-    if thing.info.kind != "eventfd" and len(users | former) < _SHARED:
+    if thing.info.kind not in COUNTERS and len(users | former) < _SHARED:
         return
     node = f"o:{key}"
     d.add_node(
@@ -99,12 +100,9 @@ def _about_to_close(d: SceneDraft, link: query.Link) -> bool:
 def _build_line(d: SceneDraft, thing: Object, waiting: list[int]) -> NodeLine:
     """What it holds, and who waits for it."""
     text = describe_content(d.state, thing, d.state.t)
-    if thing.info.kind == "eventfd":
-        # The level is read with each sample, what is known of it besides less often.
-        count = thing.notifier.count if thing.notifier is not None else -1
-        if thing.level is not None:
-            count = thing.level.queued
-        text = f"counter {count_text(count) if count >= 0 else '?'}"
+    if thing.info.kind in COUNTERS:
+        count = read_counter(thing)
+        text = f"counter {count_text(count) if count is not None else '?'}"
     short = text.removeprefix("counter ")
     if waiting:
         names = ",".join(title_of(d.state, pid) for pid in waiting)

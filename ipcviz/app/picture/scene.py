@@ -6,13 +6,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from ipcviz.events.kinds import KINDS
+from ipcviz.events.kinds import KINDS, Drawn
 
-NodeKind = Literal[
-    "process", "outsider", "group", "list",
-    "pipe", "fifo", "socket", "queue", "memory", "semaphore", "file", "terminal",
-    "signal", "eventfd", "timerfd", "signalfd", "pidfd", "inotify", "epoll",
-]  # fmt: skip
+NodeKind = Literal["process", "outsider", "group", "list", "semaphore", "signal", Drawn]
 EdgeKind = Literal["flow", "hold", "child", "signal", "past"]
 """`flow`: bytes go this way. `hold`: descriptors that are open and not used, from the process to
 the object. `child`: fork.

@@ -10,6 +10,7 @@ from ipcviz.app.picture.channels import tube_gauge
 from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Gauge, Node, NodeLine
 from ipcviz.app.text import bytes_text, make_visible
+from ipcviz.events.kinds import CONNECTIONLESS, WITH_STATES
 from ipcviz.model import query
 from ipcviz.model.addresses import is_listening, takes_datagrams
 from ipcviz.model.mechanisms.datagrams import list_waiting
@@ -48,7 +49,7 @@ def add_socket(
 def _is_blank(thing: Object) -> bool:
     """Whether it has been made and leads nowhere yet."""
     info = thing.info
-    if info.kind == "udp socket":
+    if info.kind in CONNECTIONLESS:
         return not info.local and not thing.bytes_in
     named = info.path or info.local or info.remote or info.peer
     return not named and info.detail.endswith(("unconnected", "closed")) and not thing.bytes_in
@@ -74,7 +75,7 @@ def _is_server_end(d: SceneDraft, thing: Object) -> bool:
     info = thing.info
     if info.path and not info.path.startswith("socket:"):
         return True
-    return info.kind == "tcp socket" and listener_at(d.state, info) is not None
+    return info.kind in WITH_STATES and listener_at(d.state, info) is not None
 
 
 def _add_connection(

@@ -9,6 +9,7 @@ from ipcviz.app.picture.scene import NodeLine
 from ipcviz.app.text import make_visible
 from ipcviz.events import Located
 from ipcviz.events.accesses import format_value
+from ipcviz.events.kinds import COUNTERS
 from ipcviz.events.signals import signal_name
 from ipcviz.model.mechanisms.notifiers import ready_labels
 from ipcviz.model.mechanisms.semaphores import is_counter, list_semaphore_holders
@@ -249,7 +250,7 @@ def _short_reason(state: State, wait: Wait) -> str:
         owners = [f"{title_of(state, hold.pid)} has it" for hold in holds[:1]]
         return ", ".join((value, *owners))
     thing = state.objects.get(wait.object)
-    if wait.why is Why.EMPTY and thing is not None and thing.info.kind == "eventfd":
+    if wait.why is Why.EMPTY and thing is not None and thing.info.kind in COUNTERS:
         return "is 0"
     return _SHORT.get(wait.why) or describe_reason_briefly(state, wait)
 

@@ -25,7 +25,9 @@ Choice = tuple[str, Breakpoint]
 """A breakpoint in words, and itself."""
 
 _BUFFERED: Final = where(
-    lambda kind: "level" in kind.traits and kind.shape == "tube" and kind.name != "udp socket"
+    lambda kind: (
+        "level" in kind.traits and kind.shape == "tube" and "connectionless" not in kind.traits
+    )
 )
 """Kinds that can be full for their writers, and have an end of file or of messages."""
 

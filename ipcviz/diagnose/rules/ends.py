@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from ipcviz.diagnose.moment import CaseMoment
-from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.events.kinds import COUNTERS, PIPES, SOCKETS, UNNAMED_PIPES
 from ipcviz.model.state import State
 from ipcviz.model.waits.hangs import Hang
 from ipcviz.model.waits.values import Buffer, Ready, Wait, WatchedDescriptor, Why
@@ -32,12 +32,15 @@ def list_waits_for_bytes(moment: CaseMoment, hang: Hang) -> Iterable[Wait]:
             pipes = [
                 one
                 for one in wait.facts.things
-                if one.key
-                and "w" not in one.events
-                and name_kind(moment.state, one.key) != "eventfd"
+                if one.key and "w" not in one.events and not _is_counter(moment.state, one.key)
             ]
             if len(pipes) == 1:
                 yield _as_read(moment.state, wait, pipes[0])
+
+
+def _is_counter(state: State, key: str) -> bool:
+    thing = state.objects.get(key)
+    return thing is not None and thing.info.kind in COUNTERS
 
 
 def find_other_end(wait: Wait) -> str:
@@ -71,7 +74,7 @@ def name_kind(state: State, key: str) -> str:
     if thing is None:
         return "pipe"
     if thing.info.kind in PIPES:
-        return "FIFO" if thing.info.kind == "fifo" else "pipe"
+        return "pipe" if thing.info.kind in UNNAMED_PIPES else "FIFO"
     return "socket" if thing.info.kind.endswith("socket") else thing.info.kind
 
 

@@ -11,6 +11,7 @@ from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.diagnose.words import join_and
 from ipcviz.events import SemaphoreOp
 from ipcviz.events.calls import FOR_SIGNAL
+from ipcviz.events.kinds import MESSAGES
 from ipcviz.events.signals import SIGCHLD, signal_name, signals_in
 from ipcviz.model.mechanisms.semaphores import OLDER, PRIVATE
 from ipcviz.model.state import Hold, State
@@ -437,7 +438,7 @@ def find_queue_hang(moment: CaseMoment, hang: Hang) -> Finding | None:
     state = moment.state
     for wait in hang.waits:
         thing = state.objects.get(wait.object)
-        if thing is None or thing.info.kind != "message queue":
+        if thing is None or thing.info.kind not in MESSAGES:
             continue
         names = moment.name_parties(wait.pid)
         who = names.name_at(wait.pid, wait.tid)

@@ -20,6 +20,7 @@ from ipcviz.events import (
     Opened,
 )
 from ipcviz.events.calls import ACCEPTS, where
+from ipcviz.events.kinds import BY_PATH, MESSAGES
 from ipcviz.model.query import Holder
 
 _SHARED_MEMORY: Final = "/dev/shm/"
@@ -195,7 +196,7 @@ class LeftBehind(SequenceRule):
         for effect in event.effects:
             if isinstance(effect, Opened) and event.has_flag("O_CREAT"):
                 info = effect.object
-                if info.kind == "message queue" or info.path.startswith(_SHARED_MEMORY):
+                if info.kind in MESSAGES or info.path.startswith(_SHARED_MEMORY):
                     self._add(info.key, event, info.path, sure=event.has_flag("O_EXCL"))
             elif isinstance(effect, Filed) and effect.folder + "/" == _SHARED_MEMORY:
                 if effect.action in ("linked", "moved") and effect.object in self._made:
@@ -281,4 +282,4 @@ def _is_same_port(one: str, other: str) -> bool:
 def _is_path(moment: CaseMoment, call: Call) -> bool:
     """Whether an address is one of a UNIX socket."""
     thing = moment.state.objects.get(call.object)
-    return thing is not None and thing.info.kind == "unix socket"
+    return thing is not None and thing.info.kind in BY_PATH

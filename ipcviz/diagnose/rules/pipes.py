@@ -16,7 +16,7 @@ from ipcviz.diagnose.rules.ends import (
     name_kind,
 )
 from ipcviz.diagnose.rules.inherited import list_leaked_ends
-from ipcviz.events.kinds import SOCKETS
+from ipcviz.events.kinds import PEERED, SOCKETS, UNNAMED_PIPES
 from ipcviz.events.signals import SIGCHLD, signals_in
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.sockets import CLOSED
@@ -153,7 +153,7 @@ def find_own_write_end(moment: CaseMoment, hang: Hang) -> Finding | None:
         if thing is None or not other or takes_datagrams(thing.info):
             continue
         paired = thing.info.kind in SOCKETS
-        if not paired and thing.info.kind != "pipe":
+        if not paired and thing.info.kind not in UNNAMED_PIPES:
             continue
         writers = list_pids(moment.holders(other, "w rw"))
         waiters = {one.pid for one in hang.waits}
@@ -402,7 +402,7 @@ def find_idle_heir(moment: CaseMoment) -> Iterable[Finding]:
 def find_datagram_end(moment: CaseMoment) -> Iterable[Finding]:
     """Who receives from a pair of datagram sockets whose other socket nobody has any more."""
     state = moment.state
-    for wait in list_long_readers(moment, ("unix socket",), 0.5):
+    for wait in list_long_readers(moment, PEERED, 0.5):
         thing = state.objects[wait.object]
         if not takes_datagrams(thing.info) or not thing.info.peer:
             continue
@@ -517,8 +517,8 @@ def _awaits_end(state: State, wait: Wait, pid: int) -> bool:
     """Whether a poll waits for the end of a process alone, by its pidfd."""
     things = wait.facts.things if isinstance(wait.facts, Ready) else ()
     found = [state.objects.get(one.key) for one in things]
-    pidfds = [one for one in found if one is not None and one.info.kind == "pidfd"]
-    return any(one.notifier is not None and one.notifier.pid == pid for one in pidfds)
+    told = [one.notifier for one in found if one is not None and one.notifier is not None]
+    return any(one.pid == pid for one in told)
 
 
 def _is_or_is_above(state: State, pid: int, below: int) -> bool:

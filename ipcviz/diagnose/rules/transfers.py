@@ -11,7 +11,7 @@ from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.moment import CaseMoment
 from ipcviz.events import Call, Closed, Disposition, Duplicated, Executed, Exited, Forked
 from ipcviz.events.calls import MOVES, READS, READS_ANY, WRITES, SystemCall, where
-from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.events.kinds import MET, PIPES, SOCKETS
 from ipcviz.events.signals import NUMBERS
 from ipcviz.model.channels import Interleaving
 from ipcviz.model.ledger.directions import find_directions
@@ -132,7 +132,7 @@ class EndlessEnds(SequenceRule):
         self.begin(event.pid)
         if count == ENDS:
             name = moment.name_parties(event.pid).name_at(event.pid, event.tid)
-            reopen = thing.info.kind == "fifo"
+            reopen = thing.info.kind in MET
             yield moment.make_finding(
                 "end-of-file-loop",
                 [event.pid],

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from ipcviz.events import ObjectInfo
 from ipcviz.events.arguments import Arguments, number_in
 from ipcviz.events.calls import COUNTS_MESSAGES, READS, READS_ANY, WRITES, where
-from ipcviz.events.kinds import PIPES
+from ipcviz.events.kinds import PEERED, PIPES
 from ipcviz.model.state import StateFields
 
 CHANNEL_READS: Final = where(lambda call: call.name in READS and call.on != "queue")
@@ -53,7 +53,7 @@ def is_channel(info: ObjectInfo) -> bool:
     """Whether the ledger is kept of an object: bytes in it have an order and no bounds between
     messages.
     """
-    return info.kind in PIPES or (info.kind == "unix socket" and info.detail.startswith("stream"))
+    return info.kind in PIPES or (info.kind in PEERED and info.detail.startswith("stream"))
 
 
 def find_directions(
@@ -111,7 +111,7 @@ def _find_channel(state: StateFields, key: str, *, out: bool) -> str:
     thing = state.objects.get(key)
     if thing is None or not is_channel(thing.info):
         return ""
-    return key if out or thing.info.kind != "unix socket" else thing.info.peer
+    return key if out or thing.info.kind not in PEERED else thing.info.peer
 
 
 def most_bytes(name: str, args: Arguments) -> int:

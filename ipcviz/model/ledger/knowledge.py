@@ -8,7 +8,7 @@ import msgspec
 
 from ipcviz.events import Call, ObjectInfo, Opened, OpenedOutside
 from ipcviz.events.calls import ACCEPTS, where
-from ipcviz.events.kinds import PIPES
+from ipcviz.events.kinds import PEERED, PIPES, REACHED
 from ipcviz.model.channels import Channel
 from ipcviz.model.draft import Draft
 from ipcviz.model.ends import open_modes
@@ -62,7 +62,7 @@ def distrust_behind(draft: Draft, ofd: int, reason: str) -> None:
 
 def _both_ways(draft: Draft, key: str) -> tuple[str, ...]:
     thing = draft.objects.get(key)
-    peer = thing.info.peer if thing is not None and thing.info.kind == "unix socket" else ""
+    peer = thing.info.peer if thing is not None and thing.info.kind in PEERED else ""
     return (key, peer) if peer else (key,)
 
 
@@ -113,7 +113,7 @@ def _begin_channel(draft: Draft, event: Call, info: ObjectInfo, *, alone: bool) 
         return replace(unseen, reason="the watch began while its users ran")
     if event.name in _PAIRS:
         return made
-    if info.kind == "fifo":
+    if info.kind in REACHED:
         if alone:
             return made
         # Others may have it open, and bytes in it: the level that is read next tells.

@@ -12,6 +12,7 @@ from typing import Final
 
 from ipcviz.events import Call, ObjectInfo
 from ipcviz.events.calls import READS, where
+from ipcviz.events.kinds import CONNECTIONLESS, PEERED
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.draft import Draft
 from ipcviz.model.ledger.directions import CHANNEL_READS
@@ -25,16 +26,14 @@ _VECTORS: Final = where(lambda call: call.name in READS and call.find_argument("
 
 def keeps_bounds(info: ObjectInfo) -> bool:
     """Whether a socket receives what was sent to it in the pieces in which that was sent."""
-    return takes_datagrams(info) or (
-        info.kind == "unix socket" and info.detail.startswith("seqpacket")
-    )
+    return takes_datagrams(info) or (info.kind in PEERED and info.detail.startswith("seqpacket"))
 
 
 def is_lossy(info: ObjectInfo) -> bool:
     """Whether what was sent to a socket can be dropped on the way, so that the next one that comes
     is another.
     """
-    return info.kind == "udp socket"
+    return info.kind in CONNECTIONLESS
 
 
 def apply_sent(draft: Draft, event: Call, key: str) -> None:

@@ -75,6 +75,16 @@ def describe_due(notifier: Notifier, now: float) -> str:
     return f"{format_seconds(left)} left" if left > 0 else "due now"
 
 
+def read_counter(thing: Object) -> int | None:
+    """The number in a counter; None if it is not known.
+
+    It is read with each sample of levels, and what is known of it besides less often.
+    """
+    if thing.level is not None:
+        return thing.level.queued
+    return thing.notifier.count if thing.notifier is not None else None
+
+
 def describe_content(state: State, thing: Object, now: float) -> str:
     """What such a descriptor holds: `counter 3`, `a timer, 1.5 s left`, `SIGINT or SIGTERM`; empty
     if not known.

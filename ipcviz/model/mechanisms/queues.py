@@ -8,6 +8,7 @@ from typing import Final
 
 from ipcviz.events import Call, ObjectInfo
 from ipcviz.events.calls import where
+from ipcviz.events.kinds import MESSAGES
 from ipcviz.model.draft import Draft
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.state import Posted, State
@@ -24,7 +25,7 @@ def reads_about_queue(info: ObjectInfo, call: str) -> bool:
     """Whether a call reads a POSIX queue's file, which tells of the queue in a line and takes no
     message (mq_overview(7)), though its descriptor is the queue's.
     """
-    return info.kind == "message queue" and call not in RECEIVES
+    return info.kind in MESSAGES and call not in RECEIVES
 
 
 def note_use(draft: Draft, pid: int, key: str) -> None:

@@ -7,6 +7,7 @@ itself until then.
 
 from __future__ import annotations
 
+import posixpath
 from itertools import islice
 from typing import Final
 
@@ -15,7 +16,7 @@ import msgspec
 from ipcviz.events import Call, Level, ObjectInfo, Opened, Passed
 from ipcviz.events.arguments import Arguments, text_in
 from ipcviz.events.calls import COUNTS_MESSAGES, where
-from ipcviz.events.kinds import SOCKETS
+from ipcviz.events.kinds import BY_PATH, SOCKETS, WITH_STATES
 from ipcviz.model.addresses import (
     ANYWHERE,
     PREFIX,
@@ -73,6 +74,25 @@ def forget_closed(draft: Draft) -> None:
         draft.store_object(replace(thing, shut=CLOSED))
         if key in draft.datagrams:
             draft.datagrams = draft.datagrams.delete(key)
+
+
+def apply_name_removed(draft: Draft, path: str) -> None:
+    """A name of a file was removed: the socket that was bound to it is not reached by it any more.
+
+    The kernel keys the file and the socket differently: they are the same by their names. One of
+    two names may be relative; then the last parts decide.
+    """
+    prefix = f"{PREFIX['unix socket']} "
+    for name, key in draft.bound.items():
+        thing = draft.objects.get(key)
+        address = name.removeprefix(prefix)
+        if thing is None or address == name or address.startswith("@"):
+            continue
+        if path == address or (
+            path.startswith("/") != address.startswith("/")
+            and posixpath.basename(path) == posixpath.basename(address)
+        ):
+            draft.store_object(replace(thing, unlinked=True))
 
 
 def bound_to(state: StateFields, kind: str, address: str) -> Object | None:
@@ -171,7 +191,7 @@ def leads_to(state: State, thing: Object, waiting: dict[str, str]) -> Object | N
         return state.objects.get(info.peer or thing.sent_to)
     if info.key in waiting:
         return state.objects.get(waiting[info.key])
-    if info.kind == "tcp socket" and info.remote and not info.peer:
+    if info.kind in WITH_STATES and info.remote and not info.peer:
         found = bound_to(state, info.kind, info.remote)
         return found if found is not None and is_listening(found.info) else None
     return None
@@ -182,7 +202,7 @@ def describe_closing(thing: Object) -> str:
     that is whole or gone, and for other sockets.
     """
     state = thing.level.state if thing.level is not None else ""
-    whole = thing.info.kind != "tcp socket" or state in ("established", "closed", "listening")
+    whole = thing.info.kind not in WITH_STATES or state in ("established", "closed", "listening")
     return "" if whole else state
 
 
@@ -214,7 +234,7 @@ def others_of(state: State, name: str, args: Arguments, key: str) -> tuple[str, 
         other = bound_to(state, thing.info.kind, text_in(args, "address"))
     else:
         other = target_of(state, thing, args)
-    if other is None and thing.info.kind == "unix socket" and not takes_datagrams(thing.info):
+    if other is None and thing.info.kind in BY_PATH and not takes_datagrams(thing.info):
         # It may wait to be accepted: of those who listen only a look at their queues tells, and the
         # last one is older.
         if thing.info.peer or key in list_backlogs(state):
@@ -313,7 +333,7 @@ def apply_level(draft: Draft, level: Level) -> None:
             more -= len(gone[-1].fds)
         _land_flight(draft, level.object, tuple(gone))
     thing = draft.objects.get(level.object)
-    if level.state and thing is not None and thing.info.kind == "tcp socket":
+    if level.state and thing is not None and thing.info.kind in WITH_STATES:
         ends = (
             f"{thing.info.local} → {thing.info.remote}" if thing.info.remote else thing.info.local
         )

@@ -11,7 +11,7 @@ from typing import Final
 from ipcviz.events import ObjectInfo, SemaphoreInfo
 from ipcviz.events.arguments import Arguments, flag_in, number_in, text_in
 from ipcviz.events.calls import where
-from ipcviz.events.kinds import PIPES, having
+from ipcviz.events.kinds import PIPES, TYPED, having
 from ipcviz.events.signals import SIGCHLD, SIGINT
 from ipcviz.model.noise import SHELLS, is_noise, is_own_script, is_python
 from ipcviz.model.query import mapping_at
@@ -134,7 +134,7 @@ def _is_end(state: State, pid: int, fd: int | str | None) -> bool:
     Nobody counts the descriptors of a terminal: shells copy and close them at every redirection.
     """
     thing = state.object_at(pid, fd) if isinstance(fd, int) else None
-    return thing is not None and thing.info.kind != "terminal" and _visible_fd(state, pid, fd)
+    return thing is not None and thing.info.kind not in TYPED and _visible_fd(state, pid, fd)
 
 
 def notes_child_end(state: State, pid: int, signo: int) -> bool:

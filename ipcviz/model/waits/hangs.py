@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from ipcviz.events.kinds import PIPES, SOCKETS
+from ipcviz.events.kinds import COUNTERS, PIPES, SOCKETS
 from ipcviz.events.signals import SIGCHLD
 from ipcviz.model.addresses import is_listening, takes_datagrams
 from ipcviz.model.mechanisms.notifiers import SWITCHED_OFF
@@ -378,9 +378,10 @@ class _WaysGraph:
             made = all(file.opened_by and not file.outside for file in files if file is not None)
             known = made or self._is_looked_for(key)
             return {row.pid for row in ends} if known and ends else None
-        if kind == "eventfd":
+        if kind in COUNTERS:
             return {row.pid for row in self.lookup.find_ends(key)}
-        if kind == "pidfd" and thing.notifier is not None:
+        if thing.notifier is not None:
+            # One that has a process tells of its end.
             process = state.processes.get(thing.notifier.pid)
             return {process.pid} if process is not None and process.fate == "alive" else None
         return None

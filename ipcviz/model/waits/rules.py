@@ -17,7 +17,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ipcviz.events.calls import CALLS, READS, WRITES, SystemCall, Waits
-from ipcviz.events.kinds import PIPES, SOCKETS, having
+from ipcviz.events.kinds import COUNTERS, MET, PIPES, REACHED, SOCKETS, TYPED, UNNAMED_PIPES, having
 from ipcviz.events.signals import bit_of
 from ipcviz.model.addresses import is_listening, takes_datagrams
 from ipcviz.model.mechanisms import locks, notifiers, queues, sockets, system_v
@@ -294,7 +294,7 @@ def _find_other_end(lookup: Lookup, thread: Thread, call: CallInProgress, reason
         rows = lookup.find_ends(listener.info.key)
         return Wakers(wakers_of(row.pid for row in rows), (Doubted(Doubt.UNACCEPTED),))
     known, made = lookup.find_sharers(facts.source, facts.needs)
-    if thing.info.kind not in _ENDED or (not known and thing.info.kind != "pipe"):
+    if thing.info.kind not in _ENDED or (not known and thing.info.kind not in UNNAMED_PIPES):
         return Wakers(known, (Doubted(Doubt.NOBODY_KNOWN, facts.source),))
     if call.name in queues.SENDS:
         # Who sends to a queue mostly has it open for both: that it would receive is not meant.
@@ -307,13 +307,13 @@ def _find_other_end(lookup: Lookup, thread: Thread, call: CallInProgress, reason
         doubts.append(Doubted(Doubt.OUTSIDER, key))
     if not made and not lookup.attached:
         doubts.append(Doubted(Doubt.STARTER, key))
-    named = thing.info.kind in _BY_NAME
+    named = thing.info.kind in REACHED
     if made and not named and not doubts and _is_proved(lookup, thread, call, thing, source):
         return Wakers(known, at_once=True)
     if _is_about_to_wake(thing, call):
         doubts.append(Doubted(Doubt.LEVEL, key))
     doubts.append(Doubted(_doubt_of(named=named, made=made), thing.info.key))
-    if thing.info.kind == "pipe":
+    if thing.info.kind in UNNAMED_PIPES:
         channel = state.channels.get(thing.info.key)
         if channel is None or channel.outside:
             doubts.append(Doubted(Doubt.STRANGERS, key))
@@ -335,7 +335,7 @@ def _is_proved(
     What is told of another's call can be older than what it did.
     """
     state, writes = lookup.state, _is_writing(call)
-    if not state.processes[thread.pid].full or thing.info.kind == "eventfd":
+    if not state.processes[thread.pid].full or thing.info.kind in COUNTERS:
         return False
     if takes_datagrams(source.info) or (not writes and call.name not in READS):
         return False
@@ -358,7 +358,7 @@ def _is_about_to_wake(thing: Object, call: CallInProgress) -> bool:
         return False
     if _is_writing(call):
         return level.writable is True and thing.info.kind not in SOCKETS
-    return level.queued > 0 and level.unit != "connections" and thing.info.kind != "eventfd"
+    return level.queued > 0 and level.unit != "connections" and thing.info.kind not in COUNTERS
 
 
 def _not_accepted(state: State, thing: Object) -> Object | None:
@@ -431,7 +431,7 @@ def _explain_signalfd(
 def _explain_open(
     state: State, thread: Thread, call: CallInProgress, thing: Object | None
 ) -> Reason:
-    if thing is None or thing.info.kind != "fifo":
+    if thing is None or thing.info.kind not in MET:
         return Reason(Why.OPEN)
     if call.has_flag("O_WRONLY"):
         return Reason(Why.NO_READER, Buffer("r", call.object))
@@ -793,11 +793,11 @@ def _could_ready(lookup: Lookup, thing: Object, events: str) -> set[int]:
         other = peer or _not_accepted(state, thing)
         rows = lookup.find_ends(other.info.key) if other is not None else ()
         return {row.pid for row in rows}
-    if kind == "eventfd":
+    if kind in COUNTERS:
         return {row.pid for row in lookup.find_ends(thing.info.key)}
-    if kind == "pidfd" and thing.notifier is not None and thing.notifier.pid in state.processes:
-        return {thing.notifier.pid}
-    return set()
+    # Of those that only tell of events, one that has a process tells of its end.
+    ending = thing.notifier.pid if thing.notifier is not None else 0
+    return {ending} if ending in state.processes else set()
 
 
 def _explain_other(
@@ -868,14 +868,12 @@ _BY_CALL: Final[Mapping[str, Mechanism]] = {
 _BY_KIND: Final[Mapping[str, Mechanism]] = {
     **dict.fromkeys(SOCKETS, Mechanism.SOCKET),
     **dict.fromkeys(having("disk"), Mechanism.DISK),
-    "terminal": Mechanism.TERMINAL,
+    **dict.fromkeys(TYPED, Mechanism.TERMINAL),
     "eventfd": Mechanism.EVENTFD,
     "timerfd": Mechanism.TIMERFD,
     "signalfd": Mechanism.SIGNALFD,
     "inotify": Mechanism.INOTIFY,
 }
 """By what a call that reads or writes waits, by the kind of the object; all others are as pipes."""
-_BY_NAME: Final = having("reached")
-"""Kinds that processes without a descriptor may come to as well."""
 _ENDED: Final = having("pooled") | SOCKETS
 """Kinds that have ends, or another side, which alone end waits on them."""

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import Level, ObjectInfo
-from ipcviz.events.kinds import having
+from ipcviz.events.kinds import PASSES, having
 from ipcviz.kernel import buffers, sockets
 from ipcviz.kernel.buffers import PipeQuestion
 from ipcviz.model.query import Holder
@@ -117,7 +117,7 @@ def listed_level(
 ) -> Level | None:
     """A socket's level as it was listed, with the descriptors that wait in it."""
     level = buffers.read_listed_level(info, listing)
-    if level is None or info.kind != "unix socket" or level.unit != "bytes" or not level.queued:
+    if level is None or info.kind not in PASSES or level.unit != "bytes" or not level.queued:
         return level
     passed = max((buffers.descriptors_waiting(row.pid, row.fd) for row in rows[:1]), default=-1)
     return msgspec.structs.replace(level, passed=passed)

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from ipcviz.events import MemorySample, PagesSample
-from ipcviz.events.kinds import MEMORY
+from ipcviz.events.kinds import KEPT, MEMORY
 from ipcviz.kernel import memory, pagemap, queues
 from ipcviz.kernel.memory import PAGE_SIZE
 from ipcviz.model.query import Mapper, list_mappers
@@ -196,7 +196,7 @@ class MemoryLooks:
     def _has_name(self, key: str) -> bool:
         """Whether an object's bytes stay when nobody has it mapped, so that it can be again."""
         thing = self._context.state.objects.get(key)
-        return thing is not None and thing.info.kind == "shared memory"
+        return thing is not None and thing.info.kind in KEPT
 
     # Pages.
 

@@ -78,7 +78,7 @@ def count_events(tid: int, address: int, length: int) -> dict[str, Word]:
 
 
 class NotifierLooks:
-    """Reads fdinfo of eventfd, timerfd, signalfd, pidfd, inotify and epoll descriptors.
+    """Reads fdinfo of descriptors that only tell of events (`events.kinds.NOTIFIERS`).
 
     Args:
         context: The session's.

@@ -253,9 +253,7 @@ def _list_identities(info: ObjectInfo, listing: Listing) -> list[tuple[str, How]
     """What to look for of a watched object, as links and `DEV:INO`, and what whoever has that is to
     it.
     """
-    if info.kind == "pipe":
-        return [(info.key, "end")]
-    if info.kind == "fifo":
+    if info.kind in PIPES:
         return [(info.key, "end")]
     if info.kind.endswith(" socket"):
         if info.peer:

@@ -25,7 +25,7 @@ from ipcviz.events import (
     Waiting,
 )
 from ipcviz.events.calls import CHANGES_SEMAPHORES, READS, where
-from ipcviz.events.kinds import PIPES, having
+from ipcviz.events.kinds import PEERED, PIPES, WITH_STATES, having
 from ipcviz.kernel import buffers, procfs, queues, sockets
 from ipcviz.model.ledger.directions import is_channel
 from ipcviz.model.mechanisms.system_v import semaphore_of
@@ -380,9 +380,7 @@ class Sampler:
             level = one = None
             looked_at = key == self.peek[0] or key in self._heads.turn
             if together is not None and thing.info.kind in LISTED and not looked_at:
-                one = (
-                    together.find_inet(thing.info.ino) if thing.info.kind == "tcp socket" else None
-                )
+                one = together.find_inet(thing.info.ino) if thing.info.kind in WITH_STATES else None
                 if one is not None and self._as_listed.get(key) is one:
                     continue
                 level = listed_level(
@@ -430,7 +428,7 @@ class Sampler:
         """Whether `Level.quiet` is true of a level that has just been read."""
         if not self._context.policy.from_start or not is_channel(info):
             return False
-        others = self._find_holders(state).get(info.peer, ()) if info.kind == "unix socket" else ()
+        others = self._find_holders(state).get(info.peer, ()) if info.kind in PEERED else ()
         pids = {row.pid for row in (*rows, *others)}
         return self._moving.is_quiet(info.key) and all(
             self._context.stops_at_all_calls(pid) for pid in pids

@@ -10,6 +10,7 @@ from typing import Final
 from ipcviz.events import AnyEffect, Opened
 from ipcviz.events.arguments import number_in, text_in
 from ipcviz.events.calls import FOR_CHILD, having
+from ipcviz.events.kinds import KEPT, MET, REACHED
 from ipcviz.model.ledger.directions import is_channel
 from ipcviz.tracer.context import Context
 from ipcviz.tracer.sampling.families import AFTER as RARE
@@ -59,16 +60,14 @@ class Consequences:
             return not entered.plain and entered.name not in WITHOUT
         # That of a semaphore's file ends sem_open.
         thing = self._context.state.objects.get(entered.object)
-        return thing is not None and thing.info.kind == "shared memory"
+        return thing is not None and thing.info.kind in KEPT
 
     @staticmethod
     def needs_standstill(entered: Entered, effects: tuple[AnyEffect, ...]) -> bool:
         """Whether the thread has to stand still at the return while `handle_success` looks."""
         if entered.name not in FREE:
             return True
-        return any(
-            isinstance(effect, Opened) and effect.object.kind == "fifo" for effect in effects
-        )
+        return any(isinstance(effect, Opened) and effect.object.kind in MET for effect in effects)
 
     def handle_success(
         self, task: Task, entered: Entered, result: int, effects: tuple[AnyEffect, ...]
@@ -83,7 +82,7 @@ class Consequences:
                 self._context.moving.touch_channel(effect.object.key)
                 if "direct" in effect.flags:
                     self._context.moving.packets.add(effect.object.key)
-                if effect.object.kind == "fifo":
+                if effect.object.kind in REACHED:
                     # Others may have had it open before: whether it is empty is asked at once.
                     self._sampler.levels_now((effect.object.key,))
         if name == "rt_sigaction" and self._semaphores.in_the_way(effects):

@@ -10,6 +10,7 @@ from typing import Final
 from ipcviz.events import AnyEffect, Call, Closed, Duplicated, Sent, Uses
 from ipcviz.events.arguments import flag_in
 from ipcviz.events.calls import BIRTHS, where
+from ipcviz.events.kinds import BY_PATH
 from ipcviz.kernel import procfs, ptrace, queues, sockets
 from ipcviz.model.ledger.directions import NOWHERE
 from ipcviz.tracer.calls import remainders
@@ -228,7 +229,7 @@ class Exits:
         """
         thing = self._context.state.objects.get(entered.object)
         path = str(entered.args.get("address", ""))
-        if thing is None or thing.info.kind != "unix socket" or path.startswith("@"):
+        if thing is None or thing.info.kind not in BY_PATH or path.startswith("@"):
             return {}
         if not procfs.same_namespace(pid, "net") or sockets.is_name_used(path):
             return {}

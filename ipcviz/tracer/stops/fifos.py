@@ -21,6 +21,7 @@ import msgspec
 from ipcviz.events import AnyEffect, NameCreated, Opened, OpenedOutside
 from ipcviz.events.arguments import text_in
 from ipcviz.events.calls import OPENS
+from ipcviz.events.kinds import MET
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.names import AT_FDCWD, fifo_of, folder_of, resolve_path
 from ipcviz.kernel.openings import Openings
@@ -84,9 +85,7 @@ class Fifos:
             entered.object = fifo_of(
                 pid, str(entered.args["path"]), entered.args.get("dirfd", AT_FDCWD)
             )
-        elif name in OPENS and any(
-            isinstance(e, Opened) and e.object.kind == "fifo" for e in effects
-        ):
+        elif name in OPENS and any(isinstance(e, Opened) and e.object.kind in MET for e in effects):
             opened = self._complete_opened(next(e for e in effects if isinstance(e, Opened)))
             self._wait_for_partners(opened.object.key)
             return (opened,)

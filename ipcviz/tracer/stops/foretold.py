@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ipcviz.events import AnyEffect, Closed, Mask
+from ipcviz.events.kinds import UNNAMED_PIPES
 from ipcviz.kernel import identity, ptrace
 from ipcviz.model.state import State
 from ipcviz.tracer.calls.decode import decode_arguments, read_disposition, read_mask
@@ -98,7 +99,7 @@ def foretell_close(state: State, process: TracedProcess, number: int) -> Closed 
     thing = state.object_of(file)
     if file is None or thing is None:
         return None
-    if thing.info.kind == "pipe":
+    if thing.info.kind in UNNAMED_PIPES:
         alone = file.references < 2
     else:
         alone = thing.info.kind != "file" or file.mode != "r" or file.object in state.locks

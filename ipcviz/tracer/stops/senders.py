@@ -10,6 +10,7 @@ from typing import Final
 
 from ipcviz.events import Taken
 from ipcviz.events.calls import having
+from ipcviz.events.kinds import OVERFLOWS
 from ipcviz.events.signals import code_name
 from ipcviz.kernel import memory, procfs
 from ipcviz.kernel.ptrace import SigInfo, parse_signal_info
@@ -73,7 +74,7 @@ def read_effects(context: Context, task: Task, entered: Entered, result: int) ->
     inotify, arguments.
     """
     thing = context.state.objects.get(entered.object)
-    if entered.name == "read" and thing is not None and thing.info.kind == "inotify":
+    if entered.name == "read" and thing is not None and thing.info.kind in OVERFLOWS:
         entered.args.update(count_events(task.tid, entered.raw[1], result))
         return ()
     return tuple(

@@ -19,9 +19,9 @@ submit_job() {
 print_jobs() {
     until [ -e cf1 ]; do sleep "$pause"; done # df and tf are no jobs yet
     exec 3< cf1
-    control=$(cat <&3)
-    echo "daemon: cf1 says $control"
-    case $control in *"print "*) cat "${control##*print }" ;; esac
+    # Each line that is there now is said; a line "print FILE" has that file printed.
+    awk '{ print "daemon: cf1 says", $0 }
+        $1 == "print" { while ((getline line < $2) > 0) print line }' <&3
     [ "$crash" = no ] || sh -c 'kill -KILL $PPID'
     rm cf1 df1 # only now: what is not finished is there for the next daemon
 }
