@@ -512,7 +512,7 @@ PICTURES |= {
 
 CAST: Final = ("record", "sleep-race", "--schedule", "lost")
 CAST_TITLE: Final = "The lost wake-up, step by step: SIGALRM comes before pause, which never ends"
-CAST_FROM: Final = "wrote 16 bytes"
+CAST_FROM: Final = "sleeper wrote"
 """The frame that it begins with: before that the interpreter gets ready."""
 SECONDS: Final = 3.0
 """How long each frame of the moving picture is shown; the last one three times as long."""

@@ -106,7 +106,7 @@ class Meter:
         )
 
 
-class Ghost(msgspec.Struct, frozen=True):
+class Ghost(msgspec.Struct, frozen=True, gc=False):
     """A descriptor that was closed a moment ago.
 
     Attributes:
@@ -122,7 +122,7 @@ class Ghost(msgspec.Struct, frozen=True):
     at: float
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A row of the log: a sentence, or several that say the same thing.
 
     Attributes:
@@ -149,6 +149,8 @@ class Log:
     KEPT: Final = 10_000
     LOOK_BACK: Final = 32
     """Only the last so many entries can still be replaced by a longer one."""
+    NOTED: Final = 512
+    """Of so many it is known at most which entry was their last."""
     TOGETHER: Final = 1.0
     """Seconds from an entry's first sentence within which others join it."""
     RECURS: Final = 15.0
@@ -156,6 +158,8 @@ class Log:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self._latest: dict[str, int] = {}
+        """Number of the last entry of those that have something in common, by what that is."""
         self.first = 0
         """Number of the first entry that is kept; how many were forgotten."""
 
@@ -168,13 +172,12 @@ class Log:
         """Take in a sentence."""
         fold = sentence.fold
         if fold:
-            for back in range(1, min(self.LOOK_BACK, len(self.entries)) + 1):
-                entry = self.entries[-back]
-                if entry.fold != fold:
-                    continue
+            number = self._latest.get(fold, -1)
+            if number >= max(self.first, self.end - self.LOOK_BACK):
+                entry = self.entries[number - self.first]
                 again = sentence.recurs and sentence.t - entry.last <= self.RECURS
                 if again or sentence.t - entry.sentence.t <= self.TOGETHER:
-                    self.entries[-back] = Entry(
+                    self.entries[number - self.first] = Entry(
                         entry.sentence,
                         entry.times + 1,
                         entry.amount + sentence.amount,
@@ -182,12 +185,19 @@ class Log:
                         fold,
                     )
                     return
-                break
+            self._note_latest(fold)
         self.entries.append(Entry(sentence, 1, sentence.amount, sentence.t, fold))
         if len(self.entries) > self.KEPT + self.KEPT // 10:
             forget = len(self.entries) - self.KEPT
             del self.entries[:forget]
             self.first += forget
+
+    def _note_latest(self, fold: str) -> None:
+        """The entry that is about to be added is the last one of those that have this in common."""
+        self._latest[fold] = self.end
+        if len(self._latest) > self.NOTED:
+            least = self.end - self.LOOK_BACK
+            self._latest = {one: n for one, n in self._latest.items() if n >= least}
 
     def list_since(self, number: int) -> list[Entry]:
         """The entries from a number on."""

@@ -40,8 +40,10 @@ def name_objects(
             and those with a role.
     """
     state = _name_objects(state, labels, layouts) if labels else state
-    changed = (part.pid for part in state.changed if isinstance(part, ProcessPart))
-    return _name_processes(state, roles, state.processes if whole else {*changed, *roles})
+    if whole:
+        return _name_processes(state, roles, state.processes)
+    changed = [part.pid for part in state.changed if type(part) is ProcessPart]
+    return _name_processes(state, roles, {*changed, *roles} if roles else changed)
 
 
 def _name_objects(
@@ -62,7 +64,7 @@ def _name_objects(
 
 def _name_processes(state: State, roles: Mapping[int, str], pids: Iterable[int]) -> State:
     processes = state.processes
-    wanted = _number_roles(roles)
+    wanted = _number_roles(roles) if roles else roles
     for pid in pids:
         process = processes.get(pid)
         if process is None:

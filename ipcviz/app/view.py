@@ -28,32 +28,6 @@ from ipcviz.scenario import Progress, Scenario
 T = TypeVar("T")
 
 
-class Holders:
-    """Who holds each object, worked out again only when a descriptor table or the set of the living
-    changed.
-    """
-
-    def __init__(self) -> None:
-        self._of: tuple[tuple[object, ...], frozenset[int]] | None = None
-        self._found: dict[str, tuple[query.Holder, ...]] = {}
-
-    def list_holders(self, state: State) -> dict[str, tuple[query.Holder, ...]]:
-        """The holders in a state."""
-        living = frozenset(
-            pid for pid, process in state.processes.items() if process.fate == "alive"
-        )
-        of = self._of
-        now = (state.tables, state.open_files, state.uses)
-        if (
-            of is None
-            or of[1] != living
-            or any(old is not new for old, new in zip(of[0], now, strict=True))
-        ):
-            self._of = (now, living)
-            self._found = query.list_holders(state)
-        return self._found
-
-
 class Lazy(Generic[T]):
     """A value that is worked out when it is asked for the first time, and kept.
 
@@ -192,7 +166,7 @@ class View:
     """
 
     moment: Moment
-    held: Holders
+    held: query.Holders
     pid: int = 0
     object: str = ""
     finding: str = ""

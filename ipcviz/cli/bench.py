@@ -136,6 +136,7 @@ def _measure_parts(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Mea
         yield past.measure_seeking(1_000_000 // part)
     if "ui" in what:
         yield screen.measure_frames(seconds=10.0 / part)
+        yield screen.measure_keys(200 // part)
 
 
 def describe_measurement(one: Measurement) -> str:

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from ipcviz.export import CastError
 from ipcviz.outputs import OutputError, find_place, same_file
 from ipcviz.scenario import Scenario, ScenarioError, SchedulePlan, choose_variant, find_scenario
 from ipcviz.scenario.format import Value
+
+if TYPE_CHECKING:
+    from ipcviz.export import CastError
 
 AFTER_DASHES: Final = "ipcviz.command"
 """Whether a command stands after `--`, in `click.Context.meta`."""

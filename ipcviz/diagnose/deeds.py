@@ -86,21 +86,21 @@ class SequenceRule(EventRule):
     """
 
     follows: ClassVar[frozenset[str]] = frozenset()
-    begun: dict[int, list[SequenceRule]]
+    begun: dict[int, tuple[SequenceRule, ...]]
 
     def begin(self, pid: int) -> None:
         """Be told what it `follows` of a process from now on."""
-        rules = self.begun.setdefault(pid, [])
+        rules = self.begun.get(pid, ())
         if self not in rules:
-            rules.append(self)
+            self.begun[pid] = (*rules, self)
 
     def end(self, pid: int) -> None:
         """Be told only those that the rule names, as before `begin`."""
-        rules = self.begun.get(pid, [])
-        if self in rules:
-            rules.remove(self)
-            if not rules:
-                del self.begun[pid]
+        rest = tuple(rule for rule in self.begun.get(pid, ()) if rule is not self)
+        if rest:
+            self.begun[pid] = rest
+        else:
+            self.begun.pop(pid, None)
 
     @abstractmethod
     def forget_process(self, pid: int | None) -> None:
@@ -124,7 +124,11 @@ class EventRules:
         self._by_effect: dict[type[Effect], list[EventRule]] = {}
         self._by_error: dict[str, list[EventRule]] = {}
         self._by_kind: dict[type[Event], list[EventRule]] = {}
-        self._begun: dict[int, list[SequenceRule]] = {}
+        self._begun: dict[int, tuple[SequenceRule, ...]] = {}
+        self._joined: dict[tuple[str, int, tuple[SequenceRule, ...]], list[EventRule]] = {}
+        """The rules that are told a plain call of a process with which some have begun something,
+        by the call, its outcome and those.
+        """
         self._takers: dict[str, int] = {}
         """By object, the process that has taken bytes of it last."""
         for call in {call for rule in rules for call in rule.calls}:
@@ -148,20 +152,34 @@ class EventRules:
         if type(event) is not Call:
             self._forget_untold(event)
             return self._by_kind.get(type(event), _NONE)
-        found = _NONE
         by_outcome = self._by_call.get(event.name)
-        if by_outcome is not None:
-            found = by_outcome[self._find_outcome(event)]
+        outcome = self._find_outcome(event) if by_outcome is not None else 0
+        found = by_outcome[outcome] if by_outcome is not None else _NONE
+        begun = self._begun.get(event.pid, ())
+        if not event.error and not event.effects:
+            return self._join_begun(event.name, outcome, found, begun) if begun else found
         if event.error and event.error in self._by_error:
             found = _add(found, self._by_error[event.error])
         for effect in event.effects:
             if type(effect) in self._by_effect:
                 found = _add(found, self._by_effect[type(effect)])
-        begun = self._begun.get(event.pid)
-        if begun is None:
-            return found
         name, effects = event.name, event.effects
         return _add(found, [rule for rule in begun if effects or name in rule.follows])
+
+    def _join_begun(
+        self,
+        name: str,
+        outcome: int,
+        found: list[EventRule],
+        begun: tuple[SequenceRule, ...],
+    ) -> list[EventRule]:
+        """The rules for a call by its outcome, with those that have begun something."""
+        key = name, outcome, begun
+        joined = self._joined.get(key)
+        if joined is None:
+            joined = _add(found, [rule for rule in begun if name in rule.follows])
+            self._joined[key] = joined
+        return joined
 
     def _find_outcome(self, event: Call) -> int:
         """How a call came out, as a number: an `IntFlag` would be made anew at each."""

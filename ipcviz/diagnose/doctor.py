@@ -24,6 +24,7 @@ from ipcviz.diagnose.rules import (
     unwoken,
 )
 from ipcviz.events import Event
+from ipcviz.model.query import Holders
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.waits.hangs import Hang
@@ -108,6 +109,7 @@ class Doctor:
         self.state = State()
         self.history = History()
         self._ignored = frozenset(ignored)
+        self._holders = Holders()
         self._found: dict[tuple[str, tuple[int, ...], str], Finding] = {}
         self._left = _FORGET
         self._deeds = EventRules(tuple(rule() for rule in DEEDS))
@@ -129,7 +131,7 @@ class Doctor:
         self.history.add_event(event, after)
         rules = self._deeds.list_rules(event)
         if rules:
-            moment = CaseMoment(after, self.history, before=before)
+            moment = CaseMoment(after, self.history, before=before, known=self._holders)
             for rule in rules:
                 found = rule.follow_event(moment, event)
                 if found:
@@ -146,7 +148,7 @@ class Doctor:
         Args:
             now: The moment in session seconds; that of the last event if it is not given.
         """
-        return self._keep(find_at(CaseMoment(self.state, self.history, now)))
+        return self._keep(find_at(CaseMoment(self.state, self.history, now, known=self._holders)))
 
     def _keep(self, found: Iterable[Finding]) -> tuple[Finding, ...]:
         """Take these among the findings; they as they are kept, without those that are ignored."""

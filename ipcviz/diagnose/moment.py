@@ -10,7 +10,7 @@ from ipcviz.diagnose.findings import Evidence, Finding
 from ipcviz.diagnose.history import History
 from ipcviz.diagnose.words import PartyNames, find_origin, make_parties, tell_waits
 from ipcviz.events.kinds import MESSAGES
-from ipcviz.model.query import list_holders
+from ipcviz.model.query import Holders
 from ipcviz.model.state import Object, Semaphore, State
 from ipcviz.model.waits.circles import Circle, list_circles
 from ipcviz.model.waits.hangs import Hang, list_hangs
@@ -31,6 +31,7 @@ class CaseMoment:
         now: The moment in session seconds; that of the last event if it is not given.
         before: The state before the last event, for rules that are asked about that; the same state
             if it is not given.
+        known: Works out who has what open, for one moment after the other.
     """
 
     def __init__(
@@ -39,16 +40,18 @@ class CaseMoment:
         history: History,
         now: float | None = None,
         before: State | None = None,
+        known: Holders | None = None,
     ) -> None:
         self.state = state
         self.history = history
         self.now = state.t if now is None else max(now, state.t)
         self.before = before or state
+        self._known = known
 
     @cached_property
     def held(self) -> dict[str, tuple[Holder, ...]]:
         """Who has what open."""
-        return list_holders(self.state)
+        return (self._known or Holders()).list_holders(self.state)
 
     @cached_property
     def hangs(self) -> tuple[Hang, ...]:

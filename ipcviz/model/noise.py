@@ -30,7 +30,7 @@ def is_noise(path: str) -> bool:
     """Whether a path belongs to how programs start (libraries, locale, accounts) and not to what
     they do.
     """
-    return (
+    return bool(path) and (
         path.startswith(_NOISE_PATHS)
         or path.endswith((".so", ".pyc", ".mo", "pyvenv.cfg", "._pth", "pybuilddir.txt"))
         or ".so." in path

@@ -100,6 +100,32 @@ def list_holders(state: State) -> dict[str, tuple[Holder, ...]]:
     return {key: tuple(sorted(rows, key=lambda h: (h.pid, h.fd))) for key, rows in found.items()}
 
 
+class Holders:
+    """Who holds each object, for one state after the other: worked out again only when a descriptor
+    table or the set of the living changed.
+    """
+
+    def __init__(self) -> None:
+        self._of: tuple[tuple[object, ...], frozenset[int]] | None = None
+        self._found: dict[str, tuple[Holder, ...]] = {}
+
+    def list_holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
+        """The holders in a state, as the function of that name gives them."""
+        living = frozenset(
+            pid for pid, process in state.processes.items() if process.fate == "alive"
+        )
+        of = self._of
+        now = (state.tables, state.open_files, state.uses)
+        if (
+            of is None
+            or of[1] != living
+            or any(old is not new for old, new in zip(of[0], now, strict=True))
+        ):
+            self._of = (now, living)
+            self._found = list_holders(state)
+        return self._found
+
+
 def list_links(state: State, held: dict[str, tuple[Holder, ...]] | None = None) -> tuple[Link, ...]:
     """Every connection of a process with an object, ordered by object and process.
 
@@ -189,6 +215,13 @@ def find_last_processes(state: State) -> frozenset[int]:
     return frozenset(found)
 
 
+def has_been_woken(thread: Thread) -> bool:
+    """Whether a thread that waited for a semaphore is asleep no more: it is held before it goes on
+    and takes it, and counts itself as a waiter until it has.
+    """
+    return bool(thread.semaphore) and thread.poised is not None and thread.poised.at == "return"
+
+
 def has_communicated(state: State, pid: int) -> bool:
     """Whether a process has moved data through something that others can have at its other end, has
     had memory mapped together with others, or has used a semaphore: so that what it left there is
@@ -206,8 +239,19 @@ def has_communicated(state: State, pid: int) -> bool:
 
 def list_waiters(state: State, semaphore: str) -> tuple[Thread, ...]:
     """The threads that sleep on a semaphore, as far as the events tell, by tid."""
-    return tuple(
-        sorted((t for t in state.threads.values() if t.semaphore == semaphore), key=lambda t: t.tid)
+    found = (
+        thread
+        for thread in state.threads.values()
+        if thread.semaphore == semaphore and not has_been_woken(thread)
+    )
+    return tuple(sorted(found, key=lambda thread: thread.tid))
+
+
+def count_woken(state: State, semaphore: str) -> int:
+    """How many threads were woken that waited for a semaphore, and have not taken it yet."""
+    return sum(
+        thread.semaphore == semaphore and has_been_woken(thread)
+        for thread in state.threads.values()
     )
 
 

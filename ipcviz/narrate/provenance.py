@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from ipcviz.events import Call
 from ipcviz.model.channels import Read
-from ipcviz.model.ledger.directions import find_directions
+from ipcviz.model.ledger.directions import BETWEEN, find_directions
 from ipcviz.model.ledger.provenance import (
     QueuedBytes,
     latest_read,
@@ -183,10 +183,19 @@ def _name_writers(state: State, pid: int, others: Iterable[int]) -> str:
     )
 
 
+def _has_interleavings(state: State, key: str) -> bool:
+    """Whether writes to an object, or through it to its peer, are known to be interleaved."""
+    thing = state.objects.get(key)
+    keys = (key,) if thing is None or not thing.info.peer else (key, thing.info.peer)
+    return any(list_interleavings(state, one) for one in keys)
+
+
 def describe_bytes_between(event: Call, after: State) -> str:
     """Behind `wrote 90,000 bytes to P1`: whose bytes came in between for certain; empty if none are
     known to.
     """
+    if event.name not in BETWEEN and not _has_interleavings(after, event.object):
+        return ""
     key = find_directions(after, event.pid, event.name, event.args, event.object).target
     others = [found.other_pid for found in list_interleavings(after, key) if found.n == event.n]
     return f"; bytes of {_name_writers(after, event.pid, others)} came in between" if others else ""

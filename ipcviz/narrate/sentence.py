@@ -22,7 +22,7 @@ Subject = Literal[
 ]
 
 
-class Sentence(msgspec.Struct, frozen=True):
+class Sentence(msgspec.Struct, frozen=True, gc=False):
     """One event in words.
 
     Attributes:
@@ -60,7 +60,7 @@ class Sentence(msgspec.Struct, frozen=True):
         return self.group or (f"{self.pid} {self.text}" if self.weight < TURN else "")
 
 
-class Clause(msgspec.Struct, frozen=True):
+class Clause(msgspec.Struct, frozen=True, gc=False):
     """What a call did, in words: the sentence without its subject, the thread that made the call.
 
     Attributes:

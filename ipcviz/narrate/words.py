@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ipcviz.events.kinds import KINDS, PIPES
 from ipcviz.events.signals import NAMES, signal_name, signals_in
 from ipcviz.model.mechanisms.anonymous import KIND as ANONYMOUS
@@ -55,6 +57,21 @@ def quote_bytes(data: bytes, size: int, most: int) -> str:
 def count_text(number: int) -> str:
     """A count with its thousands set off: `62,029`."""
     return f"{number:,}"
+
+
+_MOST: Final = (1 << 31) - 1
+"""SEM_VALUE_MAX of glibc and musl (semaphore.h)."""
+_NEAR_MOST: Final = 1_000
+
+
+def describe_near_most(value: int) -> str:
+    """A semaphore's value near the most that there can be, by how far it is from that: `max`,
+    `max-3`; empty for others. Python has such semaphores for queues without a limit.
+    """
+    below = _MOST - value
+    if not 0 <= below < _NEAR_MOST:
+        return ""
+    return f"max-{below}" if below else "max"
 
 
 def bytes_text(number: int) -> str:

@@ -16,7 +16,6 @@ import msgspec
 
 import ipcviz
 from ipcviz.inputs import read_input
-from ipcviz.scenario.check import problems_of_meaning
 from ipcviz.scenario.course import LESSONS, place_in_course
 from ipcviz.scenario.errors import ScenarioError
 from ipcviz.scenario.format import Document, Scenario
@@ -129,6 +128,9 @@ def load_scenario(folder: str | os.PathLike[str], *, shipped: bool = False) -> S
         raise _build_first_error(file, text, problems)
     sheet = msgspec.convert(document, Document)
     try:
+        # What can be wrong in a scenario is of no interest to who runs a command.
+        from ipcviz.scenario.check import problems_of_meaning
+
         problems = [*problems_of_meaning(sheet, place)]
     except (OSError, ValueError, RuntimeError) as error:
         # A folder that can't be listed, a name that is too long or has a zero byte, links in a

@@ -77,13 +77,12 @@ def list_all_differences(kept, seen):
 async def test_story_step_line_and_processes_can_be_read(name, size, request):
     unreadable, seen = await look_at_run(name, size)
     assert not unreadable, "\n".join(unreadable)
+    if EVERY:
+        return  # Where boxes stand depends on what was drawn before: these are other looks.
     path = looks.FOLDER / f"{name}.txt"
     kept = looks.read_looks(path)
     if request.config.getoption("--snapshot-update"):
         looks.write_looks(path, dict(sorted((kept | seen).items())))
         return
-    if list_all_differences(kept, seen):
-        # On a busy machine a box can be lit for a frame longer: once more, it is not.
-        _, seen = await look_at_run(name, size)
     differences = list_all_differences(kept, seen)
     assert not differences, "\n".join([name, *differences])

@@ -64,6 +64,8 @@ async def stage(events=(), size=(80, 24)):
     clock = fakes.FrozenClock()
     session = fakes.FakeSession(events, argv=("sh", "-c", "cat FILE | gzip"))
     app = IpcvizApp(session, "sh -c 'cat FILE | gzip'", clock=clock)
+    # However long a picture takes to be drawn on a busy machine, a test looks at it.
+    app.live.pace.patient = True
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         app._timer.pause()

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 from textual.app import App
-from textual.geometry import Size
+from textual.geometry import Region, Size
 
 from ipcviz.app.picture import Picture
 from ipcviz.app.picture.routes import Rect
@@ -84,7 +84,10 @@ async def test_a_new_state_repaints_only_the_rows_that_changed(monkeypatch):
         picture.state = m.state
         await pilot.pause()
         regions = []
-        monkeypatch.setattr(picture, "refresh", lambda *rows, **kw: regions.extend(rows))
+        everything = Region(0, 0, *picture.size)
+        monkeypatch.setattr(
+            picture, "refresh", lambda *rows, **kw: regions.extend(rows or [everything])
+        )
         m.level(systems.pipe(4711), 60000)
         picture.state = reduce_all(m.events)
         assert 1 <= len(regions) <= 3

@@ -106,3 +106,28 @@ def test_wrapping_counts_cells():
     assert wrap_text("abcdefgh", 3) == ["abc", "def", "gh"]
     assert chop_text("漢字漢字", 5) == ["漢字", "漢字"]
     assert wrap_text("x [/foo] \x1b[31m", 40) == ["x [/foo] \\x1b[31m"]
+
+
+def test_sentences_join_the_last_entry_of_their_group_among_the_latest_only():
+    log = Log()
+    groups = [str(number % 97 * number % 61) for number in range(2_000)]
+    expected: list[tuple[str, int]] = []
+    for number, group in enumerate(groups):
+        log.add_sentence(say(number / 100_000, group))
+        recent = expected[-Log.LOOK_BACK :]
+        back = next((i for i, (one, _) in enumerate(reversed(recent), 1) if one == group), 0)
+        if back:
+            expected[-back] = group, expected[-back][1] + 1
+        else:
+            expected.append((group, 1))
+    assert [(entry.fold, entry.times) for entry in log.entries] == expected
+    assert len(expected) > Log.LOOK_BACK
+
+
+def test_what_is_known_of_groups_stays_little():
+    log = Log()
+    for number in range(5 * Log.NOTED):
+        log.add_sentence(say(0.0, str(number)))
+    log.add_sentence(say(0.0, str(5 * Log.NOTED - 1)))
+    assert log.entries[-1].times == 2
+    assert len(log._latest) <= Log.NOTED + 1

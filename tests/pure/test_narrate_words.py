@@ -7,7 +7,14 @@ import pytest
 from ipcviz.events import ObjectInfo
 from ipcviz.model.state import Object, State
 from ipcviz.narrate import count_bytes, name_process, signal_names
-from ipcviz.narrate.words import bytes_text, end_of, label_of, name_with_kind, quote_bytes
+from ipcviz.narrate.words import (
+    bytes_text,
+    describe_near_most,
+    end_of,
+    label_of,
+    name_with_kind,
+    quote_bytes,
+)
 from tests import fakes
 
 
@@ -111,3 +118,9 @@ def test_ends_and_labels():
     ]
     assert end_of("r", "file") == ""
     assert label_of(State(), fakes.PIPE.key) == fakes.PIPE.key
+
+
+def test_a_semaphore_of_a_queue_without_a_limit_is_told_by_what_has_been_taken():
+    most = 2_147_483_647
+    told = {0: "", 62_029: "", most - 1_000: "", most - 3: "max-3", most: "max"}
+    assert {value: describe_near_most(value) for value in told} == told

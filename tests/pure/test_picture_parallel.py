@@ -134,3 +134,13 @@ def test_who_is_left_alone_with_its_objects_has_them_in_a_list():
     scene, layout, _ = show(m.state)
     assert find_list(scene) is not None
     assert layout.extent == CLASS
+
+
+def test_who_has_ended_takes_no_object_out_of_the_list_while_its_box_is_still_shown():
+    m = exchange(8, used=5)
+    m.add(systems.Exited, pid=12)
+    m.add(systems.Reaped, pid=12, by=10)
+    scene, layout, _ = show(m.state)
+    assert "p:12" in {n.id for n in scene.nodes}, "it is shown for a moment"
+    assert find_list(scene).title == "8 objects"
+    assert layout.extent == CLASS

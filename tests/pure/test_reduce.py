@@ -21,6 +21,7 @@ from ipcviz.events import (
     NameCreated,
     ObjectInfo,
     Opened,
+    Poised,
     ProcessSample,
     Reaped,
     Sample,
@@ -457,6 +458,9 @@ def test_semaphore_value_and_waiters_over_operations():
     wait = wait_of(state, 11)
     assert wait is not None
     assert describe_wait(state, wait) == "sem_wait on M1, 0, taken by sh[10]"
+    woken = reduce_all([Poised(t=3.9, pid=11, tid=11, at="return", call="futex")], state)
+    assert not query.list_waiters(woken, "sem:1:2:0"), "it sleeps no more"
+    assert query.count_woken(woken, "sem:1:2:0") == 1
     state = reduce_all([op("post", 0, 10, 4.0), op("acquired", None, 11, 4.1)], state)
     assert state.semaphores["sem:1:2:0"].last_pid == 11
     assert not query.list_waiters(state, "sem:1:2:0")

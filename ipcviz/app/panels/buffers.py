@@ -5,13 +5,12 @@ selected one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import ClassVar, Final
 
 from ipcviz.app.panels.cells import format_gauge, format_sparkline, wrap_text
 from ipcviz.app.panels.notifiers import HELP as NOTIFIERS_HELP
 from ipcviz.app.panels.notifiers import make_notifier_rows
-from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late, make_row
+from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late_blocks, make_row
 from ipcviz.app.panels.sockets import socket_rows
 from ipcviz.app.text import Shown, bytes_text, make_visible, moved_text
 from ipcviz.app.view import View
@@ -64,19 +63,21 @@ class Buffers(Panel):
 
     def build_rows(self, view: View, width: int) -> list[Late]:
         """A row for each object, then the waiting bytes of the selected one."""
+        holders = view.holders
         things = sorted(
             (o for o in view.state.objects.values() if o.info.kind in BUFFERED),
             key=lambda o: o.sort_key,
         )
-        held = [o for o in things if o.info.key in view.holders]
-        gone = [o for o in things if o.info.key not in view.holders][-_GONE_SHOWN:]
+        held = [o for o in things if o.info.key in holders]
+        gone = [o for o in things if o.info.key not in holders][-_GONE_SHOWN:]
         notifiers: list[Late] = [*make_notifier_rows(view, width)]
         if not held and not gone:
             return notifiers or [make_row(("No pipe, FIFO, socket or queue so far.", "dim"))]
         rows: list[Late] = [_make_head(width)]
         each = 1 if width >= _WIDE else 2
-        for thing in (*held, *gone):
-            rows.extend(make_late(each, partial(_make_rows, view, thing, width)))
+        rows.extend(
+            make_late_blocks((*held, *gone), each, lambda thing: _make_rows(view, thing, width))
+        )
         rows.extend(notifiers)
         chosen = view.state.objects.get(view.object)
         if chosen is None or chosen.info.kind not in BUFFERED:

@@ -30,11 +30,12 @@ def make_notifier_rows(view: View, width: int) -> list[Row]:
     waiting = _find_waiting(view)
     found = [
         thing
-        for thing in sorted(view.state.objects.values(), key=lambda o: o.sort_key)
+        for thing in view.state.objects.values()
         if thing.info.kind in NOTIFIERS and _is_shown(view, thing, waiting)
     ]
     if not found:
         return []
+    found.sort(key=lambda o: o.sort_key)
     minute = _minute_cells(width)
     rest = max(0, width - _NAME - minute - 5)
     head = f"   {fit_value('EVENTS', _NAME)}{fit_value('HOLDS', rest)}  {'LAST MINUTE'}"

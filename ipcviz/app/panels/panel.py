@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -67,6 +67,39 @@ class _Together:
         if not self._made:
             self._made = self._make()
         return self._made[number]
+
+
+Thing = TypeVar("Thing")
+
+
+def make_late_blocks(
+    things: Sequence[Thing], each: int, make: Callable[[Thing], Sequence[Row]]
+) -> list[Late]:
+    """`each` rows for each of many things: `make` makes those of one thing together, and only when
+    one of them is needed.
+    """
+    blocks = _Blocks(things, each, make)
+    return [partial(blocks.get_row, number) for number in range(len(things) * each)]
+
+
+class _Blocks(Generic[Thing]):
+    """Rows of many things, of which few are seen."""
+
+    __slots__ = ("_each", "_made", "_make", "_things")
+
+    def __init__(
+        self, things: Sequence[Thing], each: int, make: Callable[[Thing], Sequence[Row]]
+    ) -> None:
+        self._things, self._each, self._make = things, each, make
+        self._made: dict[int, Sequence[Row]] = {}
+
+    def get_row(self, number: int) -> Row:
+        """One of them."""
+        place, row = divmod(number, self._each)
+        made = self._made.get(place)
+        if made is None:
+            made = self._made[place] = self._make(self._things[place])
+        return made[row]
 
 
 def make_row(*spans: Span | str, target: Target | None = None) -> Row:
@@ -186,7 +219,8 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def visible_now(self) -> bool:
         """Whether any of it is on the screen."""
-        return self.is_on_screen and self.size.width > 0
+        # The size first: most panels have none, and the other question goes through the screen.
+        return self.size.width > 0 and self.is_on_screen
 
     # Taking a view in.
 
@@ -358,6 +392,13 @@ class Panel(ScrollView, can_focus=True, inherit_bindings=False):
         """Scrolled: other rows are on the screen."""
         super().watch_scroll_y(old_value, new_value)
         self.refresh()
+
+    def watch_show_vertical_scrollbar(self, shows: bool) -> None:
+        """The scroll bar appears where the panel stands: one that was scrolled before it had a
+        scroll bar has not told it.
+        """
+        if shows:
+            self.vertical_scrollbar.position = self.scroll_y
 
     def action_cursor(self, by: int) -> None:
         """Move the cursor by rows."""

@@ -12,10 +12,11 @@ from ipcviz.app.panels.panel import Panel, Row, fit_value, make_row
 from ipcviz.app.view import View
 from ipcviz.model.mechanisms.system_v_keys import FAILED_WORDS, warning_of
 from ipcviz.model.parts import SemaphorePart
-from ipcviz.model.query import list_waiters
+from ipcviz.model.query import count_woken, list_waiters
 from ipcviz.model.state import Semaphore
 from ipcviz.narrate import describe_holding, name_process
 from ipcviz.narrate.circles import describe_circle
+from ipcviz.narrate.words import describe_near_most
 
 
 class Semaphores(Panel):
@@ -24,7 +25,9 @@ class Semaphores(Panel):
     TITLE = "Semaphores"
     HELP_TEXT: ClassVar[str] = (
         "A row for each semaphore: named POSIX (sem_open), unnamed in shared memory (sem_init),"
-        " System V (semget). VALUE is read from memory, or by semctl; `?` if it could not be read."
+        " System V (semget). VALUE is read from memory, or by semctl; `?` if it could not be read;"
+        " `max` is the most that a semaphore can count to (SEM_VALUE_MAX, 2,147,483,647), `max-3`"
+        " three less: so many that nobody ever waits, as for room in a queue without a limit."
         " WAITERS are the threads that sleep on it, and for how long at most if they give up; a"
         " number alone is the kernel's or libc's count of waiters that ipcviz did not see go to"
         " sleep. LAST is the last operation seen, by whom: a POSIX semaphore does not record it"
@@ -180,7 +183,9 @@ def _list_cells(view: View, semaphore: Semaphore) -> _SemaphoreCells:
 
 def _build_row(view: View, semaphore: Semaphore, cells: _SemaphoreCells, plan: _Plan) -> Row:
     lit = SemaphorePart(semaphore.info.key) in view.lit
-    value = "?" if _is_unknown(semaphore) else f"{semaphore.value}"
+    value = "?"
+    if semaphore.value is not None and not _is_unknown(semaphore):
+        value = describe_near_most(semaphore.value) or f"{semaphore.value}"
     held = cells.held
     if not plan.last and held in ("", "-"):
         held = cells.last
@@ -213,7 +218,7 @@ def _describe_waiters(view: View, semaphore: Semaphore) -> str:
         name_process(view.state, thread.pid, thread.tid) + describe_time_left(view, thread)
         for thread in seen
     )
-    more = semaphore.waiters - len(seen)
+    more = semaphore.waiters - len(seen) - count_woken(view.state, semaphore.info.key)
     if more > 0:
         words += f"{' and ' if words else ''}{more}{' more' if words else ''}"
     if semaphore.waiters_zero > 0:

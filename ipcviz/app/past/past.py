@@ -18,11 +18,12 @@ from ipcviz.app.past.pages import PAGE, Pages
 from ipcviz.app.past.tape import EventTape
 from ipcviz.app.slots import Slots
 from ipcviz.app.terminal import Terminal
-from ipcviz.app.view import Holders, Lazy, LogUntil, Moment, TerminalAt, View
+from ipcviz.app.view import Lazy, LogUntil, Moment, TerminalAt, View
 from ipcviz.diagnose import Diagnosis
 from ipcviz.events import Event, Output, Stepped
 from ipcviz.model.lanes import LaneRows
 from ipcviz.model.layouts import Field
+from ipcviz.model.query import Holders
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
 from ipcviz.narrate import STEP, Outcomes, Sentence, narrate

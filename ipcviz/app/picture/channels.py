@@ -81,8 +81,7 @@ def _is_only_inherited(d: SceneDraft, link: query.Link, links: list[query.Link])
     same end for itself: the child could not help having it. A shell keeps one only to give it to
     a child, unless it is seen to use it.
     """
-    started = d.state.started
-    if d.ended or (started is not None and started.mode == "attached"):
+    if d.ended or d.attached:
         return False
     if not link.fds or min(link.fds) < _STANDARD or _is_in_use(d, link):
         return False
@@ -110,8 +109,9 @@ def _place_missing_side(d: SceneDraft, node: str, links: list[query.Link]) -> No
 
     A parent that has made the channel for its children will close it.
     """
-    writers = {e.source for e in d.edges.values() if e.target == node and e.kind == "flow"}
-    readers = {e.target for e in d.edges.values() if e.source == node and e.kind == "flow"}
+    people = {f"p:{link.pid}" for link in links}
+    writers = {one for one in people if (one, node, "flow") in d.edges}
+    readers = {one for one in people if (node, one, "flow") in d.edges}
     if bool(writers) == bool(readers):
         return
     parents = {d.processes[link.pid].parent for link in links}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from ipcviz.app.picture import words
 from ipcviz.app.picture.scene import Edge, Node
@@ -33,6 +33,20 @@ Changes = frozenset[Part]
 """What is shown as changed, as `State.changed` names it."""
 
 
+class Use(NamedTuple):
+    """What traced calls have done through descriptors of one process.
+
+    Attributes:
+        used: They have moved data through one of them.
+        took: They have taken data out.
+        put: They have put data in.
+    """
+
+    used: bool
+    took: bool
+    put: bool
+
+
 class Joins:
     """Who is connected to what, worked out again only when that changed; for one scene after the
     other.
@@ -48,6 +62,9 @@ class Joins:
         self.last: frozenset[int] = frozenset()
         """Once all have ended: those of the system as it last was."""
         self._outside: dict[tuple[str, int], bool] = {}
+        self._all_outside: dict[str, bool] = {}
+        self._idle: dict[tuple[str, int], bool] = {}
+        self._used: dict[tuple[str, int], Use] = {}
         self._fds: dict[tuple[str, int, str, bool], str] = {}
 
     def update(self, state: State) -> None:
@@ -70,7 +87,14 @@ class Joins:
         self.links = {}
         for link in query.list_links(state, self.held):
             self.links.setdefault(link.object, []).append(link)
+        self._forget_links()
+
+    def _forget_links(self) -> None:
+        """The links are others: what was worked out of each is worked out anew."""
         self._outside = {}
+        self._all_outside = {}
+        self._idle = {}
+        self._used = {}
         self._fds = {}
 
     def _update_past(self, state: State) -> None:
@@ -78,8 +102,7 @@ class Joins:
         self._of, self._living = (), frozenset()
         self.held = {}
         self.links = {}
-        self._outside = {}
-        self._fds = {}
+        self._forget_links()
         self.last = query.find_last_processes(state)
         for link in query.list_past_links(state):
             if link.pid not in self.last:
@@ -113,6 +136,36 @@ class Joins:
             self._fds[key, pid, direction, unused] = known
         return known
 
+    def is_all_outside(self, state: State, key: str) -> bool:
+        """Whether all of an object's links are from outside; see `is_outside`."""
+        found = self._all_outside.get(key)
+        if found is None:
+            found = all(self.is_outside(state, link) for link in self.links[key])
+            self._all_outside[key] = found
+        return found
+
+    def is_idle_outside(self, state: State, link: query.Link) -> bool:
+        """Whether a link is from outside (`is_outside`), and no traced call has used it."""
+        found = self._idle.get((link.object, link.pid))
+        if found is None:
+            found = self.is_outside(state, link) and not self.find_use(state, link).used
+            self._idle[link.object, link.pid] = found
+        return found
+
+    def find_use(self, state: State, link: query.Link) -> Use:
+        """What traced calls have done through a link's descriptors. It changes with the tables."""
+        found = self._used.get((link.object, link.pid))
+        if found is None:
+            table = state.descriptors_of(link.pid)
+            rows = [row for fd in link.fds if (row := table.get(fd)) is not None]
+            found = Use(
+                used=any(row.used for row in rows),
+                took=any(row.took for row in rows),
+                put=any(row.put for row in rows),
+            )
+            self._used[link.object, link.pid] = found
+        return found
+
     def is_outside(self, state: State, link: query.Link) -> bool:
         """Whether all descriptors of a link were open before the session; what has none, as a
         System V queue, was come by in it.
@@ -140,6 +193,7 @@ class SceneDraft:
         rows: Rows of the screen at hand.
         joins: Who is connected to what.
         ended: All have ended: the system is drawn as it last was.
+        attached: The session attached to what ran already.
         processes: Those that are drawn, by pid.
         waits: What each of them waits for.
         blocked: Processes that are blocked in a write, by object.
@@ -162,6 +216,8 @@ class SceneDraft:
         self.joins = joins
         joins.update(state)
         self.ended = query.has_ended(state)
+        started = state.started
+        self.attached = started is not None and started.mode == "attached"
         self.processes = {
             p.pid: p
             for p in state.processes.values()
@@ -174,9 +230,7 @@ class SceneDraft:
         self.waiting: dict[str, list[Thread]] = defaultdict(list)
         self.returning: Counter[str] = Counter()
         for thread in state.threads.values():
-            # Who was woken is asleep no more, though it has not taken the semaphore yet.
-            woken = thread.poised is not None and thread.poised.at == "return"
-            if thread.semaphore and woken:
+            if query.has_been_woken(thread):
                 self.returning[thread.semaphore] += 1
             elif thread.semaphore:
                 self.waiting[thread.semaphore].append(thread)
@@ -268,32 +322,33 @@ class SceneDraft:
         """Whether it ended only a moment ago."""
         return _is_recent(self.state, process)
 
-    def is_outside(self, links: list[query.Link]) -> bool:
-        """Whether it was open before the session: the terminal, or where the command's input and
-        output lead to.
+    def is_outside(self, link: query.Link) -> bool:
+        """Whether what a link leads to was open before the session: the terminal, or where the
+        command's input and output lead to.
         """
-        return all(self.joins.is_outside(self.state, link) for link in links)
+        return self.joins.is_outside(self.state, link)
+
+    def is_idle_outside(self, link: query.Link) -> bool:
+        """Whether what a link leads to was open before the session, and nobody has used it so."""
+        if self.ended:
+            return self.is_outside(link) and not link.fds
+        return self.joins.is_idle_outside(self.state, link)
+
+    def is_all_outside(self, key: str) -> bool:
+        """Whether all who have an object open had it before the session."""
+        return self.joins.is_all_outside(self.state, key)
 
     def is_used(self, link: query.Link) -> bool:
         """Whether a traced call has moved data through one of its descriptors."""
-        if self.ended:
-            return bool(link.fds)
-        rows = self.state.descriptors_of(link.pid)
-        return any(rows[fd].used for fd in link.fds if fd in rows)
+        return bool(link.fds) if self.ended else self.joins.find_use(self.state, link).used
 
     def has_read(self, link: query.Link) -> bool:
         """Whether a traced call has taken data out through one of its descriptors."""
-        if self.ended:
-            return link.reads
-        rows = self.state.descriptors_of(link.pid)
-        return any(rows[fd].took for fd in link.fds if fd in rows)
+        return link.reads if self.ended else self.joins.find_use(self.state, link).took
 
     def has_written(self, link: query.Link) -> bool:
         """Whether a traced call has put data in through one of its descriptors."""
-        if self.ended:
-            return link.writes
-        rows = self.state.descriptors_of(link.pid)
-        return any(rows[fd].put for fd in link.fds if fd in rows)
+        return link.writes if self.ended else self.joins.find_use(self.state, link).put
 
     def main_direction(self, thing: Object, link: query.Link) -> tuple[bool, bool]:
         """What a process that could do both does: (reads, writes); what it waits for goes before

@@ -69,7 +69,7 @@ def _is_input(d: SceneDraft, thing: Object, link: query.Link, holders: int) -> b
 def _is_output(d: SceneDraft, thing: Object, link: query.Link) -> bool:
     if link.pid in d.supervisors or not link.writes or not link.fds:
         return False
-    if thing.info.kind in TYPED or d.is_outside([link]):
+    if thing.info.kind in TYPED or d.is_outside(link):
         process = d.processes[link.pid]
         first = 1 in link.fds and process.executed and link.pid in d.fed
         return first or (d.is_used(link) and thing.last_writer == link.pid)
@@ -84,17 +84,16 @@ def idle_from_outside(d: SceneDraft, link: query.Link) -> bool:
     What somebody who is not watched has put into a pipe, and nobody has taken, says something: he
     may be blocked on it.
     """
-    started = d.state.started
-    if started is not None and started.mode == "attached":
+    if d.attached or not d.is_idle_outside(link) or (1 in link.fds and link.pid in d.fed):
         return False
-    if not d.is_outside([link]) or (1 in link.fds and link.pid in d.fed):
+    if any(wait.object == link.object for wait in d.waits[link.pid]):
         return False
-    level = d.state.objects[link.object].level if link.object in d.state.objects else None
-    if (
+    thing = d.state.objects.get(link.object)
+    level = thing.level if thing is not None else None
+    outside_writers = (
         link.reads
         and level is not None
         and level.queued
         and outsiders_of(d.state, link.object, "w")
-    ):
-        return False
-    return not d.is_used(link) and not any(w.object == link.object for w in d.waits[link.pid])
+    )
+    return not outside_writers

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -86,15 +86,16 @@ def fold_scene(
         most, level = _CHAIN // 2, 0
     few = len(processes) <= (most if not level else int(most * _EASE))
     for step in range(max(0, level - 1) if few else max(1, level - 1), _LAST + 1):
-        folded, extra = _fold_at_level(scene, processes, step, opened, room)
-        lines = sum(e.kind in ("flow", "signal") for e in folded.edges)
-        plain = not step and lines <= len(folded.nodes)
+        groups = _group_at_level(scene, processes, step, opened, room)
+        count = groups.count_nodes(scene)
         space = room
-        if plain:
-            space = max(room, _CHAIN if _in_lines(folded) else 2 * rows)
-        space = min(LIMIT, space + extra)
-        if step == _LAST or len(folded.nodes) <= (space if step >= level else int(space * _EASE)):
-            return replace(folded, level=step)
+        if not step:
+            folded = _build_folded(scene, groups)
+            if sum(e.kind in ("flow", "signal") for e in folded.edges) <= count:
+                space = max(room, _CHAIN if _in_lines(folded) else 2 * rows)
+        space = min(LIMIT, space + groups.extra)
+        if step == _LAST or count <= (space if step >= level else int(space * _EASE)):
+            return replace(_build_folded(scene, groups), level=step)
     raise AssertionError("the last level always fits")
 
 
@@ -105,12 +106,29 @@ def _in_lines(scene: Scene) -> bool:
     return bool(flowing) and flowing - ends <= {i for chain in find_pipelines(scene) for i in chain}
 
 
-def _fold_at_level(
-    scene: Scene, processes: list[Node], level: int, opened: frozenset[str], room: int
-) -> tuple[Scene, int]:
-    """The scene at a level, and how many nodes are there only because the viewer opened their
-    group.
+class _Groups(NamedTuple):
+    """What is folded into what.
+
+    Attributes:
+        into: Ids of groups by those of what is in them.
+        within: Objects that lie within a group of processes.
+        extra: How many nodes are there only because the viewer opened their group.
     """
+
+    into: dict[str, str]
+    within: list[Node]
+    extra: int
+
+    def count_nodes(self, scene: Scene) -> int:
+        """How many nodes the folded scene has."""
+        alone = sum(node.id not in self.into for node in scene.nodes)
+        return alone + len({self.into[node.id] for node in scene.nodes if node.id in self.into})
+
+
+def _group_at_level(
+    scene: Scene, processes: list[Node], level: int, opened: frozenset[str], room: int
+) -> _Groups:
+    """What is folded into what at a level."""
     # Whom a scenario has given a role is told apart from who runs the same program.
     named = [replace(n, title=n.label) if _has_role(n) else n for n in processes]
     into, extra = _open_groups(_LEVELS[min(level, _LAST - 1)](scene, named), processes, opened)
@@ -119,30 +137,29 @@ def _fold_at_level(
     within = _fold_objects(scene, into, opened, level)
     if level == _LAST:
         _rest_of_things(scene, into, opened, room + extra)
+    return _Groups(into, within, extra)
+
+
+def _build_folded(scene: Scene, groups: _Groups) -> Scene:
+    """The scene with groups in the place of what is in them."""
+    into = groups.into
     members: dict[str, list[Node]] = defaultdict(list)
-    for node in scene.nodes:
-        if node.id in into:
-            members[into[node.id]].append(node)
     inside: dict[str, list[Node]] = defaultdict(list)
-    for thing in within:
-        inside[into[thing.id]].append(thing)
+    within = {thing.id for thing in groups.within}
+    for node in scene.nodes:
+        group = into.get(node.id)
+        if group is not None:
+            (inside if node.id in within else members)[group].append(node)
     done: set[str] = set()
     nodes: list[Node] = []
     for node in scene.nodes:
-        group = into.get(node.id, "")
-        if not group:
+        group = into.get(node.id)
+        if group is None:
             parent = into.get(node.parent, node.parent)
             nodes.append(node if parent == node.parent else replace(node, parent=parent))
         elif group not in done:
             done.add(group)
-            nodes.append(
-                _group_node(
-                    group,
-                    [m for m in members[group] if m not in inside[group]],
-                    inside[group],
-                    into,
-                )
-            )
+            nodes.append(_group_node(group, members[group], inside[group], into))
     edges: dict[tuple[str, str, str], Edge] = {}
     for edge in scene.edges:
         source, target = into.get(edge.source, edge.source), into.get(edge.target, edge.target)
@@ -155,7 +172,7 @@ def _fold_at_level(
         new = Edge(source, target, edge.kind, edge.both, edge.lit, found=edge.found, wakes=wakes)
         old = edges.get(new.key)
         edges[new.key] = new if old is None else _join_edges(new, old)
-    return Scene(tuple(nodes), tuple(edges.values())), extra
+    return Scene(tuple(nodes), tuple(edges.values()))
 
 
 def _has_role(node: Node) -> bool:

@@ -113,9 +113,7 @@ def _build_whole_scene(d: SceneDraft) -> Scene:
     by_object = d.joins.links
     things = [t for t in (d.state.objects.get(key) for key in by_object) if t is not None]
     # what leads out of the system comes last, when it is known what flows inside
-    for thing in sorted(
-        things, key=lambda t: (d.is_outside(by_object[t.info.key]), t.info.kind in ENDS)
-    ):
+    for thing in sorted(things, key=lambda t: (d.is_all_outside(t.info.key), t.info.kind in ENDS)):
         links = [x for x in by_object[thing.info.key] if not ends.idle_from_outside(d, x)]
         if links:
             _add_object(d, thing, links, by_object)

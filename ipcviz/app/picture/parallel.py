@@ -91,7 +91,9 @@ def _find_strands(scene: Scene) -> Iterator[tuple[str, _Strand]]:
     near: dict[str, set[str]] = defaultdict(set)
     for edge in scene.edges:
         for thing, other in ((edge.source, edge.target), (edge.target, edge.source)):
-            if kinds[thing] not in _PEOPLE and edge.kind != "child":
+            # Who has ended keeps its place ("past"), and is nobody that an object leads to: else
+            # what is left to the others would be taken apart for as long as its box is shown.
+            if kinds[thing] not in _PEOPLE and edge.kind not in ("child", "past"):
                 near[_name_object(thing)].add(other)
                 lines[thing].append(edge)
     strands: dict[tuple[str, ...], _Strand] = {}

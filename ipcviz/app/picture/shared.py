@@ -18,6 +18,7 @@ from ipcviz.model.layouts import FieldValue, read_fields
 from ipcviz.model.mechanisms.semaphores import is_counter, list_semaphore_holders
 from ipcviz.model.parts import MemoryPart, ObjectPart, SemaphorePart, VariablePart
 from ipcviz.model.state import Object, Semaphore, State, Variable
+from ipcviz.narrate.words import describe_near_most
 
 _LAST: Final = 1e18
 """Later than any time of a session."""
@@ -278,7 +279,9 @@ def _semaphore_lines(
         close: Who waits stands in the row of the value, in the place of who holds it.
     """
     key = found.info.key
-    value = "?" if found.value is None else count_text(found.value)
+    value = "?"
+    if found.value is not None:
+        value = describe_near_most(found.value) or count_text(found.value)
     waiting = [
         title_of(d.state, t.pid) for t in sorted(d.waiting.get(key, ()), key=lambda t: t.tid)
     ]

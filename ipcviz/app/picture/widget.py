@@ -172,9 +172,9 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     }
     """
 
-    state: reactive[State] = reactive(State, layout=False, always_update=True, init=False)
-    """The moment that is drawn."""
-    selected: reactive[str] = reactive("", init=False)
+    state: reactive[State] = reactive(State, repaint=False, always_update=True, init=False)
+    """The moment that is drawn; of its rows those that differ are painted."""
+    selected: reactive[str] = reactive("", repaint=False, init=False)
     """Id of the selected node; empty if none is."""
 
     class Selected(Message):

@@ -294,7 +294,8 @@ class LiveScreen(ControlledScreen):
     def _draw_picture(self, picture: Picture, view: View) -> None:
         """Have the picture drawn, unless it has to rest."""
         began = time.perf_counter()
-        finding = view.selected_finding if self.panes.is_shown("findings") else None
+        told = bool(view.finding) and self.panes.is_shown("findings")
+        finding = view.selected_finding if told else None
         chosen = finding is not picture.finding
         if not self.pace.may_draw(began, must=view.past or view.state.finished or chosen):
             return

@@ -112,6 +112,10 @@ class Panes(Controller):
         self._need = Need()
         self._tells_beside = False
         self._beside: list[str] | None = None
+        self._panels: tuple[Panel, ...] = ()
+        """Every panel of the screen, found anew when panels were mounted: a search goes through all
+        widgets, and each view is shown in all panels.
+        """
         self._pointed: set[str] = set()
 
     # What there is.
@@ -144,6 +148,7 @@ class Panes(Controller):
         # The lanes in the place of the picture, and in that of the panels beside it.
         self._screen.query_one("#left").mount(LanesPanel(id="lanes"), after="#summary")
         self._screen.query_one("#side").mount(LanesPanel(id="side-lanes"), before=0)
+        self._panels = ()
         return True
 
     def show_view(self, view: View) -> None:
@@ -151,8 +156,14 @@ class Panes(Controller):
         if not self._whole:
             self._screen.call_after_refresh(self.mount_others)
         self._choose_beside(view)
-        for panel in self._screen.query(Panel):
+        for panel in self._list_panels():
             panel.show_view(view)
+
+    def _list_panels(self) -> tuple[Panel, ...]:
+        """Every panel of the screen, the bars among them."""
+        if not self._panels:
+            self._panels = tuple(self._screen.query(Panel))
+        return self._panels
 
     def _choose_beside(self, view: View) -> None:
         """Show beside the picture what the story points at, and the source where there is any; else
@@ -184,6 +195,7 @@ class Panes(Controller):
                 place = next((f"#{one}" for one in later if one in present), None)
                 side.mount(self._make_panel(name, f"side-{name}", view), before=place)
                 present.add(f"side-{name}")
+                self._panels = ()
         for widget in side.children:
             name = (widget.id or "").removeprefix("side-")
             widget.set_class(name in shown, "-beside")
@@ -202,7 +214,7 @@ class Panes(Controller):
 
     def can_see(self, kind: type[Panel]) -> bool:
         """Whether a panel of a kind is on the screen."""
-        return any(panel.visible_now for panel in self._screen.query(kind))
+        return any(isinstance(panel, kind) and panel.visible_now for panel in self._list_panels())
 
     @property
     def shown(self) -> Widget:

@@ -77,7 +77,10 @@ def sources_of(state: State, n: int) -> Read | None:
     """Where the bytes came from that the call with this event's number read; None if it was no
     read, or long ago.
     """
-    return next((read for read in reversed(state.reads) if read.n == n), None)
+    for read in reversed(state.reads):
+        if read.n <= n:
+            return read if read.n == n else None
+    return None
 
 
 def latest_read(state: State, key: str, before: int) -> Read | None:

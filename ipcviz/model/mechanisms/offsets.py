@@ -26,6 +26,9 @@ def apply_offset(draft: Draft, event: Call) -> None:
     fd = event.fd
     if event.error or fd is None:
         return
+    named = draft.objects.get(event.object)
+    if named is not None and named.info.kind not in _FILES:
+        return  # a pipe or a socket, of which most calls are
     found = draft.find_description(event.pid, fd)
     thing = draft.object_of(found)
     if found is None or thing is None or thing.info.kind not in _FILES:

@@ -60,12 +60,12 @@ def is_moment(event: Event, before: State, after: State) -> bool:
     """
     if before.stepping and after.stepping:
         return isinstance(event, Settled | Finished)
-    if isinstance(event, _ALWAYS):
-        return True
     if isinstance(event, Call):
         return event.name not in ENDS and is_visible(
             before, event.pid, event.name, event.args, event.tid
         )
+    if isinstance(event, _ALWAYS):
+        return True
     if isinstance(event, Waiting):
         return is_visible(before, event.pid, event.call, event.args)
     if isinstance(event, SemaphoreOp):
