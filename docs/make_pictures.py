@@ -148,7 +148,7 @@ def _show_full(terminal: Terminal) -> None:
 def _show_question(terminal: Terminal) -> None:
     terminal.until(r"step 0")
     for _ in range(20):
-        if re.search(r"What if SIGALRM", "".join(texts_of(terminal.grid()))):
+        if re.search(r"SIGALRM comes just", "".join(texts_of(terminal.grid()))):
             return
         terminal.press("n")
     raise SystemExit("No question came.")
@@ -391,7 +391,7 @@ PICTURES: Final = {
         _show_light,
         (
             r"The answer was: it waits",
-            r"next +(?P<at>\S+ \d is about to execute)",
+            r"next +(?P<at>all run by themselves)",
             r"B  open the",
             r"░{10,}",
             r"Waiting at the name",

@@ -82,11 +82,11 @@ def apply_name_removed(draft: Draft, path: str) -> None:
     The kernel keys the file and the socket differently: they are the same by their names. One of
     two names may be relative; then the last parts decide.
     """
-    prefix = f"{PREFIX['unix socket']} "
+    protocols = {PREFIX[kind] for kind in BY_PATH}
     for name, key in draft.bound.items():
         thing = draft.objects.get(key)
-        address = name.removeprefix(prefix)
-        if thing is None or address == name or address.startswith("@"):
+        protocol, _, address = name.partition(" ")
+        if thing is None or protocol not in protocols or address.startswith("@"):
             continue
         if path == address or (
             path.startswith("/") != address.startswith("/")
