@@ -287,8 +287,8 @@ def test_waiters_have_the_names_of_their_roles_and_a_short_form():
     assert block.lines[3].short == "  ← consumer"
 
 
-def test_a_block_wants_the_same_room_whoever_waits_and_whatever_is_in_it():
-    """Else boxes would move from step to step."""
+def two_with_a_semaphore(initial):
+    """Two processes, and a semaphore in memory that both have mapped."""
     m = systems.Maker()
     m.launch(5, "a")
     m.fork(5, 6, "b")
@@ -296,7 +296,13 @@ def test_a_block_wants_the_same_room_whoever_waits_and_whatever_is_in_it():
     mapped = MapEntry(object=systems.plain(9, "/tmp/q"), start=4096, length=4096, prot="rw-")
     for pid in (5, 6):
         m.add(Maps, pid=pid, entries=(mapped,))
-    m.add(systems.SemaphoreOp, pid=5, tid=5, op="init", semaphore=own, initial=1)
+    m.add(systems.SemaphoreOp, pid=5, tid=5, op="init", semaphore=own, initial=initial)
+    return m, own
+
+
+def test_a_block_wants_the_same_room_whoever_waits_and_whatever_is_in_it():
+    """Else boxes would move from step to step."""
+    m, own = two_with_a_semaphore(1)
     before = nodes(m.state)["o:8:9"]
     m.add(systems.SemaphoreOp, pid=5, tid=5, op="wait", semaphore=own, value=1)
     m.add(Sample, semaphores=(systems.SemaphoreLevel(info=own, value=0, waiters=1),))
@@ -308,19 +314,9 @@ def test_a_block_wants_the_same_room_whoever_waits_and_whatever_is_in_it():
     assert len(before.lines) < len(after.lines) <= after.rows
 
 
-QUEUE = ObjectInfo(key="8:70", kind="file", path="/w/shared.dat")
-
-
 def test_who_has_taken_from_a_counter_does_not_hold_it():
     """Free slots, say: whoever took some keeps no others out, as the owner of a lock does."""
-    m = systems.Maker()
-    m.launch(5, "a")
-    m.fork(5, 6, "b")
-    own = systems.SemaphoreInfo(key="sem:8:9:0", kind="unnamed", object="8:9", offset=0)
-    mapped = MapEntry(object=systems.plain(9, "/tmp/q"), start=4096, length=4096, prot="rw-")
-    for pid in (5, 6):
-        m.add(Maps, pid=pid, entries=(mapped,))
-    m.add(systems.SemaphoreOp, pid=5, tid=5, op="init", semaphore=own, initial=2)
+    m, own = two_with_a_semaphore(2)
     for value in (2, 1):
         m.add(systems.SemaphoreOp, pid=5, tid=5, op="wait", semaphore=own, value=value)
     m.add(systems.SemaphoreOp, pid=6, tid=6, op="wait", semaphore=own, value=0)
@@ -331,6 +327,9 @@ def test_who_has_taken_from_a_counter_does_not_hold_it():
     waiter = " ".join(line.text for line in after["p:6"].lines)
     assert "is 0" in waiter
     assert "has it" not in waiter
+
+
+QUEUE = ObjectInfo(key="8:70", kind="file", path="/w/shared.dat")
 
 
 def mapped_by_two(info, prot="rw-"):
