@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipcviz.events import Breakpoint, Call, Let, Poised, RunUntil, SendSignal
+from ipcviz.events import Breakpoint, Call, Exited, Let, Poised, RunUntil, SendSignal
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.model.steps.breakpoints import find_reached
@@ -188,6 +188,18 @@ def test_signals_are_sent_and_recorded():
     assert run.session.commands[0] == SendSignal(pid=70, signo=15)
     assert run.state.finished
     assert run.recorder.lines[0] == "signal SIGTERM to 1"
+
+
+def test_who_was_killed_has_ended_before_the_next_line():
+    """Else who waits for it may sleep first, and the lesson is another one."""
+    run = Run_(stepped.pair(), "1 pipe2\nsignal SIGKILL to 1\n1 to end")
+    run.go()
+    assert run.session.commands[-1] == SendSignal(pid=60, signo=9)
+    assert run.scheduler.peek_move(run.state).waits == "1 to end"
+    run.state = reduce(run.state, Exited(t=9.0, pid=60, signo=9))
+    move = run.scheduler.peek_move(run.state)
+    assert move.done
+    assert not move.departed
 
 
 def test_run_lets_go_until_a_breakpoint():

@@ -180,6 +180,11 @@ def _decide_line(
             place=place,
             departed=f"line {line.number} is about {line.who}, but there is only {known}",
         )
+    if line.kind == "signal" and steps:
+        if signal_name(line.signo) == "SIGKILL" and process.fate == "alive":
+            # It ends for certain: what the next line lets go must find it so.
+            return Move(place=place, steps=1, waits=f"{line.who} to end")
+        return None
     if thread is None:
         return None if line.kind == "to end" else _depart_from(line, place, f"{line.who} has ended")
     if line.kind == "pending":
@@ -187,8 +192,6 @@ def _decide_line(
             return None
         return Move(place=place, waits=f"{signal_name(line.signo)} to be pending on {line.who}")
     if line.kind == "signal":
-        if steps:
-            return None
         return Move(place=place, steps=1, command=SendSignal(pid=process.pid, signo=line.signo))
     return _decide_step(line, place, steps, state, names, thread)
 
