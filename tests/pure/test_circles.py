@@ -94,6 +94,22 @@ SAMPLED = ev.Coverage(t=1.5, pid=10, full=False)
 LOOKED_AT = ev.Sample(t=2.0, processes=(ev.ProcessSample(pid=10, state="S"),))
 
 
+def test_a_circle_begins_with_its_eldest_whatever_the_numbers_are() -> None:
+    """The kernel gives out small numbers again: a child may have a smaller one than its parent."""
+    old, young = 32766, 301
+    state = reduce_all(
+        [
+            ev.Started(t=0.0, mode="live"),
+            ev.Forked(t=0.0, pid=old, parent=1, how="launched", name="old"),
+            ev.Forked(t=0.5, pid=young, parent=old, how="fork", name="young"),
+            mutex(old, young),
+            mutex(young, old),
+        ]
+    )
+    (one,) = list_circles(state, list_holders(state), 2.0)
+    assert one.pids == (old, young)
+
+
 def test_what_calls_tell_is_proved_and_told_at_once() -> None:
     assert only(*BOTH_READ) == ()
     assert only(mutex(10, 11), mutex(11, 10)) == ()

@@ -8,6 +8,7 @@ why that is not certain is told with it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ipcviz.events.calls import FOR_CHILD
@@ -81,19 +82,19 @@ def find_circle(
 def list_circles(
     state: State, held: Mapping[str, tuple[Holder, ...]] | None = None, now: float | None = None
 ) -> tuple[Circle, ...]:
-    """All circles, each beginning with its smallest thread; of those that share threads, the
+    """All circles, each beginning with its eldest thread; of those that share threads, the
     shortest.
 
     Args:
-        state: The lookup.
+        state: The moment.
         held: The result of `query.list_holders(state)`, if the caller has it already.
-        now: The lookup, in session seconds; that of the last event if it is not given.
+        now: The moment, in session seconds; that of the last event if it is not given.
     """
     waiting = sorted(tid for tid, thread in state.threads.items() if thread.waiting is not None)
     graph = _Graph(state, waiting, held, now)
     found = []
     done: set[int] = set()
-    for tid in sorted(graph.wakers):
+    for tid in sorted(graph.wakers, key=partial(_make_age_key, state)):
         tied = graph.list_tied_threads(tid, done) if tid not in done else set()
         if tied:
             found.append(_build_circle(state, graph, tied))
@@ -115,7 +116,7 @@ class _Graph:
     among them.
 
     Args:
-        state: The lookup.
+        state: The moment.
         tids: Where to begin.
         held: See `list_circles`.
         now: See `list_circles`.
@@ -238,6 +239,15 @@ class _Graph:
         return found
 
 
+def _make_age_key(state: State, tid: int) -> tuple[float, int, int]:
+    """Older threads come first. Their numbers do not say so: the kernel begins anew with small ones
+    once it has given out the largest (/proc/sys/kernel/pid_max).
+    """
+    thread = state.threads[tid]
+    process = state.processes.get(thread.pid)
+    return (process.born if process is not None else 0.0, thread.number, tid)
+
+
 def _is_known(state: State, thread: Thread, wakers: Wakers, now: float) -> bool:
     """Whether what would end a wait is known by now."""
     return wakers.at_once or long_asleep(state, thread, wakers.since, now)
@@ -247,10 +257,11 @@ def _build_circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
     """The one to be told of threads that hang on each other, with the doubts of all waits that it
     hangs on.
     """
-    path = graph.find_way_around(min(tied, key=lambda tid: (tid in graph.parents, tid)))
+    age = partial(_make_age_key, state)
+    path = graph.find_way_around(min(tied, key=lambda tid: (tid in graph.parents, age(tid))))
     if any(graph.wakers[tid].any_of for tid in path):
         # No thread waits for a certain other one: all of them together wait for one of themselves.
-        path = tuple(sorted(tid for tid in tied if graph.wakers[tid].any_of))
+        path = tuple(sorted((tid for tid in tied if graph.wakers[tid].any_of), key=age))
     every = graph.list_reached_threads(path[0])
     doubts = dict.fromkeys(
         doubted
@@ -268,7 +279,7 @@ def _build_circle(state: State, graph: _Graph, tied: set[int]) -> Circle:
         doubts[Doubted(Doubt.HANDLER)] = None
     first = [doubted for doubted in _FIRST if doubted in doubts]
     rest = [doubted for doubted in doubts if doubted not in first]
-    at = path.index(min(path))
+    at = path.index(min(path, key=age))
     path = (*path[at:], *path[:at])
     return Circle(
         path, tuple(dict.fromkeys(state.threads[tid].pid for tid in path)), (*first, *rest)

@@ -30,7 +30,7 @@ class Lookup:
     """A state, and who has what open in it.
 
     Args:
-        state: The lookup.
+        state: The moment.
         held: The result of `query.list_holders(state)`; without it, few descriptors are looked
             through instead.
     """

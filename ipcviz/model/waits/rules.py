@@ -113,7 +113,7 @@ def wait_of(
     """What a thread waits for, or None if it runs.
 
     Args:
-        state: The lookup.
+        state: The moment.
         tid: The thread.
         held: The result of `query.list_holders(state)`; without it the wait is told without its
             wakers.
