@@ -88,14 +88,14 @@ def fold_scene(
     for step in range(max(0, level - 1) if few else max(1, level - 1), _LAST + 1):
         groups = _group_at_level(scene, processes, step, opened, room)
         count = groups.count_nodes(scene)
-        space = room
+        space, folded = room, None
         if not step:
             folded = _build_folded(scene, groups)
             if sum(e.kind in ("flow", "signal") for e in folded.edges) <= count:
                 space = max(room, _CHAIN if _in_lines(folded) else 2 * rows)
         space = min(LIMIT, space + groups.extra)
         if step == _LAST or count <= (space if step >= level else int(space * _EASE)):
-            return replace(_build_folded(scene, groups), level=step)
+            return replace(folded or _build_folded(scene, groups), level=step)
     raise AssertionError("the last level always fits")
 
 
