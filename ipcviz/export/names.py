@@ -88,7 +88,7 @@ class Names:
         elif isinstance(event, Output):
             return event
         elif isinstance(event, Held):
-            return msgspec.structs.replace(event, reason=self._rename_named(event.reason))
+            event = msgspec.structs.replace(event, reason=self._rename_named(event.reason))
         if isinstance(event, Call) and event.ret >= 0 and not event.error:
             event = msgspec.structs.replace(event, ret=self._rename_result(event.name, event.ret))
         return self._rename_struct(event)

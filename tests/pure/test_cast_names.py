@@ -147,6 +147,7 @@ def test_a_breakpoint_names_processes_by_their_names_in_the_cast():
     names = Names()
     names.rename_event(Forked(t=0, pid=4242, parent=0))
     assert names.rename_event(Held(t=1, reason="python[4242] write")).reason == "python[1] write"
+    assert names.rename_event(Held(t=1, reason="close", pid=4242)).pid == 1
     assert names.rename_event(Held(t=1, reason="P1 is full")).reason == "P1 is full"
 
 
