@@ -12,10 +12,10 @@ from ipcviz.app.picture.words import title_of
 from ipcviz.app.text import bytes_text, count_text, make_visible, measure_width
 from ipcviz.events import MemorySample
 from ipcviz.events.accesses import format_value
-from ipcviz.events.kinds import MEMORY, having
+from ipcviz.events.kinds import KEPT
 from ipcviz.model import query
 from ipcviz.model.layouts import FieldValue, read_fields
-from ipcviz.model.mechanisms.semaphores import is_counter, list_semaphore_holders
+from ipcviz.model.mechanisms.semaphores import counts_several, list_semaphore_holders
 from ipcviz.model.parts import MemoryPart, ObjectPart, SemaphorePart, VariablePart
 from ipcviz.model.state import Object, Semaphore, State, Variable
 from ipcviz.narrate.words import describe_near_most
@@ -41,17 +41,13 @@ _BYTES: Final = 4
 """Bytes in a row of a block whose fields are not known."""
 _BYTE_ROWS: Final = 2
 _NOBODY: Final = "nobody has it now"
-_STAYS: Final = MEMORY & having("reached")
-"""Memory with a name of its own: the kernel keeps it when nobody has it. All other memory goes with
-who had it last.
-"""
 
 
 def is_left(state: State, thing: Object) -> bool:
     """Whether a scenario's memory has a name still, though nobody need have it."""
     memory = state.memory.get((thing.info.key, 0))
     removed = thing.unlinked or (memory is not None and memory.sample.removed)
-    return thing.named and thing.info.kind in _STAYS and not removed
+    return thing.named and thing.info.kind in KEPT and not removed
 
 
 def add_memory(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
@@ -294,10 +290,10 @@ def _semaphore_lines(
     count = len(waiting) or found.waiters - d.returning[key]
     style = "strong" if waiting or count > 0 else "text"
     lit = SemaphorePart(key) in d.lit
-    verb = "taken" if is_counter(found) else "held"
+    verb = "taken" if counts_several(found) else "held"
     held = make_visible(f"{verb} by {names}") if names else ""
     # A bare name behind a value is who has the lock.
-    brief = "" if is_counter(found) else names
+    brief = "" if counts_several(found) else names
     text = f"{make_visible(found.label).ljust(width)} {value}"
     if alone:
         lines = [NodeLine(f"value {value}", style, lit)]

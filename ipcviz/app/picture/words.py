@@ -12,7 +12,7 @@ from ipcviz.events.accesses import format_value
 from ipcviz.events.kinds import COUNTERS
 from ipcviz.events.signals import signal_name
 from ipcviz.model.mechanisms.notifiers import ready_labels
-from ipcviz.model.mechanisms.semaphores import is_counter, list_semaphore_holders
+from ipcviz.model.mechanisms.semaphores import counts_several, list_semaphore_holders
 from ipcviz.model.state import Process, State, Wake
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import name_object, name_target
@@ -246,7 +246,7 @@ def _short_reason(state: State, wait: Wait) -> str:
     if wait.semaphore and wait.semaphore in state.semaphores:
         found = state.semaphores[wait.semaphore]
         value = f"is {found.value if found.value is not None else 0}"
-        holds = () if is_counter(found) else list_semaphore_holders(found)
+        holds = () if counts_several(found) else list_semaphore_holders(found)
         owners = [f"{title_of(state, hold.pid)} has it" for hold in holds[:1]]
         return ", ".join((value, *owners))
     thing = state.objects.get(wait.object)

@@ -274,7 +274,7 @@ def list_semaphore_holders(semaphore: Semaphore) -> tuple[Hold, ...]:
     return semaphore.holds if not semaphore.signals and semaphore.unsure in ("", OLDER) else ()
 
 
-def is_counter(semaphore: Semaphore) -> bool:
+def counts_several(semaphore: Semaphore) -> bool:
     """Whether it is known to count several of something, such as free slots: it was set to more
     than 1. Who has taken from it has one of them, and does not keep all others out as the owner of
     a lock does.
