@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from typing import IO, Final, NamedTuple
@@ -197,7 +196,7 @@ def _open_unplaced(folder: str) -> tuple[int, str]:
 
 
 def _hidden_name() -> str:
-    return f".ipcviz-{secrets.token_hex(8)}"
+    return f".ipcviz-{os.urandom(8).hex()}"
 
 
 class OutputFile:

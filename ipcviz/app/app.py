@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
@@ -18,30 +18,27 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from ipcviz.app.base import BaseApp
-from ipcviz.app.collector import calm_collector, leave_screen_alone
+from ipcviz.app.collector import calm_collector, is_postponed, leave_screen_alone
 from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, record_session
-from ipcviz.app.notes.folder import sweep_folder
-from ipcviz.app.notes.host import NotesHost
-from ipcviz.app.recording import ScreenRecorder
-from ipcviz.app.replay import Replay
-from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.live import LiveScreen
-from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
-from ipcviz.app.screens.save import SaveScreen, default_name
-from ipcviz.app.screens.watching import all_outsiders
-from ipcviz.app.source import MomentSource
 from ipcviz.app.text import make_visible
 from ipcviz.app.themes import register_themes, toggle_light
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escape_text
-from ipcviz.model.steps.schedule import Schedule
 from ipcviz.outputs import write_file
-from ipcviz.scenario import Scenario
-from ipcviz.session.base import Session
 from ipcviz.session.errors import SessionError
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceError, TraceWriter
+
+if TYPE_CHECKING:
+    from ipcviz.app.notes.host import NotesHost
+    from ipcviz.app.recording import ScreenRecorder
+    from ipcviz.app.replay import Replay
+    from ipcviz.app.source import MomentSource
+    from ipcviz.model.steps.schedule import Schedule
+    from ipcviz.scenario import Scenario
+    from ipcviz.session.base import Session
 
 FRAMES: Final = 30
 """How often a second the stream is drained and the screen made anew."""
@@ -139,17 +136,26 @@ class IpcvizApp(BaseApp[None]):
         register_themes(self)
         self.session = session
         self.feed: MomentSource
-        self._replay = Replay(session, scenario) if isinstance(session, KeptSession) else None
-        self.feed = self._replay or Feed(session, clock, scenario, recorder)
+        self._replay: Replay | None = None
+        if isinstance(session, KeptSession):
+            from ipcviz.app.replay import Replay
+
+            self.feed = self._replay = Replay(session, scenario)
+        else:
+            self.feed = Feed(session, clock, scenario, recorder)
         if order is not None:
             self.feed.steps.follow_schedule(*order)
         self.kept = is_kept(session)
         self.command = title or " ".join(session.argv)
         self.scenario = scenario
         self.live = LiveScreen(self.command, story=scenario is not None, kept=self.kept)
-        self.camera = ScreenRecorder(self)
-        self.notes = NotesHost(self) if notes and scenario is not None else None
+        self.notes: NotesHost | None = None
+        if notes and scenario is not None:
+            from ipcviz.app.notes.host import NotesHost
+
+            self.notes = NotesHost(self)
         self._sweeps = notes and self.notes is None
+        self._camera: ScreenRecorder | None = None
         self.trouble: str = ""
         """The last trouble that ended the session, for who reads it after the app."""
         self._shown_at = -1.0
@@ -163,26 +169,39 @@ class IpcvizApp(BaseApp[None]):
         self._began = False
         self._told_size: Size | None = None
 
-    def on_mount(self) -> None:
-        """Start the session, which has things to say by the time that the screen has been laid
-        out.
+    @property
+    def camera(self) -> ScreenRecorder:
+        """What records the screen."""
+        if self._camera is None:
+            from ipcviz.app.recording import ScreenRecorder
+
+            self._camera = ScreenRecorder(self)
+        return self._camera
+
+    async def on_mount(self) -> None:
+        """Start the session, unless it runs already; what it has said by now is on the screen from
+        the first time that it is laid out.
         """
         self.live.expect_size(self.size)
-        self.push_screen(self.live)
+        mounted = self.push_screen(self.live)
         try:
             self.session.start()
         except SessionError as error:
             self.trouble = error.message
-            self.push_screen(TroubleScreen(error.message, "It could not be started"))
+            self._push_trouble("It could not be started")
             return
-        self.call_after_refresh(self._begin_session)
+        if self._replay is None:
+            await mounted
+            self._begin_session()
+        else:
+            self.call_after_refresh(self._begin_session)
 
     def _begin_session(self) -> None:
         self._began = True
         if self.notes is not None:
             self.run_worker(self.notes.start(), name="notes")
         elif self._sweeps:
-            self.run_worker(sweep_folder(), name="notes")
+            self.set_timer(SETTLED, self._sweep_notes, name="notes")
         self._fit_terminal(self.size)
         if self._replay is not None:
             self._replay.begin()
@@ -194,6 +213,8 @@ class IpcvizApp(BaseApp[None]):
         # What the start took is no frame's fault.
         self._asked_at, self._used = time.monotonic(), time.process_time()
         self._timer = self.set_interval(1 / FRAMES, self._run_paced_frame, name="frames")
+        if is_postponed():
+            self.call_after_refresh(calm_collector)
         self.set_timer(SETTLED, leave_screen_alone, name="collector")
         if self._replay is None:
             self._run_paced_frame()
@@ -256,17 +277,33 @@ class IpcvizApp(BaseApp[None]):
     def _show_trouble(self, event: Trouble) -> None:
         if event.fatal:
             self.trouble = escape_text(event.message)
-            self.push_screen(TroubleScreen(self.trouble, "The session ended"))
+            self._push_trouble("The session ended")
         elif self._said < 3:
             self.notify(escape_text(event.message), severity="warning", markup=False, timeout=6)
 
+    def _push_trouble(self, title: str) -> None:
+        from ipcviz.app.screens.modals import TroubleScreen
+
+        self.push_screen(TroubleScreen(self.trouble, title))
+
+    def _sweep_notes(self) -> None:
+        from ipcviz.app.notes.folder import sweep_folder
+
+        self.run_worker(sweep_folder(), name="notes")
+
+    # Screens over the screen, each imported when it is asked for: most are never.
+
     def action_help(self) -> None:
         """Help for what is shown."""
+        from ipcviz.app.screens.help import HelpScreen
+
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(self.live.panes.make_help())
 
     def action_blank(self) -> None:
         """Blank the screen."""
+        from ipcviz.app.screens.modals import BlankScreen
+
         self.push_screen(BlankScreen())
 
     def action_save(self) -> None:
@@ -280,6 +317,8 @@ class IpcvizApp(BaseApp[None]):
             )
             self.notify(f"{why}", severity="warning", timeout=4)
             return
+
+        from ipcviz.app.screens.save import SaveScreen, default_name
 
         def named(name: str | None) -> None:
             if name:
@@ -309,6 +348,8 @@ class IpcvizApp(BaseApp[None]):
             self.camera.end()
             return
 
+        from ipcviz.app.screens.save import SaveScreen, default_name
+
         def named(name: str | None) -> None:
             if name:
                 self.camera.begin(name)
@@ -319,7 +360,8 @@ class IpcvizApp(BaseApp[None]):
 
     def on_unmount(self) -> None:
         """What is recorded is complete, however the app is left."""
-        self.camera.end()
+        if self._camera is not None:
+            self._camera.end()
         if self.notes is not None:
             self.notes.stop()
 
@@ -346,6 +388,8 @@ class IpcvizApp(BaseApp[None]):
                 )
         view = self.live.view
         if view is not None:
+            from ipcviz.app.screens.watching import all_outsiders
+
             for process in view.processes[:50]:
                 yield SystemCommand(
                     f"Select {process.called}",
@@ -386,7 +430,6 @@ def run_app(
     Raises:
         TraceError: The file to keep it in can't be written.
     """
-    calm_collector()
     show = partial(_show_session, session, title, scenario, save, order, save_steps)
     if find_spec("termios") is None:
         # A replay on Windows: Textual's own driver knows its terminals.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events
 from textual.message import Message
@@ -12,11 +12,13 @@ from textual.message import Message
 from ipcviz.app.panels.panel import Panel, Row, Span, Target, fit_value
 from ipcviz.app.panels.registry import PANELS, PanelEntry
 from ipcviz.app.text import clip_text, make_visible
-from ipcviz.app.view import View
-from ipcviz.events import Outsider
 from ipcviz.events.signals import signal_name
-from ipcviz.model.state import State
-from ipcviz.model.waits.circles import Circle
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.events import Outsider
+    from ipcviz.model.state import State
+    from ipcviz.model.waits.circles import Circle
 
 Item = tuple[tuple[Span, ...], Target | None]
 
@@ -118,7 +120,7 @@ class PanelBar(Bar):
             name: panel
             for name, panel in PANELS.items()
             if (name != "story" or view.story is not None)
-            and (not panel.rare or name == self.shown or panel.kind.has_content(view))
+            and (name == self.shown or panel.appears(view))
         }
         titles = self._choose_titles(view, panels, width)
         found: list[Item] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
 from textual.app import App, ComposeResult
@@ -28,10 +28,12 @@ from ipcviz.app.themes import DARK, LIGHT
 from ipcviz.events import AnyCommand, Call, Event, Settled
 from ipcviz.export import CastWriter
 from ipcviz.export.names import Names
-from ipcviz.model.state import State
 from ipcviz.narrate import name_process, narrate
 from ipcviz.narrate.steps import Outcomes
-from ipcviz.scenario import Question, Scenario
+
+if TYPE_CHECKING:
+    from ipcviz.model.state import State
+    from ipcviz.scenario import Question, Scenario
 
 THEMES: Final = {"dark": DARK, "light": LIGHT}
 MOST_SECONDS: Final = 240.0

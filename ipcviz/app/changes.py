@@ -4,12 +4,14 @@ the past.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.app.history import Ghost
 from ipcviz.events import Event, Sample
 from ipcviz.model.parts import DescriptorPart, ObjectPart, Part, ProcessPart, ThreadPart
-from ipcviz.model.state import State
+
+if TYPE_CHECKING:
+    from ipcviz.model.state import State
 
 LIT_FOR: Final = 1.0
 """Seconds that a change stays lit while everything runs."""

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ipcviz.app.changes import LIT_FOR, RecentChanges
 from ipcviz.app.history import Log, Meter, Trail
@@ -29,8 +29,10 @@ from ipcviz.model.steps.schedule import NO_NAMES, GivenNames
 from ipcviz.narrate import narrate
 from ipcviz.scenario import Scenario, Story
 from ipcviz.scenario.kept import sources_of
-from ipcviz.session.base import Session
-from ipcviz.trace import TraceWriter
+
+if TYPE_CHECKING:
+    from ipcviz.session.base import Session
+    from ipcviz.trace import TraceWriter
 
 REMEMBERED: Final = 2000
 """Objects and processes whose last minute is remembered; when there are more, only of what is still

@@ -5,12 +5,13 @@ descriptors.
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ipcviz.model.state import Descriptor
-from ipcviz.narrate import Sentence
+if TYPE_CHECKING:
+    from ipcviz.model.state import Descriptor
+    from ipcviz.narrate import Sentence
 
 MINUTE: Final = 60.0
 BUCKET: Final = 0.5

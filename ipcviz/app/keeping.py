@@ -6,15 +6,17 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.messages import write_error
 from ipcviz.scenario import Scenario, ScenarioError
 from ipcviz.scenario.kept import meta_of, sources_of
 from ipcviz.scenario.workplace import make_workplace
-from ipcviz.session.base import Session
 from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceError, TraceWriter
+
+if TYPE_CHECKING:
+    from ipcviz.session.base import Session
 
 MOST_BYTES: Final = 1 << 30
 """Size at which a temporary trace ends."""

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from ipcviz.model.layouts import Field
 from ipcviz.model.parts import ProcessPart
-from ipcviz.model.state import Process, State
+
+if TYPE_CHECKING:
+    from ipcviz.model.layouts import Field
+    from ipcviz.model.state import Process, State
 
 _NO_NAMES: Mapping[int, str] = {}
 _NO_LAYOUTS: Mapping[str, tuple[Field, ...]] = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from textual import events
 from textual.app import ComposeResult
@@ -22,7 +22,9 @@ from ipcviz.app.footer import KeyFooter
 from ipcviz.app.text import argv_text, clip_text, fit_text, make_visible
 from ipcviz.app.themes import register_themes
 from ipcviz.model.mechanisms.notifiers import format_seconds
-from ipcviz.tracer.running import RunningProcess
+
+if TYPE_CHECKING:
+    from ipcviz.tracer.running import RunningProcess
 
 REFRESH: Final = 1.0
 """Seconds between two looks at the processes."""

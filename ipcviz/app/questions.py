@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ipcviz.model.state import State
-from ipcviz.scenario import Progress, Question, Scenario, Story
 from ipcviz.scenario.foresight import may_answer
+
+if TYPE_CHECKING:
+    from ipcviz.model.state import State
+    from ipcviz.scenario import Progress, Question, Scenario, Story
 
 
 class Tally:

@@ -14,7 +14,6 @@ from ipcviz import __version__
 from ipcviz.app.bars import StatusLine
 from ipcviz.app.capture import frame_of, make_look
 from ipcviz.app.text import make_visible
-from ipcviz.app.view import View
 from ipcviz.export import CastWriter
 from ipcviz.messages import write_error
 from ipcviz.narrate import STEP
@@ -22,6 +21,7 @@ from ipcviz.outputs import OutputError, OutputFile
 
 if TYPE_CHECKING:
     from ipcviz.app.app import IpcvizApp
+    from ipcviz.app.view import View
 
 HZ: Final = 10
 """How often a second the screen is looked at."""

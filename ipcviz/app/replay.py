@@ -6,21 +6,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.app.past import EventTape, Past
 from ipcviz.app.past.moments import Moments
 from ipcviz.app.steps import Steps
-from ipcviz.app.view import View
 from ipcviz.diagnose import BETWEEN
 from ipcviz.events import Finished, Trouble
 from ipcviz.model.forced import TOLD, EndWatch, ForcedEnd
 from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
 from ipcviz.scenario import Scenario, Story
-from ipcviz.session.base import Session
-from ipcviz.session.kept import KeptSession
 from ipcviz.trace import TraceError, TraceWriter
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.session.base import Session
+    from ipcviz.session.kept import KeptSession
 
 _DECIDING: Final = tuple(str(kind.__struct_config__.tag) for kind in TOLD)
 """Names, in the stream, of the events that tell whether the end was forced."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.model.noise import SHELLS
-from ipcviz.model.state import Process, State
+
+if TYPE_CHECKING:
+    from ipcviz.model.state import Process, State
 
 _MOST_LINES: Final = 2_000
 _MOST_CHILDREN: Final = 100

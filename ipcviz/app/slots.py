@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ipcviz.model.maps import Map
-from ipcviz.model.state import Process
+if TYPE_CHECKING:
+    from ipcviz.model.maps import Map
+    from ipcviz.model.state import Process
 
 _DIGITS: Final = range(1, 10)
 

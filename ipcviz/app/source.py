@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ipcviz.app.past import Past
-from ipcviz.app.steps import Steps
-from ipcviz.app.view import View
-from ipcviz.events import Trouble
-from ipcviz.model.forced import ForcedEnd
-from ipcviz.model.state import State
-from ipcviz.scenario import Story
-from ipcviz.session.base import Session
-from ipcviz.trace import TraceWriter
+if TYPE_CHECKING:
+    from ipcviz.app.past import Past
+    from ipcviz.app.steps import Steps
+    from ipcviz.app.view import View
+    from ipcviz.events import Trouble
+    from ipcviz.model.forced import ForcedEnd
+    from ipcviz.model.state import State
+    from ipcviz.scenario import Story
+    from ipcviz.session.base import Session
+    from ipcviz.trace import TraceWriter
 
 
 class MomentSource(Protocol):

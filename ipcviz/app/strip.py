@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len
 from textual import events
@@ -12,14 +12,16 @@ from textual import events
 from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, Target, make_row
 from ipcviz.app.picture.words import place_words
-from ipcviz.app.questions import Questions
-from ipcviz.app.steps import Steps
 from ipcviz.app.text import Shown, fit_text, make_visible
-from ipcviz.app.view import View
-from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
 from ipcviz.narrate.standstill import describe_standstill
 from ipcviz.narrate.steps import describe_next
+
+if TYPE_CHECKING:
+    from ipcviz.app.questions import Questions
+    from ipcviz.app.steps import Steps
+    from ipcviz.app.view import View
+    from ipcviz.model.state import State
 
 ROWS: Final = 3
 """Rows that it takes, whatever there is to say: nothing below it moves."""

@@ -6,24 +6,26 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
-from ipcviz.app.history import Ghost, Log, Meter, Trail
 from ipcviz.app.picture.words import choose_chip
-from ipcviz.app.terminal import Terminal
-from ipcviz.diagnose import Finding
-from ipcviz.events import Outsider
-from ipcviz.model import query
 from ipcviz.model.lanes import NO_ROWS, LaneRows
-from ipcviz.model.parts import Part
-from ipcviz.model.state import Process, State
 from ipcviz.model.waits.chains import chain_of, list_halting_processes
 from ipcviz.model.waits.circles import Circle, list_circles, long_asleep
 from ipcviz.model.waits.lookup import Lookup
 from ipcviz.model.waits.rules import find_wait, wait_of
-from ipcviz.model.waits.values import Wait
 from ipcviz.narrate.circles import describe_chain
-from ipcviz.scenario import Progress, Scenario
+
+if TYPE_CHECKING:
+    from ipcviz.app.history import Ghost, Log, Meter, Trail
+    from ipcviz.app.terminal import Terminal
+    from ipcviz.diagnose import Finding
+    from ipcviz.events import Outsider
+    from ipcviz.model import query
+    from ipcviz.model.parts import Part
+    from ipcviz.model.state import Process, State
+    from ipcviz.model.waits.values import Wait
+    from ipcviz.scenario import Progress, Scenario
 
 T = TypeVar("T")
 

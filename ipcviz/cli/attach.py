@@ -15,6 +15,7 @@ from ipcviz.cli.completing import complete_files
 from ipcviz.cli.lines import LinesSink
 from ipcviz.cli.numbers import Seconds
 from ipcviz.cli.options import save_option
+from ipcviz.cli.showing import RunOptions, show_live
 from ipcviz.cli.words import check_outputs
 from ipcviz.events import Finished, Quit, Trouble
 from ipcviz.messages import exit_with_error, write_error
@@ -84,11 +85,7 @@ def attach(
     check_outputs(save)
     session = LiveSession(config)
     title = f"attached to {', '.join(names)}" + (" and what they fork" if tree else "")
-    session.start_tracer()
-    # Takes as long as the tracer needs to be ready.
-    from ipcviz.app.app import run_app
-
-    sys.exit(run_app(session, title, save=save))
+    sys.exit(show_live(session, title, how=RunOptions(save=save)))
 
 
 def _write_stream(config: AttachConfig, output: str, seconds: float | None) -> int:

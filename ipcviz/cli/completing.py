@@ -2,21 +2,23 @@
 parameters.
 
 Nothing here fails: whoever presses the tab key wants no message, so a scenario that can't be read
-has no names.
+has no names. Scenarios are imported when a shell asks: every command names these functions.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from ipcviz.cli.words import AFTER_DASHES, WORDS
-from ipcviz.scenario import Scenario, ScenarioError, allowed_values, find_scenario, load_all
-from ipcviz.scenario.format import Parameter
-from ipcviz.scenario.parameters import as_text, type_of
+
+if TYPE_CHECKING:
+    from ipcviz.scenario import Scenario
+    from ipcviz.scenario.format import Parameter
 
 
 def complete_files(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -68,6 +70,8 @@ def complete_settings(
 
     A whole word, since shells put a blank behind what they complete.
     """
+    from ipcviz.scenario import allowed_values
+
     rows = (
         (f"{name}={value}", f"{parameter.help} ({allowed_values(parameter)})")
         for one in _list_named(context)
@@ -78,6 +82,8 @@ def complete_settings(
 
 
 def _list_values(parameter: Parameter) -> tuple[str, ...]:
+    from ipcviz.scenario.parameters import as_text, type_of
+
     kind = type_of(parameter)
     if kind == "flag":
         return ("yes", "no")
@@ -85,6 +91,8 @@ def _list_values(parameter: Parameter) -> tuple[str, ...]:
 
 
 def _list_scenarios() -> list[Scenario]:
+    from ipcviz.scenario import ScenarioError, load_all
+
     try:
         return load_all()
     except ScenarioError:
@@ -93,6 +101,8 @@ def _list_scenarios() -> list[Scenario]:
 
 def _list_named(context: click.Context) -> list[Scenario]:
     """The scenario that is already named on the line; all of them if none is."""
+    from ipcviz.scenario import ScenarioError, find_scenario
+
     known = {one.name: one for one in _list_scenarios()}
     words = context.meta.get(WORDS, ())
     found = [known[word] for word in words if word in known]

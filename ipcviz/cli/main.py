@@ -103,7 +103,7 @@ def cli(context: click.Context) -> None:
     Without a command: the catalogue of scenarios.
     """
     if context.invoked_subcommand is None:
-        from ipcviz.cli.run import show_catalogue
+        from ipcviz.cli.catalogue import show_catalogue
 
         sys.exit(show_catalogue())
 

@@ -24,7 +24,8 @@ from ipcviz.cli.numbers import Seconds
 from ipcviz.cli.options import schedule_option, settings_option, variant_option
 from ipcviz.cli.progress import TaskProgress
 from ipcviz.cli.recording_all import record_catalogue
-from ipcviz.cli.words import RemembersWords, check_outputs, choose_settings
+from ipcviz.cli.scenarios import choose_settings
+from ipcviz.cli.words import RemembersWords, check_outputs
 from ipcviz.events import Event
 from ipcviz.messages import write_error, write_line
 from ipcviz.model.query import list_living

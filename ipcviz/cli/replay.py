@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from ipcviz.app.collector import postpone_collector
 from ipcviz.inputs import open_input
 from ipcviz.scenario import Scenario
 from ipcviz.scenario.kept import scenario_of
@@ -26,6 +27,7 @@ def replay(*, file: str) -> None:
     """
     session, title, scenario = _open_session(file)
     _reopen_terminal(file)
+    postpone_collector()
     from ipcviz.app.app import run_app
 
     sys.exit(run_app(session, title, scenario))

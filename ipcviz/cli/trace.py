@@ -36,13 +36,8 @@ from ipcviz.cli.options import (
     variant_option,
     watch_option,
 )
-from ipcviz.cli.words import (
-    AFTER_DASHES,
-    CommandOrScenario,
-    check_outputs,
-    choose_settings,
-    scenario_named,
-)
+from ipcviz.cli.scenarios import choose_settings, scenario_named
+from ipcviz.cli.words import AFTER_DASHES, CommandOrScenario, check_outputs
 from ipcviz.events import (
     Event,
     Executed,

@@ -1,18 +1,14 @@
-"""What commands of the command line share: telling a scenario's name from a command, and its
-schedules.
+"""What commands of the command line share: telling a scenario's name from a command, and what may
+be written.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from ipcviz.outputs import OutputError, find_place, same_file
-from ipcviz.scenario import Scenario, ScenarioError, SchedulePlan, choose_variant, find_scenario
-from ipcviz.scenario.format import Value
 
 if TYPE_CHECKING:
     from ipcviz.export import CastError
@@ -58,60 +54,11 @@ class CommandOrScenario(AfterDashes):
             # Where there are none, one release of click has an empty tuple and another a mark.
             first, *more = words if isinstance(words, tuple) and words else ("",)
             behind = any(word.startswith("-") for word in more)
+            # Scenarios take long to import, and most commands are none.
+            from ipcviz.cli.scenarios import is_scenario
+
             ctx.allow_interspersed_args = behind and is_scenario(first)
         return super().parse_args(ctx, args)
-
-
-def is_scenario(word: str) -> bool:
-    """Whether a word names a scenario."""
-    try:
-        find_scenario(word)
-    except ScenarioError:
-        return False
-    return True
-
-
-def scenario_named(words: tuple[str, ...], *, sure: bool = False) -> Scenario | None:
-    """The scenario that a single word names; None if it names none, and so may be a command.
-
-    Args:
-        words: What was given without dashes before it.
-        sure: It is meant as a scenario: what else was given is for those, as a rule.
-
-    Raises:
-        ScenarioError: It can only be meant as a scenario, and is none.
-    """
-    if len(words) != 1:
-        return None
-    try:
-        return find_scenario(words[0])
-    except ScenarioError:
-        if sure and shutil.which(words[0]) is None:
-            raise
-        return None
-
-
-def choose_settings(
-    scenario: Scenario,
-    variant: str | None,
-    settings: Mapping[str, Value],
-    plan: SchedulePlan | None,
-) -> tuple[str | None, dict[str, Value]]:
-    """The variant and the settings for a scenario's schedule; what the viewer chose goes before
-    what it suggests.
-
-    Raises:
-        ScenarioError: The schedule is not for the variant that was chosen.
-    """
-    if plan is None:
-        return variant, dict(settings)
-    if variant and plan.variants and choose_variant(scenario, variant) not in plan.variants:
-        raise ScenarioError(
-            f"The schedule {plan.title!r} is for the variants {', '.join(plan.variants)}."
-        )
-    if not variant and plan.variants and scenario.default_variant not in plan.variants:
-        variant = plan.variants[0]
-    return variant, {**plan.settings, **settings}
 
 
 def describe_cast_error(path: str, error: CastError) -> str:

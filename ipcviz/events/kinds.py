@@ -196,6 +196,9 @@ SOCKETS: Final = having("address")
 NOTIFIERS: Final = having("notifier")
 """What only tells of events."""
 
+BUFFERED: Final = where(lambda kind: kind.shape == "tube")
+"""What bytes or messages wait in."""
+
 MEMORY: Final = where(lambda kind: kind.drawn == "memory")
 """Memory that is no file's: full of zeros at first."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ def scenario_of(meta: Mapping[str, str]) -> Scenario | None:
     if not kept:
         return None
     try:
-        return decode_json(_decoder, kept)
+        return decode_json(_make_decoder(), kept)
     except DecodingError:
         return None
 
@@ -62,4 +63,7 @@ def _decode_path(kind: Any, value: Any) -> Any:
     raise NotImplementedError
 
 
-_decoder: Final = msgspec.json.Decoder(Scenario, dec_hook=_decode_path)
+@cache
+def _make_decoder() -> msgspec.json.Decoder[Scenario]:
+    """It takes as long to make as many a scenario to read, and most runs read none."""
+    return msgspec.json.Decoder(Scenario, dec_hook=_decode_path)

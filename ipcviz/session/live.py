@@ -34,6 +34,8 @@ MOST_WAITING: Final = 500
 """Events that may wait to be drained before no more are read: so the tracer sees that its reader is
 late.
 """
+MOST_AT_FIRST: Final = 5_000
+"""As many may wait for the first time: who begins to read when a screen is there is not late."""
 BUFFER: Final = 1 << 15
 """Bytes that may be under way from the tracer: some hundred events."""
 CLOSE_SECONDS: Final = 10.0
@@ -75,6 +77,7 @@ class LiveSession:
         self._tracer: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._reader: threading.Thread | None = None
+        self._most_waiting = MOST_AT_FIRST
         self._last_t = 0.0
         self._last_n = 0
         self._finished_seen = False
@@ -140,7 +143,12 @@ class LiveSession:
         self._channel = ours
 
     def start(self) -> None:
-        """Launch the command, or attach. Raises SessionError if there can be no tracer."""
+        """Launch the command, or attach, unless that was done.
+
+        Raises SessionError if there can be no tracer.
+        """
+        if self._reader is not None:
+            return
         self.start_tracer()
         assert self._channel is not None
         with contextlib.suppress(OSError):
@@ -211,14 +219,15 @@ class LiveSession:
                     self._left = self._leaves and bool(last.detached)
                 self._events.extend(events)
                 self._arrived.set()
-                while len(self._events) > MOST_WAITING and not self._closing.is_set():
+                while len(self._events) > self._most_waiting and not self._closing.is_set():
                     self._drained.clear()
-                    if len(self._events) > MOST_WAITING:
+                    if len(self._events) > self._most_waiting:
                         self._drained.wait(0.1)
 
     def drain(self) -> list[Event]:
         """Everything that came since the last call."""
         self._arrived.clear()
+        self._most_waiting = MOST_WAITING
         events = []
         while self._events:
             events.append(self._events.popleft())

@@ -4,8 +4,26 @@
 SQLite are.
 """
 
-from ipcviz.trace.errors import TraceError
-from ipcviz.trace.reader import SampledLevel, SampledUse, TraceReader
-from ipcviz.trace.store import TraceWriter
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipcviz.late import import_late
+
+if TYPE_CHECKING:
+    from ipcviz.trace.errors import TraceError
+    from ipcviz.trace.reader import SampledLevel, SampledUse, TraceReader
+    from ipcviz.trace.store import TraceWriter
+else:
+    __getattr__ = import_late(
+        __name__,
+        {
+            "SampledLevel": "reader",
+            "SampledUse": "reader",
+            "TraceError": "errors",
+            "TraceReader": "reader",
+            "TraceWriter": "store",
+        },
+    )
 
 __all__ = ["SampledLevel", "SampledUse", "TraceError", "TraceReader", "TraceWriter"]

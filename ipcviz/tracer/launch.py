@@ -12,15 +12,14 @@ import errno
 import fcntl
 import os
 import signal
-import stat
 import struct
 import termios
 from typing import Final, NamedTuple, NoReturn
 
-from ipcviz.errors import UserError
 from ipcviz.kernel import ptrace, seccomp
 from ipcviz.kernel.arch import Arch
 from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.executable import LaunchError, check_command
 
 CPYTHON_IGNORES: Final = (signal.SIGPIPE, signal.SIGXFSZ)
 """Signals that CPython ignores for itself when it starts (Python/pylifecycle.c), and a child would
@@ -32,10 +31,6 @@ GO: Final = b"g"
 """What the command's process waits for: a byte, since the end of the file comes also when the
 tracer dies.
 """
-
-
-class LaunchError(UserError):
-    """The command can't be run or watched; the message is a sentence for the viewer."""
 
 
 class Launched(NamedTuple):
@@ -54,36 +49,6 @@ class Launched(NamedTuple):
     master: int
     go: int
     failed: int
-
-
-def check_command(argv: tuple[str, ...], cwd: str = "") -> str:
-    """The path of the program to execute.
-
-    Raises LaunchError with a sentence if there is none that can be.
-    """
-    name = argv[0]
-    base = cwd or "."
-    if "/" in name:
-        path = os.path.join(base, name)
-        try:
-            mode = os.stat(path).st_mode
-        except FileNotFoundError:
-            raise LaunchError(f"{name}: no such file: check the path.") from None
-        except OSError as error:
-            raise LaunchError(f"{name}: {error.strerror}.") from None
-        if stat.S_ISDIR(mode):
-            raise LaunchError(f"{name} is a directory, not a program.")
-        if not os.access(path, os.X_OK):
-            raise LaunchError(
-                f"{name} is not executable: 'chmod +x' it, or name its interpreter before it."
-            )
-        return name
-    # As shutil.which does, which takes a twentieth of the tracer's start to import.
-    for directory in os.get_exec_path():
-        path = os.path.join(directory, name)
-        if os.path.exists(path) and not os.path.isdir(path) and os.access(path, os.X_OK):
-            return path
-    raise LaunchError(f"{name}: command not found in PATH.")
 
 
 def why_not(code: int, name: str) -> str:

@@ -47,11 +47,14 @@ from ipcviz.tracer.attached.watcher import Watcher
 from ipcviz.tracer.calls.table import CONDITIONS, DATA, FULL_CONDITIONS, MARKER_PATH, STRUCTURAL
 from ipcviz.tracer.config import AnyConfig, AttachConfig, LaunchConfig
 from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.executable import LaunchError
 from ipcviz.tracer.patience import Patience
 from ipcviz.tracer.stops import confinement
 from ipcviz.tracer.stops.engine import OPTIONS, Engine
 from ipcviz.tracer.wire import Unframer
 
+FIRST_SAMPLE: Final = 0.02
+"""Seconds until the first look at what was launched: a screen waits for it."""
 SAMPLE_SHARE: Final = 0.25
 """At most this part of a CPU goes into samples: where one costs much, they come less often."""
 MOST_STRETCH: Final = 3.0
@@ -126,7 +129,7 @@ class Service:
             else:
                 self._launch_command(config)
             self._run_loop()
-        except launch.LaunchError as error:
+        except LaunchError as error:
             self._trouble = str(error)
         except (OSError, MemoryError) as error:
             self._trouble = _what_failed(error)
@@ -162,7 +165,7 @@ class Service:
     def _find_architecture() -> Arch:
         arch = find_native_arch()
         if arch is None:
-            raise launch.LaunchError(
+            raise LaunchError(
                 f"ipcviz knows the system calls of x86-64 and aarch64, not of {os.uname().machine}."
             )
         return arch
@@ -171,7 +174,7 @@ class Service:
         arch = self._find_architecture()
         trouble = ptrace.can_trace() if config.trace else ""
         if trouble:
-            raise launch.LaunchError(trouble)
+            raise LaunchError(trouble)
         attach.check_processes(config.pids, trace=config.trace, spare=(*config.spare, os.getpid()))
         emitter = self._emitter
         emitter.emit(
@@ -198,7 +201,7 @@ class Service:
         arch = self._find_architecture()
         trouble = ptrace.can_trace()
         if trouble:
-            raise launch.LaunchError(trouble)
+            raise LaunchError(trouble)
         missing = descriptors.missing_features()
         marks = {*STRUCTURAL, *DATA, *MARKER_PATH} if config.full else set(STRUCTURAL)
         conditions = confinement.add_marks(FULL_CONDITIONS if config.full else CONDITIONS)
@@ -271,7 +274,7 @@ class Service:
         assert engine is not None
         for body in self._waiting_commands:
             self._obey_command(engine, body)
-        self._next_sample = time.monotonic() + 1.0 / self._config.sample_hz
+        self._next_sample = time.monotonic() + FIRST_SAMPLE
         while (
             not self._quit
             and (engine.is_watching() or self._failed >= 0)
@@ -376,7 +379,7 @@ class Service:
         os.close(self._failed)
         self._failed = -1
         if text:
-            raise launch.LaunchError(launch.why_not(int(text), self._config.argv[0]))
+            raise LaunchError(launch.why_not(int(text), self._config.argv[0]))
 
     def _read_output(self) -> None:
         try:

@@ -45,6 +45,7 @@ def test_what_waits_too_long_for_its_reader_makes_it_late(monkeypatch):
 
 def test_a_session_reads_no_further_ahead_than_it_is_drained(monkeypatch):
     monkeypatch.setattr(live, "MOST_WAITING", 20)
+    monkeypatch.setattr(live, "MOST_AT_FIRST", 40)
     ours, theirs = socket.socketpair()
     session = live.LiveSession(LaunchConfig(argv=("a",)))
     session._channel = ours
@@ -55,8 +56,8 @@ def test_a_session_reads_no_further_ahead_than_it_is_drained(monkeypatch):
             batch: list[Event] = [call(n) for n in range(first, first + 10)]
             theirs.sendall(frame_body(encoder.encode(batch)))
         reader.start()
-        assert wait_for(lambda: len(session._events) == 30)
-        got = 0
+        assert wait_for(lambda: len(session._events) == 50), "who begins to read is not late"
+        got = len(session.drain())
         while got < 100:
             assert session.wait(20.0)
             events = session.drain()
@@ -70,6 +71,7 @@ def test_a_session_reads_no_further_ahead_than_it_is_drained(monkeypatch):
 
 def test_a_session_that_closes_takes_in_all_the_same(monkeypatch):
     monkeypatch.setattr(live, "MOST_WAITING", 5)
+    monkeypatch.setattr(live, "MOST_AT_FIRST", 5)
     ours, theirs = socket.socketpair()
     session = live.LiveSession(LaunchConfig(argv=("a",)))
     session._channel = ours

@@ -13,12 +13,12 @@ from ipcviz.app.notes.page import NotesPage, OnScreen, Way, build_page
 from ipcviz.app.notes.server import NotesServer
 from ipcviz.app.panels.story import describe_place
 from ipcviz.app.strip import describe_following, find_following
-from ipcviz.app.view import View
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
     from ipcviz.app.app import IpcvizApp
+    from ipcviz.app.view import View
 
 _EVERY: Final = 0.2
 """Seconds from one look at what is shown to the next, while somebody reads the notes."""

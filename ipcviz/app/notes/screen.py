@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,10 +16,12 @@ from ipcviz.app.base import BaseApp
 from ipcviz.app.footer import KeyFooter
 from ipcviz.app.notes.client import read_pages
 from ipcviz.app.notes.folder import NotesError, Offer
-from ipcviz.app.notes.page import NotesPage
 from ipcviz.app.notes.words import describe_page, describe_time, list_lines, wrap_line
 from ipcviz.app.text import make_visible
 from ipcviz.app.themes import register_themes, toggle_light
+
+if TYPE_CHECKING:
+    from ipcviz.app.notes.page import NotesPage
 
 _STYLES: Final = {
     "head": "bold $primary",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ipcviz.app.notes.page import Asked, NotesPage, StoryPart
+if TYPE_CHECKING:
+    from ipcviz.app.notes.page import Asked, NotesPage, StoryPart
 
 
 class Paragraph(NamedTuple):

@@ -5,7 +5,7 @@ selected one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ipcviz.app.panels.cells import format_gauge, format_sparkline, wrap_text
 from ipcviz.app.panels.notifiers import HELP as NOTIFIERS_HELP
@@ -13,21 +13,20 @@ from ipcviz.app.panels.notifiers import make_notifier_rows
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late_blocks, make_row
 from ipcviz.app.panels.sockets import socket_rows
 from ipcviz.app.text import Shown, bytes_text, make_visible, moved_text
-from ipcviz.app.view import View
-from ipcviz.events import Level
-from ipcviz.events.kinds import MESSAGES, NOTIFIERS, SOCKETS, where
+from ipcviz.events.kinds import BUFFERED, MESSAGES, NOTIFIERS, SOCKETS
 from ipcviz.model.addresses import is_listening
 from ipcviz.model.mechanisms.datagrams import list_waiting
 from ipcviz.model.mechanisms.sockets import describe_closing
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.parts import ObjectPart
 from ipcviz.model.query import Holder, blocked_readers, blocked_writers, went_in
-from ipcviz.model.state import Datagram, Object
 from ipcviz.model.waits.outsiders import Side, nobody_else_has, outsiders_of
 from ipcviz.narrate import describe_interleaving, describe_waiting_bytes, name_process
 
-BUFFERED: Final = where(lambda kind: kind.shape == "tube")
-"""Kinds of objects in which bytes or messages wait."""
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.events import Level
+    from ipcviz.model.state import Datagram, Object
 
 _GONE_SHOWN: Final = 12
 

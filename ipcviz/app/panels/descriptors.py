@@ -5,23 +5,25 @@ them.
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from ipcviz.app.history import Ghost
 from ipcviz.app.panels.cells import choose_widths
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late, make_row
 from ipcviz.app.text import make_visible, measure_width
-from ipcviz.app.view import View
-from ipcviz.events import EpollEntry
 from ipcviz.events.kinds import having
-from ipcviz.model.maps import Map
 from ipcviz.model.mechanisms.anonymous import name_kind
 from ipcviz.model.mechanisms.notifiers import describe_content, format_events, is_ready
 from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.parts import DescriptorPart
-from ipcviz.model.state import Descriptor, Object, OpenFile
 from ipcviz.model.waits.outsiders import outsiders_of
 from ipcviz.narrate import name_process
+
+if TYPE_CHECKING:
+    from ipcviz.app.history import Ghost
+    from ipcviz.app.view import View
+    from ipcviz.events import EpollEntry
+    from ipcviz.model.maps import Map
+    from ipcviz.model.state import Descriptor, Object, OpenFile
 
 _LISTS: Final = having("list")
 _OPEN_EVERYWHERE: Final = having("everywhere")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -11,8 +11,10 @@ from textual.message import Message
 
 from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.panel import Late, Panel, Row, fit_value, make_row
-from ipcviz.app.view import View
-from ipcviz.diagnose import Finding
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.diagnose import Finding
 
 
 class FindingsPanel(Panel):

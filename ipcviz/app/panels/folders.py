@@ -4,14 +4,16 @@ locks.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.app.panels.panel import Row, fit_value, make_row
-from ipcviz.app.view import View
 from ipcviz.model.mechanisms.folders import meeting_places
 from ipcviz.model.parts import FolderPart
-from ipcviz.model.state import Did, Folder
 from ipcviz.narrate import name_process
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.model.state import Did, Folder
 
 HELP: Final = (
     "DIRECTORIES: those that more than one process has used by traced calls, the last used first:"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len
 from textual import events
@@ -12,8 +12,10 @@ from textual.message import Message
 
 from ipcviz.app.panels.panel import Late, Panel, Row, make_row
 from ipcviz.app.text import clip_text, fit_text, make_visible
-from ipcviz.app.view import View
 from ipcviz.model.lanes import Arrow, Deed, Lane, LaneRows, find_row, fold_lanes
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
 
 _EVERY: Final = 0.25
 """Seconds from one making of the rows to the next, while everything runs."""

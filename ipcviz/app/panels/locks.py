@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.app.panels.panel import Row, fit_value, make_row
-from ipcviz.app.view import View
-from ipcviz.events import FileLock, Futex
 from ipcviz.model.mechanisms.futexes import KIND_WORDS, asleep_on
 from ipcviz.model.mechanisms.locks import describe_range, lock_holders
 from ipcviz.model.mechanisms.notifiers import format_seconds
 from ipcviz.model.parts import LocksPart
-from ipcviz.model.state import Thread
 from ipcviz.narrate import name_process
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.events import FileLock, Futex
+    from ipcviz.model.state import Thread
 
 HELP: Final = (
     "FILE LOCKS: each lock on a file that a watched process has open, from /proc/locks; flock and"

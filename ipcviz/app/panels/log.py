@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -13,8 +13,10 @@ from ipcviz.app.history import Entry, Log
 from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.panel import Late, Panel, Row
 from ipcviz.app.text import bytes_text, make_visible
-from ipcviz.app.view import View
 from ipcviz.narrate import DETAIL, NOISE, TURN
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
 
 _MORE_ROWS: Final = 3
 """Rows that a long sentence may take beyond its first."""

@@ -5,19 +5,21 @@ changed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from ipcviz.app.panels.cells import choose_widths, measure_columns
 from ipcviz.app.panels.panel import Panel, Row, Span, fit_value, make_row
 from ipcviz.app.text import bytes_text, make_visible
-from ipcviz.app.view import View
 from ipcviz.model.layouts import read_fields
 from ipcviz.model.mechanisms.system_v_keys import warning_of
 from ipcviz.model.noise import is_noise
 from ipcviz.model.parts import MemoryPart
 from ipcviz.model.query import Mapper, list_mappers, rank_memory
-from ipcviz.model.state import Memory, Object
 from ipcviz.narrate import name_process
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.model.state import Memory, Object
 
 
 class MemoryPanel(Panel):

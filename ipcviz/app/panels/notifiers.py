@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.app.panels.cells import format_sparkline
 from ipcviz.app.panels.panel import Row, fit_value, make_row
-from ipcviz.app.view import View
 from ipcviz.events.calls import FOR_READY, READS, WRITES
 from ipcviz.events.kinds import COUNTERS, NOTIFIERS, having
 from ipcviz.model.mechanisms.notifiers import describe_content, read_counter, watched_keys
 from ipcviz.model.parts import ObjectPart
-from ipcviz.model.state import Object, Thread
 from ipcviz.narrate import name_process
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.model.state import Object, Thread
 
 HELP: Final = (
     "EVENTS: eventfds, timerfds, signalfds and the like that two processes have and one has used,"

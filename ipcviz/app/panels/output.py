@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,8 +12,10 @@ from textual.widgets import Input
 
 from ipcviz.app.panels.cells import chop_text
 from ipcviz.app.panels.panel import Panel, Row, make_row
-from ipcviz.app.terminal import Terminal
-from ipcviz.app.view import View
+
+if TYPE_CHECKING:
+    from ipcviz.app.terminal import Terminal
+    from ipcviz.app.view import View
 
 
 class OutputRows(Panel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -18,7 +18,9 @@ from textual.strip import Strip
 
 from ipcviz.app import text as cells
 from ipcviz.app.text import make_visible
-from ipcviz.app.view import View
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
 
 Span = tuple[str, str]
 """A piece of text and the name of its style (a component class of the screen without `panel--`, or

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.panel import Late, Panel, Row, Span, fit_value, make_late, make_row
 from ipcviz.app.text import Shown, bytes_text
-from ipcviz.app.view import View
 from ipcviz.events.signals import signal_name
 from ipcviz.model.mechanisms.families import describe_group, describe_namespaces, describe_reaper
-from ipcviz.model.state import Process, Thread
 from ipcviz.narrate import describe_intention, name_process
 from ipcviz.narrate.facts import describe_facts, describe_machine
 from ipcviz.narrate.waits import describe_remaining, describe_wait_untimed
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.model.state import Process, Thread
 
 _THREADS_SHOWN = 8
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from ipcviz.app.panels.cells import choose_widths, measure_columns, wrap_text
 from ipcviz.app.panels.folders import HELP as FOLDERS
 from ipcviz.app.panels.folders import folder_rows
 from ipcviz.app.panels.locks import HELP, describe_time_left, list_futex_rows, lock_rows
 from ipcviz.app.panels.panel import Panel, Row, fit_value, make_row
-from ipcviz.app.view import View
 from ipcviz.model.mechanisms.system_v_keys import FAILED_WORDS, warning_of
 from ipcviz.model.parts import SemaphorePart
 from ipcviz.model.query import count_woken, list_waiters
-from ipcviz.model.state import Semaphore
 from ipcviz.narrate import describe_holding, name_process
 from ipcviz.narrate.circles import describe_circle
 from ipcviz.narrate.words import describe_near_most
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.model.state import Semaphore
 
 
 class Semaphores(Panel):

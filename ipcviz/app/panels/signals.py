@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.panel import Panel, Row, fit_value, make_row
-from ipcviz.app.view import View
-from ipcviz.events import SignalDelivered
 from ipcviz.events.signals import bit_of, is_real_time, signal_name, signals_in
 from ipcviz.model.mechanisms.notifiers import format_seconds
 from ipcviz.model.mechanisms.signals import MASKED, sent_and_pending
@@ -15,6 +13,10 @@ from ipcviz.model.parts import SignalPart
 from ipcviz.model.state import POSIX, ArmedTimer, Process, SignalSent, Thread
 from ipcviz.narrate import name_process
 from ipcviz.narrate.words import signal_names
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.events import SignalDelivered
 
 _SHOWN: Final = 60
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.panel import Row, fit_value, make_row
-from ipcviz.app.view import View
 from ipcviz.events.kinds import SOCKETS, WITH_STATES
 from ipcviz.model.addresses import takes_datagrams
 from ipcviz.model.mechanisms.sockets import CLOSED, describe_under_way
-from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
 from ipcviz.narrate import name_process
 from ipcviz.narrate.outsiders import name_outsiders
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.model.state import Object
 
 _NAMED = 6
 

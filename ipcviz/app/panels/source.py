@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.cells import cell_len
 from textual import events
@@ -15,10 +15,12 @@ from ipcviz.app.picture.words import find_line
 from ipcviz.app.scripts import find_script, guess_line, list_commands
 from ipcviz.app.sources import SourceTexts
 from ipcviz.app.text import make_visible
-from ipcviz.app.view import View
 from ipcviz.events import Located
-from ipcviz.model.state import Process
 from ipcviz.narrate import name_process
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.model.state import Process
 
 _MOST_TABS: Final = 8
 """Other processes that the border names at most."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.message import Message
 
 from ipcviz.app.panels.cells import wrap_text
 from ipcviz.app.panels.panel import Late, Panel, Row, fit_value, make_row
-from ipcviz.app.view import View
-from ipcviz.scenario import Progress, Scenario, Skip, Step
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.scenario import Progress, Scenario, Skip, Step
 
 _INDENT: Final = 2
 """Cells before the words of a step."""

@@ -7,16 +7,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.app.naming import name_objects
-from ipcviz.app.past.moments import Turns
-from ipcviz.app.past.tape import EventTape
-from ipcviz.events import Event
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from ipcviz.narrate import Sentence, narrate
 from ipcviz.trace import TraceError
+
+if TYPE_CHECKING:
+    from ipcviz.app.past.moments import Turns
+    from ipcviz.app.past.tape import EventTape
+    from ipcviz.events import Event
 
 PAGE: Final = 128
 """Events of a page."""

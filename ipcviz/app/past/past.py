@@ -8,27 +8,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.app.changes import RecentChanges
 from ipcviz.app.history import BUCKET, MINUTE, Log, Meter, Trail
 from ipcviz.app.past.lanes import LaneTape
 from ipcviz.app.past.moments import Moments, Turns
 from ipcviz.app.past.pages import PAGE, Pages
-from ipcviz.app.past.tape import EventTape
 from ipcviz.app.slots import Slots
 from ipcviz.app.terminal import Terminal
 from ipcviz.app.view import Lazy, LogUntil, Moment, TerminalAt, View
 from ipcviz.diagnose import Diagnosis
 from ipcviz.events import Event, Output, Stepped
-from ipcviz.model.lanes import LaneRows
-from ipcviz.model.layouts import Field
 from ipcviz.model.query import Holders
-from ipcviz.model.state import State
 from ipcviz.model.steps.moments import is_moment
 from ipcviz.narrate import STEP, Outcomes, Sentence, narrate
-from ipcviz.scenario import Progress, Scenario
 from ipcviz.trace import TraceError
+
+if TYPE_CHECKING:
+    from ipcviz.app.past.tape import EventTape
+    from ipcviz.model.lanes import LaneRows
+    from ipcviz.model.layouts import Field
+    from ipcviz.model.state import State
+    from ipcviz.scenario import Progress, Scenario
 
 _CHANGES: Final = 1024
 """How many events before a moment are looked through for what changed since the moment before it,

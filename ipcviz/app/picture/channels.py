@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from string import ascii_lowercase, digits
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Edge, Gauge, Node, NodeKind, NodeLine, Share
 from ipcviz.app.picture.words import title_of
 from ipcviz.app.scripts import is_shell
@@ -17,9 +16,12 @@ from ipcviz.model import query
 from ipcviz.model.ledger.provenance import waiting_ranges
 from ipcviz.model.mechanisms.sockets import under_way
 from ipcviz.model.parts import ObjectPart
-from ipcviz.model.state import Object
 from ipcviz.model.waits.values import Why
 from ipcviz.narrate import name_process
+
+if TYPE_CHECKING:
+    from ipcviz.app.picture.draft import SceneDraft
+    from ipcviz.model.state import Object
 
 CHANNELS: Final[Mapping[str, NodeKind]] = {
     kind.name: kind.drawn for kind in KINDS.values() if kind.drawn and kind.shape == "tube"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ipcviz.app.picture import words
 from ipcviz.app.picture.scene import Edge, Node
@@ -17,8 +17,10 @@ from ipcviz.model import query
 from ipcviz.model.mechanisms.queues import RECEIVES, SENDS
 from ipcviz.model.mechanisms.sockets import list_backlogs
 from ipcviz.model.parts import ObjectPart, Part, ProcessPart, ThreadPart
-from ipcviz.model.state import Object, Process, State, Thread
 from ipcviz.model.waits.values import Why
+
+if TYPE_CHECKING:
+    from ipcviz.model.state import Object, Process, State, Thread
 
 _TAKES: Final = READS | RECEIVES
 _PUTS: Final = WRITES | SENDS

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ipcviz.app.picture.canvas import Canvas, Run
 from ipcviz.app.picture.found import FOUND, MARK
-from ipcviz.app.picture.layout import Layout
-from ipcviz.app.picture.routes import Rect
 from ipcviz.app.picture.scene import BLOCKS, TUBES, Edge, Gauge, Node, NodeLine, Scene
 from ipcviz.app.text import bytes_text, clip_text, count_text, fit_text, measure_width
+
+if TYPE_CHECKING:
+    from ipcviz.app.picture.layout import Layout
+    from ipcviz.app.picture.routes import Rect
 
 _E, _W, _S, _N = 1, 2, 4, 8
 _JOINTS: Final = {

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from ipcviz.app.picture.draft import SceneDraft
+from typing import TYPE_CHECKING
+
 from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.text import make_visible, moved_text
 from ipcviz.events.calls import READS
 from ipcviz.events.kinds import KINDS, TYPED
-from ipcviz.model import query
 from ipcviz.model.noise import is_own_script
 from ipcviz.model.parts import ObjectPart
-from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
+
+if TYPE_CHECKING:
+    from ipcviz.app.picture.draft import SceneDraft
+    from ipcviz.model import query
+    from ipcviz.model.state import Object
 
 
 def add_end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
 from ipcviz.app.picture.scene import Edge, Node, Scene
-from ipcviz.diagnose import Finding
-from ipcviz.model.state import State
+
+if TYPE_CHECKING:
+    from ipcviz.diagnose import Finding
+    from ipcviz.model.state import State
 
 FOUND: Final = "found"
 """The style of what the finding speaks of that is selected."""

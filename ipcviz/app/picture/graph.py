@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -22,10 +22,12 @@ from ipcviz.app.picture import (
 from ipcviz.app.picture.draft import KEPT, Changes, Joins, SceneDraft, make_process_age_key
 from ipcviz.app.picture.found import mark_finding
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Scene
-from ipcviz.diagnose import Finding
 from ipcviz.events.kinds import MEMORY, NOTIFIERS, PIPES, SOCKETS
-from ipcviz.model import query
-from ipcviz.model.state import Object, State
+
+if TYPE_CHECKING:
+    from ipcviz.diagnose import Finding
+    from ipcviz.model import query
+    from ipcviz.model.state import Object, State
 
 __all__ = ["KEPT", "build_scene"]
 

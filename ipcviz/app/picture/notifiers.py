@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeKind, NodeLine
 from ipcviz.app.picture.words import title_of
 from ipcviz.app.text import count_text, make_visible
 from ipcviz.events.calls import FOR_READY, READS
 from ipcviz.events.kinds import COUNTERS
-from ipcviz.model import query
 from ipcviz.model.mechanisms.notifiers import describe_content, read_counter, watched_keys
 from ipcviz.model.parts import ObjectPart
-from ipcviz.model.state import Object, Process
+
+if TYPE_CHECKING:
+    from ipcviz.app.picture.draft import SceneDraft
+    from ipcviz.model import query
+    from ipcviz.model.state import Object, Process
 
 _SHARED: Final = 2
 """One that a single process has is its own affair: threads wake each other by it, or a main loop

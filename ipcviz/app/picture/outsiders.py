@@ -4,17 +4,19 @@ sort. Pure.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.text import make_visible
-from ipcviz.events import Outsider
 from ipcviz.events.kinds import PIPES
 from ipcviz.model.ends import open_modes
 from ipcviz.model.parts import ObjectPart
-from ipcviz.model.state import Object
 from ipcviz.model.waits.outsiders import outsiders_of
+
+if TYPE_CHECKING:
+    from ipcviz.app.picture.draft import SceneDraft
+    from ipcviz.events import Outsider
+    from ipcviz.model.state import Object
 
 MOST: Final = 12
 """Boxes of outsiders at most: the panels name the others."""

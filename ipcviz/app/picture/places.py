@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ipcviz.app.picture.ranks import Cell, is_process
 from ipcviz.app.picture.routes import Rect
-from ipcviz.app.picture.scene import Scene
+
+if TYPE_CHECKING:
+    from ipcviz.app.picture.scene import Scene
 
 Size = tuple[int, int]
 

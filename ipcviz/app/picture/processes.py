@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
 
 from ipcviz.app.picture import channels, signals
@@ -10,7 +12,9 @@ from ipcviz.app.picture.draft import SceneDraft, make_process_age_key
 from ipcviz.app.picture.scene import Edge, Node, NodeLine
 from ipcviz.app.text import argv_text, make_visible
 from ipcviz.model.parts import ProcessPart, ThreadPart
-from ipcviz.model.state import Process
+
+if TYPE_CHECKING:
+    from ipcviz.model.state import Process
 
 
 def add_process(d: SceneDraft, process: Process) -> None:

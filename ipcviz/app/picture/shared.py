@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.picture.words import title_of
 from ipcviz.app.text import bytes_text, count_text, make_visible, measure_width
-from ipcviz.events import MemorySample
 from ipcviz.events.accesses import format_value
 from ipcviz.events.kinds import KEPT
 from ipcviz.model import query
 from ipcviz.model.layouts import FieldValue, read_fields
 from ipcviz.model.mechanisms.semaphores import counts_several, list_semaphore_holders
 from ipcviz.model.parts import MemoryPart, ObjectPart, SemaphorePart, VariablePart
-from ipcviz.model.state import Object, Semaphore, State, Variable
 from ipcviz.narrate.words import describe_near_most
+
+if TYPE_CHECKING:
+    from ipcviz.app.picture.draft import SceneDraft
+    from ipcviz.events import MemorySample
+    from ipcviz.model.state import Object, Semaphore, State, Variable
 
 _LAST: Final = 1e18
 """Later than any time of a session."""

@@ -5,13 +5,12 @@ listeners. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ipcviz.app.picture.channels import tube_gauge
-from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Gauge, Node, NodeLine
 from ipcviz.app.text import bytes_text, make_visible
 from ipcviz.events.kinds import CONNECTIONLESS, WITH_STATES
-from ipcviz.model import query
 from ipcviz.model.addresses import is_listening, takes_datagrams
 from ipcviz.model.mechanisms.datagrams import list_waiting
 from ipcviz.model.mechanisms.sockets import (
@@ -22,7 +21,11 @@ from ipcviz.model.mechanisms.sockets import (
     listener_at,
 )
 from ipcviz.model.parts import ObjectPart
-from ipcviz.model.state import Object
+
+if TYPE_CHECKING:
+    from ipcviz.app.picture.draft import SceneDraft
+    from ipcviz.model import query
+    from ipcviz.model.state import Object
 
 
 def add_socket(

@@ -8,11 +8,15 @@ Nothing is drawn where more than one could have been the waker (`model.mechanism
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
 
-from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Edge
 from ipcviz.app.picture.words import find_fresh_wake
+
+if TYPE_CHECKING:
+    from ipcviz.app.picture.draft import SceneDraft
 
 
 def add_wakes(d: SceneDraft) -> None:

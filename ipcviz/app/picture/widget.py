@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -16,15 +16,17 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ipcviz.app.picture import graph
-from ipcviz.app.picture.canvas import Run
 from ipcviz.app.picture.channels import LOOKS
 from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint_scene
 from ipcviz.app.picture.layout import Layout, arrange_scene, choose_ends, measure_need
 from ipcviz.app.picture.scene import Node, Scene
-from ipcviz.diagnose import Finding
-from ipcviz.model.parts import Part
 from ipcviz.model.state import State
+
+if TYPE_CHECKING:
+    from ipcviz.app.picture.canvas import Run
+    from ipcviz.diagnose import Finding
+    from ipcviz.model.parts import Part
 
 _ROOMY: Final = 0.7
 """The share of the room that is folded for where things are to be larger."""

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ipcviz.app.picture.scene import NodeLine
 from ipcviz.app.text import make_visible
-from ipcviz.events import Located
 from ipcviz.events.accesses import format_value
 from ipcviz.events.kinds import COUNTERS
 from ipcviz.events.signals import signal_name
 from ipcviz.model.mechanisms.notifiers import ready_labels
 from ipcviz.model.mechanisms.semaphores import counts_several, list_semaphore_holders
-from ipcviz.model.state import Process, State, Wake
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import name_object, name_target
 from ipcviz.model.waits.leading import find_leading_wait
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.model.waits.values import Wait, Why
 from ipcviz.narrate.waits import describe_reason_briefly, format_call
+
+if TYPE_CHECKING:
+    from ipcviz.events import Located
+    from ipcviz.model.state import Process, State, Wake
 
 _LETTERS: Final = {
     "D": "waits for a device",

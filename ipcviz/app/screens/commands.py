@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.widgets import Input
 
 from ipcviz.app.screens.controller import Controller, Stage
-from ipcviz.app.screens.modals import SignalScreen
-from ipcviz.app.screens.watching import WatchScreen, all_outsiders
-from ipcviz.app.view import View
 from ipcviz.events import AnyCommand, Inspect, Peek, Watch
 from ipcviz.events import Input as TypedInput
 from ipcviz.events.signals import signal_name
 from ipcviz.narrate import name_process
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
 
 
 class Commands(Controller):
@@ -89,6 +89,8 @@ class Commands(Controller):
                 self.stage.source.steps.send_signal(pid, signo)
                 self.stage.notify(f"{signal_name(signo)} to {name}", timeout=2)
 
+        from ipcviz.app.screens.modals import SignalScreen
+
         self.stage.ask(SignalScreen(name), send)
 
     def action_watch(self, pid: int = 0) -> None:
@@ -98,6 +100,8 @@ class Commands(Controller):
             self.stage.notify("This is what was seen; nothing can be watched here", timeout=3)
             return
         can = state.started is not None and state.started.mode == "attached" and not state.finished
+
+        from ipcviz.app.screens.watching import WatchScreen, all_outsiders
 
         def watch(pid: int | None) -> None:
             if pid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from textual.binding import Binding
 from textual.notifications import SeverityLevel
@@ -13,8 +13,10 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from ipcviz.app.panels.styles import PanelScreen
-from ipcviz.app.source import MomentSource
-from ipcviz.app.view import View
+
+if TYPE_CHECKING:
+    from ipcviz.app.source import MomentSource
+    from ipcviz.app.view import View
 
 Answer = TypeVar("Answer")
 

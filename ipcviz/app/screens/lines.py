@@ -69,8 +69,8 @@ class Filter(Controller):
         self._screen = screen
         self._show_log = show_log
 
-    def compose_line(self) -> InputLine:
-        """The line for the words."""
+    def make_line(self) -> InputLine:
+        """The line for the words. It is mounted with the panels that can't be seen at first."""
         return InputLine(id="filter", placeholder=_FILTER)
 
     @property
@@ -84,6 +84,10 @@ class Filter(Controller):
     def action_filter(self) -> None:
         """Filter the log."""
         self._show_log()
+        if not self._screen.query("#filter"):
+            # The screen has only just appeared.
+            self._screen.call_after_refresh(self.action_filter)
+            return
         self._line.open_line()
 
     def apply_words(self, words: str) -> None:
@@ -97,8 +101,8 @@ class Filter(Controller):
 
     def drop_words(self) -> bool:
         """Drop the words, and close the line. Returns whether there was anything to be left."""
-        line = self._line
-        if not line.is_open and not line.value:
+        line = next(iter(self._screen.query("#filter").results(InputLine)), None)
+        if line is None or not (line.is_open or line.value):
             return False
         line.clear()
         self.keep_words()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import ClassVar, Final, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,9 +18,6 @@ from textual.widgets import Input, Static
 
 from ipcviz.app.bars import ProcessBar, StatusLine, Where
 from ipcviz.app.footer import KeyFooter
-from ipcviz.app.panels import Buffers, OutputPanel, Panel, Proc, SourcePanel, StoryPanel
-from ipcviz.app.panels.findings import FindingsPanel
-from ipcviz.app.panels.lanes import LanesPanel
 from ipcviz.app.picture import Picture
 from ipcviz.app.questions import Questions
 from ipcviz.app.screens.commands import Commands
@@ -28,18 +25,22 @@ from ipcviz.app.screens.controller import Answer, ControlledScreen
 from ipcviz.app.screens.lines import Filter, InputLine
 from ipcviz.app.screens.pace import Crowding, Pace
 from ipcviz.app.screens.panes import Panes
-from ipcviz.app.screens.rule import RuleScreen
 from ipcviz.app.screens.selection import Selection
 from ipcviz.app.screens.stepping import StepControl
 from ipcviz.app.screens.timeline import Timeline
-from ipcviz.app.source import MomentSource
 from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.text import make_visible
 from ipcviz.app.themes import has_high_contrast
-from ipcviz.app.view import View
 from ipcviz.model.query import has_ended
 from ipcviz.narrate.summary import summarize_run
+
+if TYPE_CHECKING:
+    from ipcviz.app.panels import OutputPanel, Panel, StoryPanel
+    from ipcviz.app.panels.findings import FindingsPanel
+    from ipcviz.app.panels.lanes import LanesPanel
+    from ipcviz.app.source import MomentSource
+    from ipcviz.app.view import View
 
 _TOO_SMALL: Final = (
     "ipcviz needs a terminal of at least 40 columns and 10 rows. What runs goes on. ctrl+q leaves."
@@ -113,7 +114,7 @@ class LiveScreen(ControlledScreen):
         &.-lanes.-narrow Picture { display: none; }
         &.-lanes.-narrow #lanes { display: block; }
         &.-wide #side { display: block; }
-        &.-wide.-alone #side { display: none; }
+        &.-wide #side.-empty { display: none; }
         &.-wide.-lanes #side { display: block; }
         &.-crowded Picture { height: 1.6fr; }
         /* Of the terminal, not of what is left: a step told in two lines takes a row of the log,
@@ -183,7 +184,9 @@ class LiveScreen(ControlledScreen):
             show_place=self._show_place,
             ask_place=self._ask_place,
         )
-        self.panes = Panes(self, self, first="story" if story else "log")
+        self.panes = Panes(
+            self, self, first="story" if story else "log", make_lines=self._make_lines
+        )
         self.filter = Filter(self, self, show_log=self._show_log)
         self.commands = Commands(self, open_typing=self.panes.open_typing)
         self.set_controllers(
@@ -204,8 +207,12 @@ class LiveScreen(ControlledScreen):
         worked out again.
         """
         both = ((size.width, self.HORIZONTAL_BREAKPOINTS), (size.height, self.VERTICAL_BREAKPOINTS))
-        for length, breakpoints in both:
-            self.add_class(max((at, name) for at, name in breakpoints if at <= length)[1])
+        self.add_class(
+            *(
+                max((at, name) for at, name in breakpoints if at <= length)[1]
+                for length, breakpoints in both
+            )
+        )
 
     def compose(self) -> ComposeResult:
         """Bars at the edges, picture above panels, further panels at the right where there is
@@ -223,10 +230,12 @@ class LiveScreen(ControlledScreen):
                 yield Static(id="summary")
                 yield from self.panes.compose_below()
             yield Vertical(id="side")
-        yield self.filter.compose_line()
-        yield InputLine(id="goto", restrict=r"[0-9.,]*s?")
         yield Static(Content(_TOO_SMALL), id="too-small")
         yield KeyFooter()
+
+    def _make_lines(self) -> list[InputLine]:
+        """The lines to type in: nothing of them is seen before a key opens one."""
+        return [self.filter.make_line(), InputLine(id="goto", restrict=r"[0-9.,]*s?")]
 
     def on_mount(self) -> None:
         """The panel below the picture has the focus; there is none where the viewer has left
@@ -274,9 +283,9 @@ class LiveScreen(ControlledScreen):
                 self._draw_picture(picture, view)
         self.commands.request_details(
             view,
-            contents=self.panes.can_see(Buffers),
-            facts=self.panes.can_see(Proc),
-            lines=self.panes.can_see(SourcePanel),
+            contents=self.panes.can_see("buffers"),
+            facts=self.panes.can_see("proc"),
+            lines=self.panes.can_see("source"),
         )
 
     def _show_summary(self, view: View) -> None:
@@ -323,6 +332,9 @@ class LiveScreen(ControlledScreen):
         self.panes.minimize_panel()
 
     def _ask_place(self, hint: str) -> None:
+        if self.panes.mount_others():
+            self.call_after_refresh(self._ask_place, hint)
+            return
         line = self.query_one("#goto", InputLine)
         line.placeholder = hint
         line.clear()
@@ -331,9 +343,9 @@ class LiveScreen(ControlledScreen):
         line.open_line()
 
     def _leave_goto(self) -> bool:
-        line = self.query_one("#goto", InputLine)
-        if not line.is_open:
+        if not self.has_class("-asking"):
             return False
+        line = self.query_one("#goto", InputLine)
         line.close_line()
         self.remove_class("-asking")
         self.panes.focus_shown()
@@ -377,6 +389,8 @@ class LiveScreen(ControlledScreen):
     def on_findings_panel_page_wanted(self, event: FindingsPanel.PageWanted) -> None:
         """The page of a finding's rule is to be read."""
         event.stop()
+        from ipcviz.app.screens.rule import RuleScreen
+
         self.app.push_screen(RuleScreen(event.rule))
 
     def on_story_panel_rows_wanted(self, event: StoryPanel.RowsWanted) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -11,23 +12,27 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from ipcviz.app.bars import PanelBar
-from ipcviz.app.panels import OutputPanel, Panel, SourcePanel
-from ipcviz.app.panels.lanes import LanesPanel
-from ipcviz.app.panels.output import TypingLine
+from ipcviz.app.panels.panel import Panel
 from ipcviz.app.panels.registry import PANELS
 from ipcviz.app.picture import Picture
 from ipcviz.app.screens.controller import Controller, Stage
-from ipcviz.app.screens.help import HelpScreen, plain_help
 from ipcviz.app.screens.room import Need, split_room
-from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.themes import find_contrast
-from ipcviz.app.view import View
+
+if TYPE_CHECKING:
+    from ipcviz.app.screens.help import HelpScreen
+    from ipcviz.app.sources import SourceTexts
+    from ipcviz.app.view import View
 
 _LEAST: Final = 3
 """Rows that a story's panel has at least."""
 _BESIDE: Final = 3
 """Panels beside the picture at most; one fewer on a low screen."""
+_PAINTED: Final = 0.02
+"""Seconds in which a first view is painted: the screen waits for its next beat, a sixtieth of a
+second, and what is made meanwhile would be made before it.
+"""
 _SOURCE_FROM: Final = 120
 """Columns from which on the source has a pane of its own."""
 _AROUND: Final = 11
@@ -41,6 +46,7 @@ class Panes(Controller):
         stage: The screen, for notes.
         screen: The screen that they are on.
         first: Name of the panel that stands below the picture at first.
+        make_lines: Makes the lines to type in, at the lower edge.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
@@ -100,12 +106,20 @@ class Panes(Controller):
         ),
     ]
 
-    def __init__(self, stage: Stage, screen: Screen[None], *, first: str) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        screen: Screen[None],
+        *,
+        first: str,
+        make_lines: Callable[[], Sequence[Widget]],
+    ) -> None:
         super().__init__(stage)
         self.first = first
+        self._make_lines = make_lines
         self.texts: SourceTexts | None = None
         """The texts of source files, for every panel that shows them. Set it before a view."""
-        self._whole = False
+        self._whole = self._awaited = False
         self._screen = screen
         self._story_rows = _LEAST
         self._rows_beside = _LEAST
@@ -135,6 +149,8 @@ class Panes(Controller):
         if self._whole:
             return False
         self._whole = True
+        from ipcviz.app.panels.lanes import LanesPanel
+
         panels = self._screen.query_one("#panels", ContentSwitcher)
         view = self.stage.view
         names = list(PANELS)
@@ -148,14 +164,19 @@ class Panes(Controller):
         # The lanes in the place of the picture, and in that of the panels beside it.
         self._screen.query_one("#left").mount(LanesPanel(id="lanes"), after="#summary")
         self._screen.query_one("#side").mount(LanesPanel(id="side-lanes"), before=0)
+        self._screen.mount_all(self._make_lines())
         self._panels = ()
+        # They know what they show once they are there; which are beside the picture is chosen then.
+        self._screen.call_after_refresh(self._show_again)
         return True
 
     def show_view(self, view: View) -> None:
         """Give every panel a view; those that can't be seen only remember it."""
-        if not self._whole:
-            self._screen.call_after_refresh(self.mount_others)
-        self._choose_beside(view)
+        if self._whole:
+            self._choose_beside(view)
+        elif not self._awaited:
+            self._awaited = True
+            self._screen.set_timer(_PAINTED, self.mount_others)
         for panel in self._list_panels():
             panel.show_view(view)
 
@@ -180,7 +201,9 @@ class Panes(Controller):
         found = [n for n in PANELS if n in wanted and n not in (below, "source")]
         told = ["story"] if self._tells_beside else []
         # The source stands there where there is any, in the place of what tells less.
-        is_there = self._screen.size.width >= _SOURCE_FROM and SourcePanel.has_content(view)
+        is_there = self._screen.size.width >= _SOURCE_FROM and PANELS["source"].kind.has_content(
+            view
+        )
         source = ["source"] if is_there and below != "source" else []
         shown = [*told, *found[: most - len(told) - len(source)], *source]
         if shown == self._beside and pointed == self._pointed:
@@ -200,7 +223,7 @@ class Panes(Controller):
             name = (widget.id or "").removeprefix("side-")
             widget.set_class(name in shown, "-beside")
             widget.set_class(name in pointed, "-pointed")
-        self._screen.set_class(not shown, "-alone")
+        side.set_class(not shown, "-empty")
         self._split_room()
 
     def _make_panel(self, name: str, id: str, view: View | None) -> Widget:
@@ -208,13 +231,17 @@ class Panes(Controller):
         panel = PANELS[name].kind(id=id)
         if isinstance(panel, Panel):
             panel.view = view
-        if isinstance(panel, SourcePanel) and self.texts is not None:
+        if name == "source" and self.texts is not None:
+            from ipcviz.app.panels.source import SourcePanel
+
+            assert isinstance(panel, SourcePanel)
             panel.texts = self.texts
         return panel
 
-    def can_see(self, kind: type[Panel]) -> bool:
-        """Whether a panel of a kind is on the screen."""
-        return any(isinstance(panel, kind) and panel.visible_now for panel in self._list_panels())
+    def can_see(self, name: str) -> bool:
+        """Whether a panel is on the screen, below the picture or beside it."""
+        ids = (name, f"side-{name}")
+        return any(panel.id in ids and panel.visible_now for panel in self._list_panels())
 
     @property
     def shown(self) -> Widget:
@@ -359,13 +386,15 @@ class Panes(Controller):
             self._screen.call_after_refresh(self.open_typing)
             return
         self.action_panel("output")
-        self._screen.set_focus(self._screen.query_one(TypingLine))
+        self._screen.set_focus(self._screen.query_one("#typing"))
 
     def focus_shown(self) -> None:
         """Give the focus back to the panel below the picture, or the one with the whole screen."""
         self._focus_panel(self.shown)
 
     def _focus_panel(self, panel: Widget) -> None:
+        from ipcviz.app.panels.output import OutputPanel
+
         self._screen.set_focus(panel.panel if isinstance(panel, OutputPanel) else panel)
 
     def action_picture(self) -> None:
@@ -389,6 +418,8 @@ class Panes(Controller):
         """The panel with the focus takes the whole screen, or gives it back."""
         if self.minimize_panel():
             return
+        from ipcviz.app.panels.output import OutputPanel
+
         widget = self._find_around_focus(Panel, OutputPanel, Picture)
         if widget is not None and isinstance(widget.parent, OutputPanel):
             widget = widget.parent
@@ -406,6 +437,9 @@ class Panes(Controller):
 
     def make_help(self) -> HelpScreen:
         """Help for the screen, that of the panel with the focus first."""
+        from ipcviz.app.panels.lanes import LanesPanel
+        from ipcviz.app.screens.help import HelpScreen, plain_help
+
         picture = ("Picture", plain_help(Picture.HELP))
         steps = (StepStrip.TITLE, StepStrip.HELP_TEXT)
         panels = [(LanesPanel.TITLE, LanesPanel.HELP_TEXT)]

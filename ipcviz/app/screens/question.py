@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,9 +15,11 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ipcviz.app.panels.cells import wrap_text
-from ipcviz.app.questions import Guess, Questions, Tally
 from ipcviz.app.text import fit_text, make_visible, measure_width
-from ipcviz.scenario import Question
+
+if TYPE_CHECKING:
+    from ipcviz.app.questions import Guess, Questions, Tally
+    from ipcviz.scenario import Question
 
 
 class QuestionScreen(ModalScreen[int | None]):

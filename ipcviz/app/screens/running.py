@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,12 +14,14 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ipcviz.app.text import make_visible
-from ipcviz.app.view import View
 from ipcviz.events import Breakpoint
 from ipcviz.events.kinds import where
-from ipcviz.model.state import State
 from ipcviz.model.steps.visible import is_visible_semaphore
 from ipcviz.narrate import name_process
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
+    from ipcviz.model.state import State
 
 Choice = tuple[str, Breakpoint]
 """A breakpoint in words, and itself."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
-from ipcviz.app.panels.buffers import BUFFERED
 from ipcviz.app.screens.controller import Controller, Stage
-from ipcviz.app.view import View
+from ipcviz.events.kinds import BUFFERED
+
+if TYPE_CHECKING:
+    from ipcviz.app.view import View
 
 
 class Selection(Controller):

@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 
-from ipcviz.app.questions import Questions
 from ipcviz.app.screens.controller import Controller, Stage
-from ipcviz.app.screens.question import QuestionScreen, QuestionsScreen
-from ipcviz.app.screens.running import RunScreen, SlowScreen, choices_of
-from ipcviz.app.screens.save import SaveScreen
-from ipcviz.app.steps import Steps
 from ipcviz.app.text import make_visible
-from ipcviz.events import Breakpoint
-from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import GivenNames, format_breakpoint
 from ipcviz.narrate import name_process
 from ipcviz.outputs import OutputError, write_file
+
+if TYPE_CHECKING:
+    from ipcviz.app.questions import Questions
+    from ipcviz.app.steps import Steps
+    from ipcviz.events import Breakpoint
+    from ipcviz.model.state import State
 
 
 class StepControl(Controller):
@@ -188,6 +187,8 @@ class StepControl(Controller):
             go_on()
             return
 
+        from ipcviz.app.screens.question import QuestionScreen
+
         def add_guess(choice: int | None) -> None:
             self.questions.add_guess(question, choice)
             go_on()
@@ -201,6 +202,8 @@ class StepControl(Controller):
         if story is None or not story.scenario.questions:
             self.stage.notify("There are no questions: this is no scenario that has any", timeout=3)
             return
+        from ipcviz.app.screens.question import QuestionsScreen
+
         count = len(story.scenario.questions)
         self.stage.ask(QuestionsScreen(self.questions, count), lambda answer: None)
 
@@ -220,6 +223,8 @@ class StepControl(Controller):
         if not self.now.stepping:
             self.stage.notify("Everything runs already: space holds it", timeout=3)
             return
+
+        from ipcviz.app.screens.running import RunScreen, choices_of
 
         def run(until: tuple[Breakpoint, ...] | None) -> None:
             if until is not None and not self.now.finished:
@@ -241,6 +246,8 @@ class StepControl(Controller):
         if self._attached:
             return
 
+        from ipcviz.app.screens.running import SlowScreen
+
         def begin(rate: float | None) -> None:
             if rate:
                 self.steps.set_rate(rate)
@@ -256,6 +263,8 @@ class StepControl(Controller):
         if not self.steps.recorder.lines:
             self.stage.notify("No step was made yet", timeout=2)
             return
+
+        from ipcviz.app.screens.save import SaveScreen
 
         def write(name: str | None) -> None:
             if name:

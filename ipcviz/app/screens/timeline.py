@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.binding import Binding
 from textual.timer import Timer
@@ -13,9 +13,11 @@ from ipcviz.app.bars import Where
 from ipcviz.app.changes import LIT_FOR
 from ipcviz.app.past import Moments, NotKept
 from ipcviz.app.screens.controller import Controller, Stage
-from ipcviz.app.source import MomentSource
-from ipcviz.app.view import Moment, View
 from ipcviz.trace import TraceError
+
+if TYPE_CHECKING:
+    from ipcviz.app.source import MomentSource
+    from ipcviz.app.view import Moment, View
 
 _SLICE: Final = 0.01
 """Seconds that the log of a moment is made longer in one go, while nothing else is to be done."""

@@ -5,7 +5,7 @@ of them too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,10 +16,12 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ipcviz.app.text import make_visible
-from ipcviz.events import Outsider
 from ipcviz.model.query import list_living
-from ipcviz.model.state import State
 from ipcviz.model.waits.outsiders import outsiders_of
+
+if TYPE_CHECKING:
+    from ipcviz.events import Outsider
+    from ipcviz.model.state import State
 
 _HAS = {"end": "has the other end of", "listens": "has yet to accept", "lock": "has a lock on"}
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from ipcviz.kernel import procfs, ptrace
 from ipcviz.kernel.procfs import PF_KTHREAD
-from ipcviz.tracer.launch import LaunchError
+from ipcviz.tracer.executable import LaunchError
 
 MAX_PID: Final = 1 << 22
 """PID_MAX_LIMIT of linux/threads.h: no id is larger."""

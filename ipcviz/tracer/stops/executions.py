@@ -12,7 +12,7 @@ from typing import Final
 from ipcviz.events import Trouble
 from ipcviz.kernel import elf, procfs
 from ipcviz.tracer.context import Context
-from ipcviz.tracer.launch import LaunchError
+from ipcviz.tracer.executable import LaunchError
 from ipcviz.tracer.tasks import TracedProcess
 
 _CAPABILITIES: Final = "security.capability"
