@@ -34,6 +34,32 @@ for _ in range(int(sys.argv[1])):
 """
 
 
+CROWD: Final = """
+import os, sys, time
+for _ in range(int(sys.argv[1])):
+    if not os.fork():
+        for _ in range(6):
+            time.sleep(0.05)
+        os._exit(0)
+try:
+    while True:
+        os.wait()
+except ChildProcessError:
+    pass
+"""
+LOCKS: Final = """
+import fcntl, os, sys, tempfile
+with tempfile.NamedTemporaryFile() as file:
+    child = os.fork()
+    for _ in range(int(sys.argv[1]) // 4):
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        fcntl.lockf(file, fcntl.LOCK_UN)
+    if not child:
+        os._exit(0)
+    os.wait()
+"""
+
+
 def build_pipeline(count: int) -> tuple[str, ...]:
     """A command that does nothing but communicate: `count` blocks through a pipe."""
     return ("sh", "-c", f"dd if=/dev/zero bs={BLOCK} count={count} 2>/dev/null | cat >/dev/null")
@@ -89,6 +115,37 @@ def measure_live(rounds: int, count: int) -> Measurement:
     return compare_pairs(
         f"live mode, dd | cat, {count:,} blocks", "alone", found, promise=1.5, **facts
     )
+
+
+def measure_crowd(rounds: int, count: int) -> Measurement:
+    """Live mode on `count` processes that sleep six times for 50 ms, all at once, against the same
+    alone; without the tracer's own start.
+    """
+    argv = (sys.executable, "-c", CROWD, str(count))
+    told: list[int] = []
+
+    def ours() -> float:
+        seen = watch_command(argv)
+        told.append(sum(isinstance(e, Exited) for e in seen.events))
+        return seen.command
+
+    found = measure_pairs(rounds, ours, lambda: run_quietly(argv))
+    name = f"live mode, {count:,} processes that sleep"
+    return compare_pairs(name, "alone", found, ends_told=min(told) == count + 1)
+
+
+def measure_locks(rounds: int, count: int) -> Measurement:
+    """Live mode on two processes that make `count` calls of fcntl for one lock, as fast as they
+    can, against strace; without the tracer's own start.
+    """
+    name = f"live mode, {count:,} calls for a lock by two processes"
+    argv = (sys.executable, "-c", LOCKS, str(count))
+    found = report_missing_tool(name, "strace")
+    if found is not None:
+        return found
+    strace = ("strace", "-f", "-o", "/dev/null", *argv)
+    pairs = measure_pairs(rounds, lambda: watch_command(argv).command, lambda: run_quietly(strace))
+    return compare_pairs(name, "strace -f -o /dev/null", pairs)
 
 
 def _what_was_seen(seen: WatchedCommand, wanted: int) -> dict[str, Any]:

@@ -113,6 +113,8 @@ def _measure_parts(what: tuple[str, ...], pairs: int, part: int) -> Iterator[Mea
 
     if "live" in what:
         yield watching.measure_live(pairs, 3_000_000 // part)
+        yield watching.measure_crowd(pairs, 1000 // part)
+        yield watching.measure_locks(pairs, 80_000 // part)
     if "full" in what:
         yield from watching.measure_full(pairs, 20_000 // part)
     if "events" in what:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Container, Mapping
 from typing import Final
 
 from ipcviz.events import MapEntry
@@ -15,6 +16,7 @@ from ipcviz.model.mechanisms.sockets import target_of
 from ipcviz.model.state import (
     CallInProgress,
     Object,
+    OpenFile,
     Process,
     Semaphore,
     State,
@@ -77,13 +79,25 @@ def list_living(state: State) -> tuple[Process, ...]:
     )
 
 
-def list_holders(state: State) -> dict[str, tuple[Holder, ...]]:
-    """Every object's holders, by object key; each tuple ordered by pid and descriptor."""
+def list_holders(state: State, only: Container[str] | None = None) -> dict[str, tuple[Holder, ...]]:
+    """Every object's holders, by object key; each tuple ordered by pid and descriptor.
+
+    Args:
+        state: The moment.
+        only: Keys of the objects that are asked about, which takes a fraction of the time; None
+            for all.
+    """
     found: dict[str, list[Holder]] = defaultdict(list)
+    files: Mapping[int, OpenFile] = state.open_files
+    if only is not None:
+        files = {ofd: file for ofd, file in state.open_files.items() if file.object in only}
     for process in state.processes.values():
-        if process.fate != "alive":
+        if process.fate != "alive" or not files:
             continue
-        for descriptor, description in state.descriptions_of(process.pid):
+        for descriptor in state.descriptors_of(process.pid).values():
+            description = files.get(descriptor.ofd)
+            if description is None:
+                continue
             found[description.object].append(
                 Holder(
                     pid=process.pid,
@@ -96,7 +110,8 @@ def list_holders(state: State) -> dict[str, tuple[Holder, ...]]:
             )
     for pid, keys in state.uses.items():
         for key in keys:
-            found[key].append(Holder(pid=pid, fd=-1, ofd=-1, object=key, mode="rw"))
+            if only is None or key in only:
+                found[key].append(Holder(pid=pid, fd=-1, ofd=-1, object=key, mode="rw"))
     return {key: tuple(sorted(rows, key=lambda h: (h.pid, h.fd))) for key, rows in found.items()}
 
 

@@ -28,6 +28,9 @@ budget.
 LEAST_SHARE: Final = 10.0
 """Data calls a second that there is to be room for of each process: where there are so many
 processes that there is not, a new one is not stopped at its data calls from the start."""
+BIRTHS: Final = 20.0
+"""How many new processes a second may be made, where there are so many, by those whose data calls
+are told: at each fork they stop at its entry and its return, too."""
 CALLS_SECONDS: Final = 0.75
 """How many seconds' worth of these may be made at once."""
 SESSION_MARKS: Final = 4.0
@@ -69,6 +72,7 @@ class Context:
             config.budget * SESSION_MARKS, config.budget * SESSION_MARKS * MARKS_SECONDS
         )
         """The same of structural calls and signals."""
+        self._births = Budget(BIRTHS)
         self.price = Price()
         """What each stop costs that one of the budgets pays for."""
         self.stops_always = False
@@ -251,6 +255,12 @@ class Context:
             return ""
         most = self.session_calls.rate / LEAST_SHARE
         return f"there are more than {most:,.0f} processes" if len(self.processes) > most else ""
+
+    def births_over_budget(self) -> bool:
+        """Count a process made where there are too many of them; True if more are made than those
+        who make them can be stopped for at their data calls.
+        """
+        return not self._births.spend(self.price.units)
 
     def marks_over_budget(self, process: TracedProcess) -> str:
         """Count a structural call of a process, or a signal; why there are too many, empty if there

@@ -55,6 +55,18 @@ def test_a_thousand_processes(bench: Bench, programs: Programs) -> None:
     assert sum(p.fate == "gone" for p in state.processes.values()) >= 1000
     assert not [e for e in events if isinstance(e, ev.Table) and e.differed]
     assert state.finished
+    # From 200 on new ones are sampled, and who makes so many is, too: those that it makes inherit
+    # that without another word.
+    births = [e for e in events if isinstance(e, ev.Forked)]
+    sampled = [e for e in events if isinstance(e, ev.Coverage) and not e.full]
+    many = "there are more than 200 processes"
+    (own,) = [e for e in sampled if e.pid == births[0].pid and e.reason == many]
+    later = next(i for i, e in enumerate(births) if e.n > own.n)
+    assert 201 < later < 300
+    inherited = {e.pid for e in births[later : later + 100]}
+    assert not inherited & {e.pid for e in sampled}
+    then = reduce_all([e for e in events if e.n <= births[later + 99].n])
+    assert not any(then.processes[pid].full for pid in inherited)
 
 
 @ordinary_user

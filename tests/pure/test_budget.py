@@ -122,6 +122,12 @@ def test_of_very_many_processes_new_ones_are_not_stopped_at_each_data_call(conte
     assert context.too_many_processes() == ("" if change else "there are more than 200 processes")
 
 
+def test_who_makes_very_many_processes_has_a_budget_for_them(context, clock):
+    assert sum(context.births_over_budget() for _ in range(1000)) == 980
+    clock.now += 0.5
+    assert sum(context.births_over_budget() for _ in range(1000)) == 990
+
+
 def test_what_was_counted_is_told_once(context):
     process = context.new_process(10)
     context.count_marks(process, "a storm")

@@ -5,6 +5,8 @@ Plain data.
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from ipcviz.events import (
@@ -16,6 +18,7 @@ from ipcviz.events import (
     Orphan,
     PosixTimer,
     ProcessSample,
+    Reaped,
     Sample,
     SignalDelivered,
     Started,
@@ -24,6 +27,8 @@ from ipcviz.events import (
     Timer,
     Waiting,
 )
+from ipcviz.kernel import procfs
+from ipcviz.kernel.arch import X86_64
 from ipcviz.kernel.surroundings import parse_timers
 from ipcviz.model.mechanisms.families import (
     describe_group,
@@ -36,6 +41,11 @@ from ipcviz.model.state import POSIX, State
 from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import narrate
 from ipcviz.narrate.waits import describe_wait
+from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.sampling.processes import RawLook
+from ipcviz.tracer.sampling.sampler import Sampler
 
 PTS3 = 136 << 8 | 3
 
@@ -244,3 +254,26 @@ def test_which_signals_are_waited_for() -> None:
     )
     assert waiting(state, "rt_sigsuspend", mask=usr1) == words
     assert "it catches none" in waiting(system(), "pause")
+
+
+def test_a_sample_looks_only_at_the_dead_who_were_not_waited_for(monkeypatch):
+    """Where many end they would be most of what it looks at."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        context = Context(X86_64, LaunchConfig(argv=("a",)), Emitter(ours))
+        for pid, how in ((10, "launched"), (11, "fork"), (12, "fork")):
+            context.emit(Forked(pid=pid, parent=10, how=how))
+        sampler, looked_at = Sampler(context), []
+        for pid in (11, 12):
+            context.emit(Exited(pid=pid))
+            sampler.end_process(pid)
+        context.emit(Reaped(pid=11, by=10))
+        monkeypatch.setattr(procfs, "read_stat", lambda pid, tid=0: "Z")
+
+        def look(pid):
+            looked_at.append(pid)
+            return RawLook(pid, b"", b"", b"", ())
+
+        monkeypatch.setattr(sampler, "read_process", look)
+        sampler.sample()
+        assert looked_at == [12]

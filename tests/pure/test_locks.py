@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Iterable
 
 import pytest
 
@@ -32,7 +33,7 @@ from ipcviz.kernel import futexes, locks, procfs
 from ipcviz.kernel.arch import X86_64
 from ipcviz.kernel.futexes import decode_barrier, decode_rwlock
 from ipcviz.kernel.libc import Libc
-from ipcviz.model.query import list_holders
+from ipcviz.model.query import Holder, list_holders
 from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.model.waits.rules import wait_of
@@ -136,7 +137,7 @@ def test_of_thousands_of_locks_some_are_told_and_it_is_said(
             context.emit(event)
         opened = Opened(fd=3, ofd=4, object=FILE, mode="rw")
         context.emit(Call(t=1.0, pid=10, tid=10, name="openat", ret=3, effects=(opened,)))
-        looks = LockLooks(context)
+        looks = LockLooks(context, lambda keys: list_holders(context.state, set(keys)))
         said: list[Event] = []
         monkeypatch.setattr(context, "emit", said.append)
         monkeypatch.setattr(procfs, "read_bytes", lambda path, whole=False: THOUSANDS)
@@ -168,7 +169,7 @@ def test_a_look_that_makes_us_wait_comes_less_often(
     with ours, theirs:
         context = Context(X86_64, LaunchConfig(argv=("a",)), Emitter(ours))
         context.emitter.state, context.holding = locked(HELD), holding
-        looks = LockLooks(context)
+        looks = LockLooks(context, lambda keys: list_holders(context.state, set(keys)))
         reads: list[float] = []
         clock = 0.0
 
@@ -187,6 +188,48 @@ def test_a_look_that_makes_us_wait_comes_less_often(
         assert len(reads) == times
 
 
+@pytest.mark.parametrize(
+    ("change", "seconds", "times"),
+    [
+        ({}, 0.01, 2),
+        ({}, 0.0005, 4),
+        ({"holding": True}, 0.01, 4),
+        ({"config": LaunchConfig(argv=("a",), full=True)}, 0.01, 4),
+    ],
+    ids=["dear", "cheap", "in step mode", "in full mode"],
+)
+def test_calls_leave_it_to_samples_where_looks_at_their_returns_are_dear(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, object], seconds: float, times: int
+) -> None:
+    """A thousand processes that take one lock by turns wait for each look at it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        context = Context(X86_64, LaunchConfig(argv=("a",)), Emitter(ours))
+        context.emitter.state = locked(HELD)
+        for name, value in change.items():
+            setattr(context, name, value)
+        asked: list[float] = []
+        clock = spent = 0.0
+
+        def find(keys: Iterable[str]) -> dict[str, tuple[Holder, ...]]:
+            nonlocal clock, spent
+            asked.append(clock)
+            clock, spent = clock + seconds, spent + seconds
+            return list_holders(context.state, set(keys))
+
+        looks = LockLooks(context, find)
+        monkeypatch.setattr(time, "monotonic", lambda: clock)
+        monkeypatch.setattr(time, "thread_time", lambda: spent)
+        monkeypatch.setattr(procfs, "read_bytes", lambda path, whole=False: b"")
+        monkeypatch.setattr(procfs, "read_fdinfo", lambda pid, fd: None)
+        monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: (3,))
+        for start in (0.0, 0.02, 0.05, 0.2):
+            clock = start
+            found = looks.read_effects(10, "flock", (3, 8, 0, 0, 0, 0), FILE.key, ())
+            assert found == ([Locks(FILE.key, ())] if asked[-1] == start else [])
+        assert len(asked) == times
+
+
 def test_a_sample_leaves_it_to_the_call_to_tell_that_a_lock_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -196,7 +239,7 @@ def test_a_sample_leaves_it_to_the_call_to_tell_that_a_lock_is_gone(
         context = Context(X86_64, LaunchConfig(argv=("a",)), Emitter(ours))
         mine = FileLock(kind="posix", mode="w", pid=10, start=0, end=-1)
         context.emitter.state = locked(mine)
-        looks = LockLooks(context)
+        looks = LockLooks(context, lambda keys: list_holders(context.state, set(keys)))
         rows = [b"1: POSIX  ADVISORY  WRITE 10 00:08:5 0 EOF\n"]
         monkeypatch.setattr(procfs, "read_bytes", lambda path, whole=False: b"".join(rows))
         monkeypatch.setattr(procfs, "read_fd_numbers", lambda pid: (3,))

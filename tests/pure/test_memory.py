@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from ipcviz.events import (
     Call,
+    Exited,
     Fault,
     Forked,
     MapEntry,
     Mapped,
+    Maps,
     ObjectInfo,
     Protected,
     SignalDelivered,
@@ -27,7 +29,7 @@ from ipcviz.model.reduce import reduce, reduce_all
 from ipcviz.model.state import State
 from ipcviz.narrate import narrate
 from ipcviz.narrate.memory import explain_fault
-from ipcviz.tracer.sampling.memory import list_differences
+from ipcviz.tracer.sampling.memory import list_differences, list_written
 
 FILE = ObjectInfo(key="8:7", kind="file", path="/tmp/data")
 MAPPED = Mapped(start=0x10000, length=0x4000, object=FILE, offset=0x1000, prot="rw-", size=0x5000)
@@ -35,6 +37,35 @@ MAPPED = Mapped(start=0x10000, length=0x4000, object=FILE, offset=0x1000, prot="
 
 def entry(start: int, length: int, prot: str = "rw-", offset: int = 0) -> MapEntry:
     return MapEntry(start=start, length=length, object=FILE, offset=offset, prot=prot)
+
+
+def test_what_is_looked_at_of_a_process_that_ends_is_what_somebody_may_write_to() -> None:
+    queue = ObjectInfo(key="anon:1", kind="anonymous memory")
+    cache, shared = ObjectInfo(key="8:1", kind="file"), ObjectInfo(key="8:2", kind="file")
+    read = [
+        MapEntry(start=0x1000 * at, length=0x1000, object=thing, offset=0, prot=prot)
+        for at, thing, prot in ((1, cache, "r--"), (2, shared, "r--"), (3, FILE, "rw-"))
+    ]
+    own = (*read, MapEntry(start=0x9000, length=0x1000, object=queue, offset=0, prot="r--"))
+    others = (
+        MapEntry(start=0x1000, length=0x1000, object=cache, offset=0, prot="r--"),
+        MapEntry(start=0x2000, length=0x1000, object=shared, offset=0, prot="rw-"),
+    )
+    state = reduce_all(
+        [
+            Forked(pid=10, parent=1, how="launched", name="a"),
+            Forked(pid=11, parent=10, how="fork"),
+            Maps(pid=10, entries=own),
+            Maps(pid=11, entries=others),
+        ]
+    )
+    found = list_written(state, 10)
+    assert set(found) == {"8:2", FILE.key, "anon:1"}
+    assert all(row.pid == 10 for rows in found.values() for row in rows)
+    assert set(list_written(state, 11)) == {"8:2"}
+    gone = reduce(state, Exited(pid=11))
+    assert set(list_written(gone, 10)) == {FILE.key, "anon:1"}
+    assert list_written(gone, 11) == {}
 
 
 def test_words_of_pagemap() -> None:

@@ -4,12 +4,14 @@ done; the sentences.
 
 from __future__ import annotations
 
+import socket
 import struct
 
 import pytest
 
 from ipcviz import events as ev
 from ipcviz.events import Sample, SemaphoreInfo, SemaphoreLevel
+from ipcviz.kernel.arch import X86_64
 from ipcviz.kernel.semaphores import is_semaphore
 from ipcviz.model.mechanisms.semaphores import OLDER, SAMPLED, UNSEEN
 from ipcviz.model.mechanisms.system_v import first_blocked, parse_operations
@@ -20,6 +22,10 @@ from ipcviz.model.waits.lookup import Lookup
 from ipcviz.model.waits.rules import find_wait
 from ipcviz.narrate import describe_holding, narrate
 from ipcviz.narrate.waits import explain_wait
+from ipcviz.tracer.config import LaunchConfig
+from ipcviz.tracer.context import Context
+from ipcviz.tracer.emitter import Emitter
+from ipcviz.tracer.sampling.semaphores import SemaphoreLooks
 
 LOCK = ev.SemaphoreInfo(key="sem:1:2:0", kind="unnamed", object="1:2")
 
@@ -319,3 +325,17 @@ def test_a_semaphore_whose_name_was_removed_can_be_opened_by_nobody() -> None:
     for path, unlinked in (("/dev/shm/sem.Xy12ab", False), ("/dev/shm/sem.turn", True)):
         state = after(opened, removed(path))
         assert state.semaphores[named.key].unlinked is unlinked
+
+
+def test_private_semaphores_go_with_the_memory_that_they_are_in():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        context = Context(X86_64, LaunchConfig(argv=("a",)), Emitter(ours))
+        looks = SemaphoreLooks(context)
+        for pid in (10, 11):
+            key = f"sem:vm:{pid}:4096"
+            looks.add_semaphore(SemaphoreInfo(key=key, kind="unnamed"), pid, 4096)
+        shared = SemaphoreInfo(key="sem:8:1:0", kind="named", name="/a")
+        looks.add_semaphore(shared, 10, 8192)
+        looks.forget_memory(10)
+        assert set(looks._addresses) == {"sem:vm:11:4096", shared.key}

@@ -153,3 +153,18 @@ def test_a_call_that_brings_its_mask_along_gives_it_back():
 def test_what_is_no_signal_has_no_bit():
     """A timer that sends none (SIGEV_NONE of timer_create(2)) has number 0."""
     assert [signals.bit_of(signo) for signo in (-1, 0, 1, 64, 65)] == [0, 0, 1, 1 << 63, 0]
+
+
+def test_each_signal_that_proc_shows_as_ignored_or_caught_is_known():
+    """/proc/PID/status has a bit for each of 64 signals, the last one, too."""
+    seen = ev.ProcessSample(
+        pid=10, state="S", ignored=1 << 12 | 1 << 63, caught=1 << 1 | 1 << 33 | 1 << 12
+    )
+    state = reduce_all(
+        [
+            ev.Forked(pid=10, parent=1, how="launched", name="a"),
+            ev.Sample(processes=(seen,)),
+        ]
+    )
+    actions = {signo: how.action for signo, how in state.processes[10].handling.items()}
+    assert actions == {2: "catch", 13: "ignore", 34: "catch", 64: "ignore"}

@@ -92,6 +92,17 @@ def test_a_mapping_is_a_connection_with_its_object():
     assert (pipe[12].reads, pipe[12].writes, pipe[12].fds) == (True, True, (3, 4))
 
 
+@pytest.mark.parametrize("make", [systems.fan, systems.mmap_queue, systems.tree, systems.ended])
+def test_the_holders_of_some_objects_are_those_among_all(make):
+    state = make()
+    queue = ObjectInfo(key="msg:5", kind="message queue", ino=5)
+    state = reduce(state, did("msgsnd", Uses(queue), by=min(state.processes), id=5))
+    every = query.list_holders(state)
+    assert query.list_holders(state, every.keys()) == every
+    for key, rows in every.items():
+        assert query.list_holders(state, {key, "nobody's"}) == {key: rows}
+
+
 def test_bytes_that_wait_have_been_written_though_the_write_has_not_returned():
     state = after(shell(), did("read", object=P.key, fd=3, ret=5))
     assert query.went_in(state, state.objects[P.key]) == (5, False)

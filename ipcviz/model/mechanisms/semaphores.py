@@ -256,7 +256,10 @@ def apply_end(draft: Draft, pid: int, tid: int = 0) -> None:
     undoes it.
     """
     for found in draft.semaphores.values():
-        if not any(hold.pid == pid and tid in (0, hold.tid) for hold in found.holds):
+        # Nobody holds most: each interpreter of Python that ended has left some.
+        if not found.holds or not any(
+            hold.pid == pid and tid in (0, hold.tid) for hold in found.holds
+        ):
             continue
         holds = []
         for hold in found.holds:

@@ -306,10 +306,13 @@ def update_handling(known: Dispositions, sampled: ProcessSample) -> Dispositions
         bit = bit_of(signo)
         if not (sampled.ignored if how.action == "ignore" else sampled.caught) & bit:
             known = known.delete(signo)
-    ignored, caught = sampled.ignored, sampled.caught
-    for signo in range(1, 65):
-        bit = bit_of(signo)
-        if (ignored | caught) & bit and signo not in known:
+    ignored = sampled.ignored
+    left = ignored | sampled.caught
+    while left:
+        bit = left & -left
+        left ^= bit
+        signo = bit.bit_length()
+        if signo not in known:
             known = known.set(signo, Handling(action="ignore" if ignored & bit else "catch"))
     return known
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from ipcviz.events import AnyEffect, Closed, Duplicated, FileLock, Locks, ObjectLocks, Trouble
 from ipcviz.events.kinds import having
 from ipcviz.kernel import locks, procfs
 from ipcviz.model.mechanisms.locks import lock_holders
-from ipcviz.model.query import Holder, list_holders
+from ipcviz.model.query import Holder
 from ipcviz.model.state import State
 from ipcviz.tracer.calls.table import LOCK_COMMANDS
 from ipcviz.tracer.context import Context
@@ -26,6 +26,12 @@ COSTLY: Final = 100_000
 with samples alone.
 """
 
+BRIEF: Final = 1e-3
+"""Seconds of CPU time that a look at a call's return may take: who calls waits for it."""
+LOOK_SHARE: Final = 0.1
+"""Share of the time that looks which take longer may have, because hundreds of processes have the
+file open, or wait for its locks. Between two of them samples look, as in a sampled process."""
+
 WAITING_SHARE: Final = 0.02
 """Share of the time that samples may spend on /proc/locks: the kernel makes its reader wait,
 mostly for some 10 ms, until no CPU is inside of a lock call any more (fs/locks.c,
@@ -37,15 +43,22 @@ class LockLooks:
 
     Args:
         context: The session's.
+        find_holders: Gives the holders of some objects, by the objects' keys.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(
+        self,
+        context: Context,
+        find_holders: Callable[[Iterable[str]], dict[str, tuple[Holder, ...]]],
+    ) -> None:
         self._context = context
+        self._find_holders = find_holders
         self._too_many: set[str] = set()
         self._costly = False
         self._next = 0.0
         self._looked = False
         self._lost: dict[str, tuple[FileLock, ...]] = {}
+        self._next_look = 0.0
 
     def read_changed(self, held: dict[str, tuple[Holder, ...]]) -> tuple[ObjectLocks, ...]:
         """The files whose locks are not what the state has, out of all that are open or had locks.
@@ -85,15 +98,21 @@ class LockLooks:
 
     def read_changed_on(self, keys: Iterable[str]) -> tuple[ObjectLocks, ...]:
         """The same for some files alone."""
-        state = self._context.state
-        keys = tuple(keys)
-        held = list_holders(state)
+        state, context = self._context.state, self._context
+        limited = not (context.config.full or context.holding)
+        if limited and time.monotonic() < self._next_look:
+            return ()  # the next sample looks
+        began, keys = time.thread_time(), tuple(keys)
+        held = self._find_holders(keys)
         every = self._read_locks(state, keys)
         found = []
         for key in keys:
             now = self._select_locks(state, key, every, held.get(key, ()))
             if now != state.locks.get(key, ()):
                 found.append(ObjectLocks(object=key, locks=now))
+        took = time.thread_time() - began
+        if took > BRIEF:
+            self._next_look = time.monotonic() + took / LOOK_SHARE
         return tuple(found)
 
     def read_effects(

@@ -9,6 +9,7 @@ that has it.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -89,17 +90,11 @@ class MemoryLooks:
         Returns:
             What changed since the last look.
         """
-        found = list_mappers(state)
+        found = list_written(state, only) if only else list_mappers(state)
         keys = sorted(
             key for key, rows in found.items() if rows[0].entry.object.kind != "character device"
         )
-        if only:
-            keys = [
-                key
-                for key in keys
-                if any(row.pid == only for row in found[key]) and _is_written(found[key])
-            ]
-        else:
+        if not only:
             keys = [*keys[self._turn :], *keys[: self._turn]]
             self._forget_gone(found)
         detached = [] if only else [key for key in self._segments if key not in found]
@@ -397,8 +392,30 @@ def _is_gone(sample: MemorySample) -> bool:
     return sample.removed and sample.attached == 0
 
 
-def _is_written(rows: tuple[Mapper, ...]) -> bool:
-    """Whether some process may write to what is mapped: libraries' tables, for example, are only
-    read.
+def list_written(state: State, pid: int) -> dict[str, tuple[Mapper, ...]]:
+    """A living process's own mappings of what somebody may write to, by object key.
+
+    Those of all others are gone through only for what it can itself only read: this is asked at
+    the end of each of many processes.
     """
-    return rows[0].entry.object.kind != "file" or any("w" in row.entry.prot for row in rows)
+    process = state.processes.get(pid)
+    if process is None or process.fate != "alive":
+        return {}
+    found: dict[str, list[Mapper]] = defaultdict(list)
+    for entry in state.mappings.get(pid, ()):
+        found[entry.object.key].append(Mapper(pid=pid, entry=entry))
+    return {key: tuple(rows) for key, rows in found.items() if _is_written(state, key, rows)}
+
+
+def _is_written(state: State, key: str, rows: list[Mapper]) -> bool:
+    """Whether some process may write to what one of them has mapped by `rows`: libraries' tables,
+    for example, are only read.
+    """
+    if rows[0].entry.object.kind != "file" or any("w" in row.entry.prot for row in rows):
+        return True
+    for pid, entries in state.mappings.items():
+        if any(entry.object.key == key and "w" in entry.prot for entry in entries):
+            process = state.processes.get(pid)
+            if process is not None and process.fate == "alive":
+                return True
+    return False

@@ -71,10 +71,10 @@ QUEUED_MESSAGES: Final = 16
 IDLE_TURNS: Final = 5
 """A process that has not run since is looked at once in so many samples."""
 
-LOOK_SECONDS: Final = 0.008
+LOOK_SECONDS: Final = 0.005
 """CPU time that one sample may take for processes: those that it has no time for come first in
 the next one. Whoever stops meanwhile waits for the end of it."""
-LEAST_LOOKS: Final = 100
+LEAST_LOOKS: Final = 40
 """So many are looked at in any case."""
 
 LAST_LOOKS: Final = 20.0
@@ -132,7 +132,7 @@ class Sampler:
         """TCP sockets as they were when their level was read last, if that was from a listing."""
         self.listing = sockets.Listing()
         """All sockets, as they were at the last look at processes that were attached to."""
-        self.locks = LockLooks(context)
+        self.locks = LockLooks(context, self.find_holders_of)
         self.futexes = FutexLooks(context)
         self.notifiers = NotifierLooks(context)
         self.families = FamilyLooks(context)
@@ -188,6 +188,8 @@ class Sampler:
             return  # the command's process is still ours
         state = self._context.state
         self._turn += 1
+        # Those who were waited for need no look any more: where many end there are many of them.
+        self.notice_reaped()
         self._due = self._choose_due()
         self._find_idle(state)
         processes = tuple(self._changed_processes(state))
@@ -233,7 +235,6 @@ class Sampler:
         self.lines.read_chosen()
         if self._context.policy.from_start:
             self.tables.check_one(self._turn)
-        self.notice_reaped()
 
     def process_now(self, pid: int) -> None:
         """Look at one process at once."""
@@ -261,8 +262,11 @@ class Sampler:
     def levels_now(self, keys: Iterable[str]) -> None:
         """Look at some objects at once."""
         state = self._context.state
-        held = self._find_holders(state)
-        levels = tuple(self._changed_levels(state, {key: held[key] for key in keys if key in held}))
+        things = ((key, state.objects.get(key)) for key in keys)
+        leveled = [key for key, thing in things if thing and thing.info.kind in LEVELED]
+        if not leveled:
+            return
+        levels = tuple(self._changed_levels(state, self.find_holders_of(leveled)))
         if levels:
             t = self._context.now()
             self._context.emit(Sample(t=t, levels=levels))
@@ -324,19 +328,40 @@ class Sampler:
         self._idle = idle
         self._counts_read.clear()
 
-    def _find_holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
-        """Every object's holders, worked out again only where a table or a process has changed."""
-        alive = tuple(
+    def find_holders_of(self, keys: Iterable[str]) -> dict[str, tuple[Holder, ...]]:
+        """The holders of some objects.
+
+        Where processes come and go all the time, to work all of them out at each call would take
+        longer than everything else.
+        """
+        state, known, wanted = self._context.state, self._held, frozenset(keys)
+        if known is None or not self._are_held_still(state, self._list_tables(state)):
+            return list_holders(state, wanted)
+        return {key: known[4][key] for key in wanted if key in known[4]}
+
+    def _list_tables(self, state: State) -> tuple[tuple[int, int], ...]:
+        """The descriptor table of each watched process."""
+        return tuple(
             (pid, p.table) for pid in self._processes if (p := state.processes.get(pid)) is not None
         )
+
+    def _are_held_still(self, state: State, alive: tuple[tuple[int, int], ...]) -> bool:
+        """Whether the holders known are those of a state in which these processes have these
+        tables.
+        """
         known = self._held
-        if (
-            known is None
-            or known[0] is not state.tables
-            or known[1] is not state.open_files
-            or known[2] is not state.uses
-            or known[3] != alive
-        ):
+        return (
+            known is not None
+            and known[0] is state.tables
+            and known[1] is state.open_files
+            and known[2] is state.uses
+            and known[3] == alive
+        )
+
+    def _find_holders(self, state: State) -> dict[str, tuple[Holder, ...]]:
+        """Every object's holders, worked out again only where a table or a process has changed."""
+        alive, known = self._list_tables(state), self._held
+        if known is None or not self._are_held_still(state, alive):
             known = self._held = (
                 state.tables,
                 state.open_files,

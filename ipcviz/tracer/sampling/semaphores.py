@@ -86,9 +86,17 @@ class SemaphoreLooks:
                 places[child] = places[parent]
 
     def forget_memory(self, pid: int) -> None:
-        """An exec or exit: the process's mappings are gone."""
-        for _, places in self._addresses.values():
+        """An exec or exit: the process's mappings are gone, and with them its private semaphores.
+
+        Else those of all that ever ended would be gone through at each end.
+        """
+        private, gone = f"sem:vm:{pid}:", []
+        for key, (_, places) in self._addresses.items():
             places.pop(pid, None)
+            if not places and key.startswith(private):
+                gone.append(key)
+        for key in gone:
+            self.forget_semaphore(key)
 
     def add_named(self, pid: int) -> None:
         """A process mapped something under /dev/shm: know the named semaphores among its

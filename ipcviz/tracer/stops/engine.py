@@ -89,6 +89,8 @@ GOES_ON: Final = (RESUMED, ENTERED, PASSED_BY)
 
 LAST_LOOKS: Final = 200.0
 """How many processes a second are looked at before they end, for what they have used in all."""
+LAST_LOOKS_AT_ONCE: Final = 50.0
+"""How many of them may end at once: each look takes as long as all else about the end."""
 
 ORPHAN_SECONDS: Final = 0.04
 TELLING_SECONDS: Final = 1.0
@@ -123,7 +125,7 @@ class Engine:
         self.sampler = Sampler(self._context)
         self._outsiders = OutsiderLooks(self._context)
         self._tables = Tables(self._context, self.sampler)
-        self._last_looks = Budget(LAST_LOOKS)
+        self._last_looks = Budget(LAST_LOOKS, LAST_LOOKS_AT_ONCE)
         self._looked_at = time.monotonic()
         self._told = [0.0, 0.0]
         self._semaphores = SemaphoreStops(self._context, self.sampler)
@@ -476,6 +478,10 @@ class Engine:
             self._context.emit(ThreadCreated(t=t, pid=parent.pid, tid=tid, by=maker.tid))
         else:
             process = self._adopt_process(maker, tid, made)
+            reason = self._context.too_many_processes() if process.full else ""
+            if reason and parent.full and self._context.births_over_budget():
+                self.sampler.process_now(parent.pid)
+                self._context.set_coverage(parent, full=False, reason=reason)
             self._context.emit(
                 Forked(
                     t=t,
@@ -488,9 +494,12 @@ class Engine:
                 )
             )
             self._accesses.inherit_variables(parent.pid, tid)
-            if process.full and (reason := self._context.too_many_processes()):
+            told = self._context.state.processes[tid].full
+            if reason and told:
                 self._context.set_coverage(process, full=False, reason=reason)
-            elif process.full and not parent.full:
+            elif reason:
+                process.full, process.doubted = False, True
+            elif process.full and not told:
                 self._context.set_coverage(process, full=True, reason="it has a budget of its own")
         early = self._early.pop(tid, None)
         if early is not None:

@@ -33,6 +33,8 @@ SECONDS: Final = 0.004
 LOOKS: Final = 400.0
 """How many threads a second are looked at: the others' turn comes later, if they still sleep then.
 """
+LOOKS_AT_ONCE: Final = 200.0
+"""How many of them may be looked at at once."""
 
 
 class Waits:
@@ -50,7 +52,7 @@ class Waits:
         self._semaphores = semaphores
         self._entered: dict[int, Task] = {}
         """Those who are inside a call that nothing was said of yet, who came last at the end."""
-        self._looks = Budget(LOOKS)
+        self._looks = Budget(LOOKS, LOOKS_AT_ONCE)
 
     def watch_thread(self, task: Task) -> None:
         """A thread goes on inside its call."""
