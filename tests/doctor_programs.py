@@ -55,6 +55,11 @@ COPROCESS: Final = (
     "bash:coproc cat; echo x >&${COPROC[1]}; read -u ${COPROC[0]} line; exec {COPROC[1]}>&-; wait"
 )
 SLOW_READER: Final = "sh:seq 100000 | (sleep 1.5; cat)"
+OWN_PIPE_OF_HANDLER: Final = """py:
+    r, w = os.pipe()
+    signal.signal(signal.SIGUSR1, lambda *_: os.write(w, b"x"))
+    os.read(r, 1)
+    """
 BARRIER: Final = """py:
     r, w = os.pipe()
     if os.fork() == 0:
@@ -220,6 +225,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
                 os._exit(0)
             while a.recv(10): pass
             """,
+            OWN_PIPE_OF_HANDLER,
         ),
         (
             BARRIER,
@@ -227,6 +233,7 @@ PROGRAMS: Final[dict[str, RulePrograms]] = {
             "c:doctor_right own_pipe",
             "py:r, w = os.pipe(); threading.Timer(1.5, os.write, (w, b'x')).start(); os.read(r, 1)",
         ),
+        guesses=(OWN_PIPE_OF_HANDLER,),
         lacking={"sh": "what it has open for both is a FIFO, which others can open"},
     ),
     "own-read-end": RulePrograms(

@@ -468,7 +468,7 @@ def _show_session(
             gc.freeze()
             app.feed.past.tape.close()
             session.close()
-            if save_steps:
+            if save_steps and app.feed.steps.recorder.begun:
                 write_file(
                     save_steps,
                     app.feed.steps.recorder.format_schedule(title).encode(errors="surrogateescape"),

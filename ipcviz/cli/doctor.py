@@ -23,6 +23,7 @@ from ipcviz.diagnose import BETWEEN, Diagnosis, Finding
 from ipcviz.diagnose.doctor import Doctor
 from ipcviz.diagnose.pages import BY_NAME, PAGES
 from ipcviz.events import EndForced, Event, Finished, Inspect, Trouble
+from ipcviz.events.undecoded import escape_json
 from ipcviz.messages import exit_with_error, wrap_text, write_error, write_json, write_lines
 from ipcviz.model.reduce import reduce
 from ipcviz.outputs import write_file
@@ -123,15 +124,20 @@ def doctor(
         raise click.UsageError(
             f"{what[0]} is no trace; put -- before a command: ipcviz doctor -- {shlex.join(what)}"
         )
-    if json_file:
-        text = msgspec.json.format(msgspec.json.encode(found.findings), indent=2)
-        write_file(json_file, text + b"\n")
-    if sarif_file:
-        text = msgspec.json.format(msgspec.json.encode(make_sarif(found.findings)), indent=2)
-        write_file(sarif_file, text + b"\n")
+    if code != 2 or found.findings:
+        # What could not be run leaves the files of the last time as they are.
+        _write_findings(json_file, found.findings)
+        _write_findings(sarif_file, make_sarif(found.findings))
     if not found.findings and code != 2:
         write_error("Nothing wrong was found.")
     sys.exit(code or (FOUND if found.findings else 0))
+
+
+def _write_findings(path: str | None, value: Any) -> None:
+    """Write findings into a file, if one was asked for."""
+    if path:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+        write_file(path, escape_json(text) + b"\n")
 
 
 @click.command(cls=RemembersWords)

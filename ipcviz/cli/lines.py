@@ -9,12 +9,13 @@ import msgspec
 
 from ipcviz import streams
 from ipcviz.events import Event
+from ipcviz.events.undecoded import escape_json
 from ipcviz.model.steps.moments import has_begun
 from ipcviz.outputs import OutputError, OutputFile
 
 
 class LinesSink:
-    """Writes the stream as JSON lines.
+    """Writes the stream as JSON lines. No character in them is a command to a terminal.
 
     A file takes its place as soon as there is something to watch: from then on every line is there
     at once, for whoever reads along. If the command can't be executed, what was at that place stays
@@ -48,7 +49,8 @@ class LinesSink:
         if self.trouble:
             return
         try:
-            self._write_data(b"".join(self._encoder.encode(event) + b"\n" for event in events))
+            lines = b"".join(self._encoder.encode(event) + b"\n" for event in events)
+            self._write_data(escape_json(lines))
             if self._output is not None and not self._output.placed and any(map(has_begun, events)):
                 self._output.place()
         except OSError as error:

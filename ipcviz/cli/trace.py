@@ -277,7 +277,7 @@ def _report_schedule(driver: Driver, steps: StepOptions, status: int) -> int:
     elif not driver.state.finished and driver.over:
         write_error("The schedule ends here; what still ran was ended with it.")
         status = 0
-    if steps.save:
+    if steps.save and driver.recorder.begun:
         write_file(
             steps.save,
             driver.recorder.format_schedule(steps.title).encode(errors="surrogateescape"),

@@ -120,7 +120,7 @@ PAGES: Final = (
             "processes that wait. Or who has a write end goes on, but has not used it: then it "
             "is only probable."
         ),
-        probable_if="where who has it goes on, but has not used it",
+        probable_if="where who has it goes on, but has not used it, or could write in a handler",
     ),
     RulePage(
         name="own-read-end",

@@ -44,7 +44,7 @@ HELP: Final = """\
  s  a                          play by itself, as fast as it was recorded; again stops
  b  .                          blank the screen
  Escape                        stop where a long way has got to
- q  ctrl+c                     leave
+ q  ctrl+q  ctrl+c             leave
 
  Any key goes back to the cast."""
 
@@ -58,6 +58,7 @@ _KEYS: Final[dict[str, str]] = {
     **dict.fromkeys(("g", "?", "q"), ""),
     "\x03": "interrupt",
     "\x1a": "suspend",
+    "\x11": "q",
     "\x1b": "escape",
 }
 _SEQUENCE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^\x1b]|.", re.DOTALL)

@@ -29,8 +29,10 @@ sections whole.
 """
 MAX_UNITS: Final = 20_000
 """Compilation units of a file that are looked through."""
-MAX_ROWS: Final = 2_000_000
-"""Rows of one unit's line table that are kept."""
+MAX_LINE_BYTES: Final = 512 << 10
+"""Bytes that one unit's line table may have: each can become a row, and pyelftools makes all
+rows at once.
+"""
 MAX_ENTRIES: Final = 200_000
 """Entries of one unit that are looked at for a variable or a function."""
 MAX_DEPTH: Final = 16
@@ -109,8 +111,12 @@ class _LineTable:
     def __init__(self, dwarf: Any, unit: Any) -> None:
         self.addresses: list[int] = []
         self._rows: list[tuple[int, int]] = []
-        program = dwarf.line_program_for_CU(unit)
         self._names: list[str] = []
+        start = unit.get_top_DIE().attributes.get("DW_AT_stmt_list")
+        if start is None or dwarf.debug_line_sec is None:
+            return
+        _check_line_table(dwarf.debug_line_sec.stream, start.value)
+        program = dwarf.line_program_for_CU(unit)
         if program is None:
             return
         self._names = list(_file_names(program, unit))
@@ -120,8 +126,6 @@ class _LineTable:
             if state is None:
                 continue
             found.append((state.address, -1 if state.end_sequence else state.file, state.line))
-            if len(found) > MAX_ROWS:
-                break
         # Where one sequence ends another may begin at the same address: the end comes first.
         found.sort(key=lambda row: (row[0], row[1] >= 0))
         self.addresses = [row[0] for row in found]
@@ -249,11 +253,15 @@ def _open_info(path: str) -> DebugInfo | None:
             file = ELFFile(stream)
             if file.num_sections() > elf.MAX_SECTIONS:
                 return None
+            # What a compressed section says of its size is believed, too, when it is unpacked.
             sizes = [
-                section["sh_size"]
+                max(section["sh_size"], section.data_size)
                 for section in file.iter_sections()
-                if section.name.startswith((".debug_", ".zdebug_"))
+                if section.name.startswith(".debug_")
             ]
+            if any(section.name.startswith(".zdebug_") for section in file.iter_sections()):
+                # Of this older way to pack them nothing says beforehand how long they become.
+                return None
             if not sizes or sum(sizes) > MAX_DEBUG_BYTES or not file.has_dwarf_info(strict=True):
                 return None
             return DebugInfo(file.get_dwarf_info(relocate_dwarf_sections=False, follow_links=False))
@@ -294,10 +302,39 @@ def find_variable(path: str, expression: str) -> Variable | None:
 
 def _list_entries(unit: Any) -> Iterator[Any]:
     """A unit's entries, those in namespaces and functions as well: static variables lie there."""
-    for count, die in enumerate(unit.iter_DIEs()):
-        if count >= MAX_ENTRIES:
+    yield from _walk_entries(unit, unit.get_top_DIE())
+
+
+def _list_children(die: Any) -> Iterator[Any]:
+    """The entries directly below one."""
+    depth = 0
+    if not die.has_children:
+        return
+    for child in _walk_entries(die.cu, die):
+        if child.is_null():
+            if not depth:
+                return
+            depth -= 1
+            continue
+        if not depth:
+            yield child
+        depth += child.has_children
+
+
+def _walk_entries(unit: Any, before: Any) -> Iterator[Any]:
+    """A unit's entries behind one, as they stand in the file; those that end a list (null) too.
+
+    pyelftools' own ways go where an entry says that its sibling is (DW_AT_sibling): for ever, if
+    that is the entry itself.
+    """
+    at = before.offset + before.size
+    end = unit.cu_offset + unit.size
+    for _ in range(MAX_ENTRIES):
+        if at >= end:
             return
+        die = unit.get_DIE_from_refaddr(at)
         yield die
+        at += die.size
 
 
 def _name_of(die: Any) -> str:
@@ -338,6 +375,74 @@ def _ranges_of(dwarf: Any, unit: Any, die: Any) -> list[tuple[int, int]]:
         else:
             found.append((start + entry.begin_offset, start + entry.end_offset))
     return found
+
+
+def _check_line_table(stream: Any, start: int) -> None:
+    """Raise ValueError for a line table that would be long in parsing: its length, and in DWARF 5
+    (6.2.4) as many folders and files as it likes of which each takes no byte.
+    """
+    stream.seek(start)
+    head = stream.read(12)
+    wide = head[:4] == b"\xff" * 4
+    length = int.from_bytes(head[4:12] if wide else head[:4], "little")
+    if length > MAX_LINE_BYTES:
+        raise ValueError("a line table of a length that units do not have")
+    stream.seek(start + (12 if wide else 4))
+    table = stream.read(length)
+    if int.from_bytes(table[:2], "little") < 5:
+        return
+    # Version, sizes of addresses and of selectors, length of the header, six bytes, and one for
+    # each standard opcode but the first.
+    fixed = 4 + (8 if wide else 4) + 6
+    at = fixed + table[fixed - 1] - 1
+    for _ in ("folders", "files"):
+        forms = []
+        for field in range(2 * table[at]):
+            number, size = _read_leb128(table[at + 1 : at + 11])
+            if field % 2:
+                forms.append(number)
+            at += size
+        at += 1
+        count, size = _read_leb128(table[at : at + 10])
+        at += size
+        if count > length or not (set(forms) <= set(_FORMS) and (forms or not count)):
+            raise ValueError("names of files in a form that none has")
+        for _ in range(count):
+            for form in forms:
+                at = _skip_value(table, at, form, 8 if wide else 4)
+            if at > length:
+                raise ValueError("names of files beyond the table")
+
+
+_DATA16: Final = 0x1E
+_UDATA: Final = 0x0F
+_STRING: Final = 0x08
+_BLOCK: Final = 0x09
+_FORMS: Final = {
+    0x0B: 1,
+    0x05: 2,
+    0x06: 4,
+    0x07: 8,
+    _DATA16: 16,
+    0x0E: 0,
+    0x1F: 0,
+    _STRING: 0,
+    _UDATA: 0,
+    _BLOCK: 0,
+}
+"""DW_FORM_* that a line table's names and numbers of folders have (DWARF 5, 6.2.4.1): their bytes,
+0 where that is the size of an offset or must be read.
+"""
+
+
+def _skip_value(table: bytes, at: int, form: int, offset_size: int) -> int:
+    """Where what follows a value of some form begins."""
+    if form == _STRING:
+        return table.index(b"\0", at) + 1
+    if form in (_UDATA, _BLOCK):
+        number, size = _read_leb128(table[at : at + 10])
+        return at + max(size, 1) + (number if form == _BLOCK else 0)
+    return at + (_FORMS[form] or offset_size)
 
 
 def _file_names(program: Any, unit: Any) -> Iterator[str]:
@@ -438,7 +543,7 @@ def _read_number(die: Any, attribute: str) -> int:
 def _count_elements(die: Any) -> int:
     """How many elements an array has, all its dimensions together; 0 if that is not known."""
     count = 1
-    for child in die.iter_children():
+    for child in _list_children(die):
         if child.tag == "DW_TAG_subrange_type":
             if "DW_AT_count" in child.attributes:
                 count *= _read_number(child, "DW_AT_count")
@@ -449,7 +554,7 @@ def _count_elements(die: Any) -> int:
 
 def _find_member(die: Any, name: str) -> tuple[int, Any] | None:
     """Offset and type of a member, also of those in unions and structures without a name."""
-    for child in die.iter_children():
+    for child in _list_children(die):
         if child.tag != "DW_TAG_member" or "DW_AT_bit_size" in child.attributes:
             continue
         offset = _read_number(child, "DW_AT_data_member_location")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
+import zlib
 from collections.abc import Callable, Iterable
 from typing import IO, Any, BinaryIO, Final, Generic, NamedTuple, TypeVar
 
@@ -196,8 +197,9 @@ BROKEN: Final = (
     LookupError,
     AttributeError,
     TypeError,
-    OverflowError,
+    ArithmeticError,
     struct.error,
+    zlib.error,
 )
 """What reading a file raises that is no ELF file, or a broken one: pyelftools checks little of what
 it is given.

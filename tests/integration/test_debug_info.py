@@ -6,10 +6,13 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from ipcviz.kernel import arch, debug_info, maps, memory, procfs, ptrace, unwinding
 from ipcviz.kernel.watchpoints import (
@@ -46,6 +49,102 @@ def build(folder, name, *command):
     target = Path(folder) / name
     subprocess.run([*command, "-pthread", "-w", SOURCES / f"{name}.c", "-o", target], check=True)
     return str(target)
+
+
+def find_sections(path):
+    """Where the sections of a program are in its file, by name: (offset, size)."""
+    with open(path, "rb") as stream:
+        return {
+            one.name: (one["sh_offset"], one["sh_size"]) for one in ELFFile(stream).iter_sections()
+        }
+
+
+def lie_with_range(path, raw):
+    """Lines advance by what an opcode leaves when it is divided by 0."""
+    at, _ = find_sections(path)[".debug_line"]
+    raw[at + (16 if raw[at + 4] >= 5 else 14)] = 0
+
+
+def lie_with_folders(path, raw):
+    """2**55 folders, of which each takes no byte."""
+    at, _ = find_sections(path)[".debug_line"]
+    begin = at + 18 + raw[at + 17] - 1
+    raw[begin : begin + 10] = b"\0" + b"\xff" * 7 + b"\x7f\0"
+
+
+def lie_with_siblings(path, raw):
+    """Each entry is its own sibling."""
+    begin, _ = find_sections(path)[".debug_info"]
+    with open(path, "rb") as stream:
+        for unit in ELFFile(stream).get_dwarf_info().iter_CUs():
+            for die in unit.iter_DIEs():
+                if "DW_AT_sibling" in die.attributes:
+                    where = begin + die.attributes["DW_AT_sibling"].offset
+                    struct.pack_into("<I", raw, where, die.offset - unit.cu_offset)
+
+
+def lie_with_size(path, raw):
+    """What is packed says that it becomes 2**40 bytes."""
+    for name, (at, _) in find_sections(path).items():
+        if name.startswith(".debug_") and raw[at : at + 4] == b"\1\0\0\0":
+            struct.pack_into("<Q", raw, at + 8, 1 << 40)
+
+
+def lie_with_rubbish(path, raw):
+    """What is packed can't be unpacked."""
+    for name, (at, size) in find_sections(path).items():
+        if name.startswith(".debug_") and raw[at : at + 4] == b"\1\0\0\0":
+            raw[at + 24 : at + size] = bytes(n * 7 % 251 for n in range(size - 24))
+
+
+def lie_anywhere(path, raw):
+    """Some bytes are others."""
+    chance = random.Random(len(raw) + raw[-1])
+    begin, size = chance.choice(
+        [place for name, place in find_sections(path).items() if name.startswith(".debug_")]
+    )
+    for _ in range(chance.choice((1, 3, 30))):
+        raw[begin + chance.randrange(size)] = chance.choice((0, 1, 0x7F, 0x80, 0xFF))
+
+
+LIES = {
+    "a line range of 0": (lie_with_range, "-gdwarf-5"),
+    "a line range of 0, DWARF 4": (lie_with_range, "-gdwarf-4"),
+    "2**55 folders": (lie_with_folders, "-gdwarf-5"),
+    "own siblings": (lie_with_siblings, "-gdwarf-4"),
+    "2**40 bytes unpacked": (lie_with_size, "-gz=zlib"),
+    "packed rubbish": (lie_with_rubbish, "-gz=zlib"),
+    **{
+        f"anything {n}": (lie_anywhere, ("-gdwarf-5", "-gdwarf-4", "-gz=zlib")[n % 3])
+        for n in range(12)
+    },
+}
+
+ASK = """
+import resource, sys
+from ipcviz.kernel import debug_info, elf
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+for segment in elf.executable_segments(sys.argv[1]):
+    for at in range(segment.vaddr, segment.vaddr + segment.memsz, 5):
+        debug_info.find_line(sys.argv[1], at)
+for words in ("counter", "no_such", "queue.in", "queue->slot[2]", "*pointer", "table[1].name"):
+    debug_info.find_variable(sys.argv[1], words)
+"""
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_debug_information_may_say_anything(tmp_path, lie):
+    """The kernel runs such a program, since it looks at none of it: so do we, and read what can be
+    read within bounds.
+    """
+    change, option = LIES[lie]
+    path = Path(build(tmp_path, "debug_symbols", "cc", "-g", option))
+    raw = bytearray(path.read_bytes())
+    raw += bytes([list(LIES).index(lie)])
+    change(path, raw)
+    path.write_bytes(raw)
+    subprocess.run([sys.executable, "-c", ASK, path], check=True)
 
 
 def wait_until_asleep(pid):

@@ -360,6 +360,28 @@ def test_a_command_that_can_not_be_started_leaves_the_old_file(bench: Bench, jso
 
 
 @pytest.mark.kernel
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("doctor", "--json", "old"),
+        ("doctor", "--sarif", "old"),
+        ("trace", "-o", "new", "--step", "--save-schedule", "old"),
+    ],
+    ids=" ".join,
+)
+def test_it_leaves_what_was_written_besides_too(bench: Bench, options: tuple[str, ...]) -> None:
+    garbage = bench.keep / "garbage"
+    garbage.write_bytes(b"\x00\x01\x02 garbage")
+    garbage.chmod(0o755)
+    old = bench.keep / "old"
+    paths = [str(bench.keep / one) if one in ("old", "new") else one for one in options]
+    for command in ("no-such-command", str(garbage)):
+        old.write_text("old")
+        refused(bench, ipcviz(*paths, "--", command))
+        assert old.read_text() == "old"
+
+
+@pytest.mark.kernel
 def test_traces_are_private_and_open_after_a_kill(bench: Bench) -> None:
     """From the command's beginning on the trace is at its place; SIGKILL leaves it, and nothing
     else.

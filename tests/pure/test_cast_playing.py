@@ -228,7 +228,7 @@ def test_kept_states_are_bounded(monkeypatch):
         (b" n\x1b[C\x1bOC\x1b[6~\x1b[B", ["next"] * 6),
         (b"p\x7f\x08\x1b[D\x1bOD\x1b[5~", ["back"] * 6),
         (b"\x1b[H\x1bOH\x1b[1~\x1b[F\x1b[4~", ["first"] * 3 + ["last"] * 2),
-        (b"b.sa?q", ["blank", "blank", "play", "play", "?", "q"]),
+        (b"b.sa?q\x11", ["blank", "blank", "play", "play", "?", "q", "q"]),
         (b"g12\r", ["g", "1", "2", "enter"]),
         (b"\x03\x1a\x1b", ["interrupt", "suspend", "escape"]),
         (b"\x1b[200~\x1b[1;5P\x1bx\x01\xff\x1b[<0;1;1M", ["\N{REPLACEMENT CHARACTER}"]),

@@ -14,6 +14,8 @@ import pytest
 
 import ipcviz
 from ipcviz import messages
+from ipcviz.cli.lines import LinesSink
+from ipcviz.events import Executed
 from ipcviz.messages import StreamError, keep_report, write_error, write_json, write_line
 
 HOSTILE = (
@@ -59,6 +61,19 @@ def test_json_is_ascii_and_the_same_value(capsys):
     assert out.isascii()
     assert not FORBIDDEN.search(out)
     assert json.loads(out) == [*HOSTILE]
+
+
+def test_lines_of_the_stream_are_the_same_value(tmp_path):
+    """What a process is called goes to a terminal in JSON, too: `trace --jsonl -o -`."""
+    names = tuple(text for text in HOSTILE if not re.search("[\ud800-\udfff]", text))
+    sink = LinesSink(str(tmp_path / "lines"))
+    sink.add([Executed(n=1, t=0.0, pid=7, path="/bin/é", argv=names)])
+    sink.close()
+    # It has no place before the command runs: an execution says that it does.
+    written = (tmp_path / "lines").read_text()
+    assert not FORBIDDEN.search(written)
+    assert "/bin/é" in written
+    assert tuple(json.loads(written)["argv"]) == names
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])

@@ -22,6 +22,8 @@ KEPT: Final = 64
 """Datagrams remembered of one socket, the latest."""
 _VECTORS: Final = where(lambda call: call.name in READS and call.find_argument("iov", "msg") >= 0)
 """Calls whose room their arguments do not tell."""
+_TELLING: Final = where(lambda call: call.name in READS and call.find_argument("msg") >= 0)
+"""Those among them that say that a datagram was cut (MSG_TRUNC)."""
 
 
 def keeps_bounds(info: ObjectInfo) -> bool:
@@ -103,7 +105,11 @@ def _find_place(kept: tuple[Datagram, ...], event: Call) -> int:
     whole = event.ret if event.has_flag("MSG_TRUNC") and event.name not in _VECTORS else 0
     room = event.args.get("count")
     taken = count_taken(event)
-    filled = bool(event.args.get("cut")) if event.name in _VECTORS else taken == room
+    if event.name in _TELLING:
+        filled = bool(event.args.get("cut"))
+    else:
+        # How much room readv had is not told: it takes less than a datagram only for want of it.
+        filled = event.name in _VECTORS or taken == room
     for place, sent in enumerate(kept):
         fits = (
             sent.length == whole

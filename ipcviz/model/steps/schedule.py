@@ -32,6 +32,7 @@ from ipcviz.events import Breakpoint, Call, Event, Held, Poised, Released, Settl
 from ipcviz.events.signals import signal_name, signal_number
 from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
+from ipcviz.model.steps.moments import has_begun
 
 Kind = Literal["step", "to", "until blocked", "to end", "pending", "signal", "turns", "run"]
 
@@ -236,10 +237,12 @@ class Recorder:
 
     Attributes:
         lines: The lines so far.
+        begun: Whether there was anything to step through: the command could be executed.
     """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.begun = False
         self._made: tuple[int, str] | None = None
         self._running: tuple[int, str] = (0, "")
         self._ran = False
@@ -247,6 +250,7 @@ class Recorder:
 
     def record_event(self, event: Event, before: State, names: GivenNames = NO_NAMES) -> None:
         """Take an event, with the state before it."""
+        self.begun = self.begun or has_begun(event)
         if isinstance(event, Stepped):
             self._record_step(event.tid, before, names)
         elif isinstance(event, Poised):

@@ -17,11 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from ipcviz.events.kinds import COUNTERS, PIPES, SOCKETS
-from ipcviz.events.signals import SIGCHLD
+from ipcviz.events.signals import SIGCHLD, SIGINT
 from ipcviz.model.addresses import is_listening, takes_datagrams
 from ipcviz.model.mechanisms.notifiers import SWITCHED_OFF
 from ipcviz.model.mechanisms.semaphores import PRIVATE
 from ipcviz.model.mechanisms.signals import let_in_handlers
+from ipcviz.model.noise import is_python
 from ipcviz.model.state import Object, State, Thread, Value
 from ipcviz.model.waits.chains import is_stopped
 from ipcviz.model.waits.circles import long_asleep
@@ -210,11 +211,18 @@ class _WaysGraph:
             since = max(since, self.last_end)
         if not ways.at_once and not long_asleep(state, thread, since, self.now):
             return None
-        return self._with_children(thread, ways)
+        return self._with_handlers(thread, ways, own=wait.why in (Why.EMPTY, Why.FULL))
 
-    def _with_children(self, thread: Thread, ways: Ways) -> Ways | None:
-        """With the children whose end would run a handler of SIGCHLD, which can do anything."""
+    def _with_handlers(self, thread: Thread, ways: Ways, *, own: bool) -> Ways | None:
+        """With the children whose end would run a handler of SIGCHLD, which can do anything; and in
+        doubt where a handler of the thread could write what it waits for itself.
+        """
         caught = let_in_handlers(self.state, thread)
+        # By Python's own handler of SIGINT the program ends.
+        python = is_python(self.state.processes[thread.pid].argv)
+        if caught - {SIGCHLD, *((SIGINT,) if python else ())} and own and thread.tid in ways.tids:
+            doubts = (*ways.doubts, Doubted(Doubt.HANDLER))
+            ways = Ways(ways.tids, ways.anybody, doubts, ways.at_once, ways.since)
         if SIGCHLD not in caught:
             return ways
         found = set(ways.tids)
