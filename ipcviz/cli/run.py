@@ -42,7 +42,7 @@ from ipcviz.scenario import (
 from ipcviz.scenario.finished import add_finished
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.launch import UNSET
-from ipcviz.scenario.plans import find_begin
+from ipcviz.scenario.plans import find_lesson_order
 from ipcviz.session.live import LiveSession
 from ipcviz.sizes import terminal_size
 from ipcviz.tracer.config import LaunchConfig
@@ -149,7 +149,7 @@ class RunOptions(NamedTuple):
         hold: It is held at its first operation.
         save: A file to keep the session in.
         save_steps: A file for the steps that were made.
-        order: In which order threads go on, and what that is called.
+        order: In which order threads go on, and what that is called; empty for a lesson's own.
         variables: Those whose loads and stores are to be seen.
     """
 
@@ -201,11 +201,14 @@ def _run_scenario(
     schedule: str | None = None,
 ) -> int:
     """Make a scenario ready, and show it; what was made for it is removed afterwards."""
-    if how.hold and not schedule:
-        schedule = find_begin(scenario, variant)
+    asked = schedule or ""
+    if how.hold and not asked:
+        schedule = find_lesson_order(scenario, variant)
     order, plan = read_schedule(schedule, scenario) if schedule else (None, None)
     if order is not None:
-        how = how._replace(order=(order, plan.title if plan is not None else str(schedule)))
+        # A title says what will happen: nobody has asked for that of the lesson's own order.
+        title = (plan.title if plan is not None else asked) if asked else ""
+        how = how._replace(order=(order, title))
     variant, values = choose_settings(scenario, variant, settings, plan)
     with prepare_launch(scenario, variant, values) as launch:
         how = how._replace(variables=(*launch.variables, *how.variables))

@@ -51,8 +51,8 @@ def list_parallel(scene: Scene, opened: frozenset[str], rows: int) -> Scene:
             continue
         # What only some of them have besides stands in the same column: it keeps its rows, or
         # the list would push the processes themselves out of sight.
-        some = (other for _, other in strands if set(other.people) < set(strand.people))
-        taken = sum(_count_rows(other) for other in some)
+        beside = (other for _, other in strands if set(other.people) < set(strand.people))
+        taken = sum(_count_rows(other) for other in beside)
         found[name] = strand._replace(rows=_choose_rows(strand.nodes, rows - taken))
         into |= dict.fromkeys((node.id for node in strand.nodes), name)
     if not found:
@@ -120,9 +120,7 @@ _PEOPLE: Final = {"process", "outsider", "group", "signal"}
 
 def _count_rows(strand: _Strand) -> int:
     """Rows that a strand takes at least: a box of each object, or a list of its kinds."""
-    return min(
-        _count_objects(strand.nodes) * _BOX_ROWS, len(_share_rows(strand.nodes, 2)) + _FRAME
-    )
+    return min(_count_objects(strand.nodes) * _BOX_ROWS, len(_share_rows(strand.nodes, 2)) + _FRAME)
 
 
 def _name_object(node: str) -> str:
