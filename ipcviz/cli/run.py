@@ -206,9 +206,9 @@ def _run_scenario(
         schedule = find_lesson_order(scenario, variant)
     order, plan = read_schedule(schedule, scenario) if schedule else (None, None)
     if order is not None:
+        title = plan.title if plan is not None else asked
         # A title says what will happen: nobody has asked for that of the lesson's own order.
-        title = (plan.title if plan is not None else asked) if asked else ""
-        how = how._replace(order=(order, title))
+        how = how._replace(order=(order, title if asked else ""))
     variant, values = choose_settings(scenario, variant, settings, plan)
     with prepare_launch(scenario, variant, values) as launch:
         how = how._replace(variables=(*launch.variables, *how.variables))
