@@ -20,7 +20,7 @@ from ipcviz.app.picture.canvas import Run
 from ipcviz.app.picture.channels import LOOKS
 from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint_scene
-from ipcviz.app.picture.layout import Layout, arrange_scene, choose_ends, measure_need
+from ipcviz.app.picture.layout import Layout, arrange_scene, choose_boxes, measure_need
 from ipcviz.app.picture.scene import Node, Scene
 from ipcviz.diagnose import Finding
 from ipcviz.model.parts import Part
@@ -276,7 +276,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             about=self.about,
             finding=self.finding,
         )
-        self.scene = choose_ends(self.scene, room, self._layout_now, inside=inside)
+        self.scene = choose_boxes(self.scene, room, self._layout_now, inside=inside)
         self._layout_now = self._arrange_scene(room)
         extent = Size(*self._layout_now.extent)
         if extent != self.virtual_size:
