@@ -194,6 +194,7 @@ class SceneDraft:
         joins: Who is connected to what.
         ended: All have ended: the system is drawn as it last was.
         attached: The session attached to what ran already.
+        recent: How many have ended a moment ago while others live.
         processes: Those that are drawn, by pid.
         waits: What each of them waits for.
         blocked: Processes that are blocked in a write, by object.
@@ -207,7 +208,9 @@ class SceneDraft:
         edges: By key, so far.
     """
 
-    def __init__(self, state: State, lit: Changes, joins: Joins) -> None:
+    def __init__(
+        self, state: State, lit: Changes, joins: Joins, *, without_gone: bool = False
+    ) -> None:
         self.state = state
         self.slots: Mapping[int, int] = {}
         self.lit = lit
@@ -223,6 +226,11 @@ class SceneDraft:
             for p in state.processes.values()
             if (p.pid in joins.last if self.ended else _is_shown(state, p))
         }
+        gone = [p.pid for p in self.processes.values() if p.fate == "gone"]
+        self.recent = 0 if self.ended else len(gone)
+        if without_gone and not self.ended:
+            for pid in gone:
+                del self.processes[pid]
         self.waits = {pid: words.waits_of(state, p) for pid, p in self.processes.items()}
         self.nodes: dict[str, Node] = {}
         self.edges: dict[tuple[str, str, str], Edge] = {}

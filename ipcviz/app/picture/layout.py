@@ -145,6 +145,14 @@ def measure_need(scene: Scene, room: tuple[int, int]) -> tuple[int, int]:
     return columns, _find_bottom(scene, cells, _READABLE[1])[0]
 
 
+def shows_all(scene: Scene, layout: Layout) -> bool:
+    """Whether each process can be seen for itself, in a box and not as a single line, and nothing
+    has to be scrolled to.
+    """
+    seen = layout.extent[0] <= layout.size[0] and layout.extent[1] <= layout.size[1]
+    return seen and not scene.level and _HEIGHTS[layout.scale[1]][0] > 1
+
+
 def choose_boxes(
     scene: Scene, size: tuple[int, int], previous: Layout | None, *, inside: bool
 ) -> Scene:
