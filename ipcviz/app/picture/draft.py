@@ -40,11 +40,13 @@ class Use(NamedTuple):
         used: They have moved data through one of them.
         took: They have taken data out.
         put: They have put data in.
+        received: One of them was received over a socket (SCM_RIGHTS).
     """
 
     used: bool
     took: bool
     put: bool
+    received: bool = False
 
 
 class Joins:
@@ -162,6 +164,7 @@ class Joins:
                 used=any(row.used for row in rows),
                 took=any(row.took for row in rows),
                 put=any(row.put for row in rows),
+                received=any(row.sender or row.how.startswith("received") for row in rows),
             )
             self._used[link.object, link.pid] = found
         return found
@@ -349,6 +352,10 @@ class SceneDraft:
     def is_used(self, link: query.Link) -> bool:
         """Whether a traced call has moved data through one of its descriptors."""
         return bool(link.fds) if self.ended else self.joins.find_use(self.state, link).used
+
+    def is_received(self, link: query.Link) -> bool:
+        """Whether one of its descriptors was received over a socket."""
+        return not self.ended and self.joins.find_use(self.state, link).received
 
     def has_read(self, link: query.Link) -> bool:
         """Whether a traced call has taken data out through one of its descriptors."""
