@@ -272,11 +272,11 @@ PICTURES: Final = {
     ),
     "question": Picture(
         "Step mode asks what will happen before it happens",
-        ("run", "--set", "seconds=20", "sleep-race"),
+        ("run", "sleep-race"),
         SMALL,
         _show_question,
         (
-            r"sleeper is about to wait for a signal \(pause\)",
+            r"next +(?P<at>sleeper is about to run its handler)",
             r"│ (?P<at>SIGALRM) ",
             r"What will happen\?",
             r"2  pause waits for another signal",

@@ -43,7 +43,7 @@ class Choice(NamedTuple):
 
 _RUN_BEFORE: Final = "*"
 """Before the name of a scenario that was run here before."""
-_BY_HAND: Final = "step by step, as you choose"
+_BY_HAND: Final = "step by step: the lesson's order, or as you choose"
 _LIVE: Final = "live: everything runs by itself"
 
 

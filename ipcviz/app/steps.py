@@ -24,12 +24,15 @@ from ipcviz.model.state import State
 from ipcviz.model.steps import stepping
 from ipcviz.model.steps.schedule import GivenNames, Recorder, Schedule
 from ipcviz.model.steps.scheduler import Move, Scheduler
+from ipcviz.model.waits.rules import wait_of
 from ipcviz.narrate import Outcomes, narrate
 from ipcviz.narrate.steps import describe_awaited, describe_held
 
 _MOST_WANTED: Final = 8
 """Steps that can be asked for while one is still under way."""
 _NEXT: Final = 0
+_OTHER_WAY: Final = "this run went another way than the lesson's order"
+_ASK_AGAIN: Final = "the lesson's order waits for one who sleeps: n again leaves it."
 
 
 class Steps:
@@ -42,7 +45,8 @@ class Steps:
     Attributes:
         recorder: The steps that were made, as a schedule.
         outcomes: What became of the last one.
-        title: What the schedule is called; empty without one.
+        title: What the schedule is called; empty without one, and for a lesson's own order, which
+            nobody has asked for.
         said: What the viewer is to be told about the schedule: that it waits, is done, or was
             departed from.
         rate: Steps a second in slow motion; 0 if it is off.
@@ -68,9 +72,12 @@ class Steps:
         self._names = GivenNames()
         self._wanted: deque[int] = deque()
         self._due = 0.0
+        self._waited = -1
 
-    def follow_schedule(self, schedule: Schedule, title: str) -> None:
-        """Let this schedule say from now on who is next."""
+    def follow_schedule(self, schedule: Schedule, title: str = "") -> None:
+        """Let this schedule say from now on who is next; without a title it is a lesson's own, and
+        left where it leads no further.
+        """
         self._scheduler, self.title, self._following = Scheduler(schedule), title, True
 
     # Taking in.
@@ -117,6 +124,23 @@ class Steps:
         """Whether a schedule says who is next."""
         return self._following
 
+    @property
+    def in_lesson(self) -> bool:
+        """Whether a lesson's own order says who is next."""
+        return self._following and not self.title
+
+    @property
+    def called(self) -> str:
+        """What is followed, as it is called within a sentence."""
+        return "the lesson's order" if self.in_lesson else "the schedule"
+
+    @property
+    def taking_turns(self) -> bool:
+        """Whether the schedule has come to where it lets all take turns."""
+        lines = self._scheduler.schedule.lines
+        place = self._scheduler.peek_move(self._state, self._names).line
+        return place < len(lines) and lines[place].kind == "turns"
+
     def schedule_line(self, state: State) -> tuple[int, int, str]:
         """Which line of the schedule is next, from 1, how many there are, and what it says."""
         lines = self._scheduler.schedule.lines
@@ -145,9 +169,9 @@ class Steps:
             return ""
         move = self._scheduler.peek_move(state, self._names)
         if isinstance(move.command, RunUntil):
-            return "all run by themselves, as the schedule wants it"
+            return f"all run by themselves, as {self.called} wants it"
         awaited = describe_awaited(state, move)
-        return f"the schedule waits for {awaited}" if awaited else ""
+        return f"{self.called} waits for {awaited}" if awaited else ""
 
     def next_tid(self, state: State) -> int:
         """Who is next, by the schedule or by turns; 0 if nobody can go on."""
@@ -175,6 +199,9 @@ class Steps:
         """
         self.rate = 0.0
         self._wanted.clear()
+        if self.in_lesson:
+            # What its next lines name may have gone by when all are held again.
+            self._following = False
         if self._state.stepping:
             self.recorder.record_run(words)
         self._send(RunUntil(until=until))
@@ -203,10 +230,12 @@ class Steps:
             thread = self._state.threads.get(tid)
             if thread is None or thread.poised is None:
                 return
+            called = self.called
             if self._following:
                 self._scheduler.step_by_hand(tid, self._state, self._names)
             self._resume_thread(tid)
-            self._leave_schedule(self._scheduler.left)
+            if self._following and self._scheduler.left:
+                self._leave_schedule(f"{called} was {self._scheduler.left}: all take turns.")
             return
         left = ""
         if self._following:
@@ -231,25 +260,48 @@ class Steps:
         Returns whether that is all. At the schedule's end it is not for a viewer who steps by hand:
         the screen has named who is next in turn. Slow motion rests there.
         """
+        called = self.called
         if move.done or move.departed:
-            departed = f"{move.departed[:1].upper()}{move.departed[1:]}: all take turns."
-            done = (
-                "The schedule is done: all take turns." if stepping.list_held(self._state) else ""
-            )
-            self._leave_schedule(departed if move.departed else done)
+            # Which line that was is of use to who has written or asked for it, not to a class.
+            departed = _OTHER_WAY if self.in_lesson else move.departed
+            done = f"{called} is done: all take turns." if stepping.list_held(self._state) else ""
+            self._leave_schedule(f"{departed}: all take turns." if move.departed else done)
             self._following = False
             rests = bool(move.departed) or self.rate > 0
             self.rate = 0.0
             return rests
         awaited = describe_awaited(self._state, move)
-        self.said = f"The schedule waits for {awaited}." if awaited else ""
+        may_leave = bool(awaited) and self._is_lesson_stuck()
+        before, self._waited = self._waited, self._state.step
+        if may_leave and before == self._state.step:
+            self._leave_schedule(f"{called} waited in vain: all take turns.")
+            self.rate = 0.0
+            return True
+        waits = f"{called} waits for {awaited}." if awaited else ""
+        self.said = _format_sentence(_ASK_AGAIN if may_leave else waits)
         if isinstance(move.command, SendSignal):
             self.send_signal(move.command.pid, move.command.signo)
         elif move.command is not None:
             self._send(move.command)
         return True
 
+    def _is_lesson_stuck(self) -> bool:
+        """Whether nobody but those who are held could bring what a lesson waits for: time alone
+        does not, and its order does not let them go. Nobody who steps through a lesson is to be
+        left with a key that does nothing.
+        """
+        state = self._state
+        if not self.in_lesson or not stepping.list_held(state):
+            return False
+        waits = (wait_of(state, tid) for tid in state.threads)
+        timed = any(wait is not None and wait.limited for wait in waits)
+        return not timed and not any(timer.armed for timer in state.timers.values())
+
     def _leave_schedule(self, why: str) -> None:
         if why:
             self._following = False
-            self.said = why
+            self.said = _format_sentence(why)
+
+
+def _format_sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"

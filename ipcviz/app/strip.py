@@ -31,6 +31,7 @@ _TALL: Final = 30
 _VERDICT: Final = 2
 """Rows of the answer to a question, which come on top of that."""
 _HINT: Final = "n lets the next one go on, a digit or a click that process; c lets all run"
+_LESSON: Final = "n follows the lesson's order; a digit or a click leaves it, and all take turns"
 _AT_THE_END: Final = "left goes back, Home to the first moment; ctrl+q leaves"
 _STANDSTILL: Final = "K sends a signal, left goes back, Home to the first moment; ctrl+q leaves"
 
@@ -56,10 +57,10 @@ class StepStrip(Panel, can_focus=False):
     TITLE = "Steps"
     HELP_TEXT: ClassVar[str] = (
         "In step mode nothing runs by itself. The first row says what became of the last step, the"
-        " one with *next* who is next and what that one is about to do: by the schedule if there is"
-        " one, else by turns. The digits are those of the processes that can go on, as in the boxes"
-        " of the picture. Real time goes on: what it makes pending, and whom it wakes, is shown as"
-        " it comes."
+        " one with *next* who is next and what that one is about to do: by the schedule or the"
+        " lesson's order if there is one, else by turns. The digits are those of the processes that"
+        " can go on, as in the boxes of the picture. Real time goes on: what it makes pending, and"
+        " whom it wakes, is shown as it comes."
     )
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -278,8 +279,15 @@ def _find_information(view: View, steps: Steps | None) -> str:
         return f"slow motion, {steps.rate:g} a second (S ends it)"
     if _stands_still(state, steps):
         return _STANDSTILL
+    if steps.in_lesson and not state.step:
+        return _LESSON
+    if steps.in_lesson and steps.taking_turns:
+        return _HINT
     if steps.following and steps.is_schedule_done(state):
-        return "the schedule is done: all take turns"
+        return f"{steps.called} is done: all take turns"
+    if steps.in_lesson:
+        place, count, _ = steps.schedule_line(state)
+        return f"in the lesson's order, line {place} of {count}"
     if steps.following:
         place, count, _ = steps.schedule_line(state)
         title = f": {steps.title}" if steps.title else ""

@@ -20,7 +20,7 @@ from ipcviz.scenario import (
 from ipcviz.scenario.finished import add_finished
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.launch import UNSET
-from ipcviz.scenario.plans import find_begin
+from ipcviz.scenario.plans import find_lesson_order
 
 
 def find_named(words: tuple[str, ...]) -> Scenario:
@@ -47,11 +47,14 @@ def run_scenario(
     schedule: str | None = None,
 ) -> int:
     """Make a scenario ready, and show it; what was made for it is removed afterwards."""
-    if how.hold and not schedule:
-        schedule = find_begin(scenario, variant)
+    asked = schedule or ""
+    if how.hold and not asked:
+        schedule = find_lesson_order(scenario, variant)
     order, plan = read_schedule(schedule, scenario) if schedule else (None, None)
     if order is not None:
-        how = how._replace(order=(order, plan.title if plan is not None else str(schedule)))
+        title = plan.title if plan is not None else asked
+        # A title says what will happen: nobody has asked for that of the lesson's own order.
+        how = how._replace(order=(order, title if asked else ""))
     variant, values = choose_settings(scenario, variant, settings, plan)
     with prepare_launch(scenario, variant, values) as launch:
         how = how._replace(variables=(*launch.variables, *how.variables), unset=UNSET)

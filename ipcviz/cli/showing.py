@@ -34,7 +34,7 @@ class RunOptions(NamedTuple):
         hold: It is held at its first operation.
         save: A file to keep the session in.
         save_steps: A file for the steps that were made.
-        order: In which order threads go on, and what that is called.
+        order: In which order threads go on, and what that is called; empty for a lesson's own.
         variables: Those whose loads and stores are to be seen.
         unset: Environment variables that it is not given.
     """

@@ -21,7 +21,7 @@ from ipcviz.scenario.parameters import problem_of_value
 from ipcviz.scenario.shape import Problem, suggest_allowed
 
 BEGIN: Final = "begin"
-"""Name of the schedule that a scenario is begun with if none is asked for."""
+"""Name of the schedule that leads to where a lesson begins."""
 
 
 def find_begin(scenario: Scenario, variant: str | None = None) -> str:
@@ -38,8 +38,8 @@ def find_begin(scenario: Scenario, variant: str | None = None) -> str:
 
 
 def find_cast(scenario: Scenario, variant: str | None = None) -> str:
-    """The name of the schedule that a scenario's cast follows if none is asked for; empty if all
-    are to take turns from where the lesson begins.
+    """The name of the schedule that shows a lesson's moment, which its cast follows, too, if none
+    is asked for; empty if all are to take turns from where the lesson begins.
 
     Args:
         scenario: The scenario.
@@ -49,6 +49,18 @@ def find_cast(scenario: Scenario, variant: str | None = None) -> str:
     chosen = choose_variant(scenario, variant)
     fits = plan is not None and (not plan.variants or chosen in plan.variants)
     return scenario.cast if fits else ""
+
+
+def find_lesson_order(scenario: Scenario, variant: str | None = None) -> str:
+    """The name of the schedule that is followed step by step if none is asked for: the one that
+    shows the lesson's moment, else the one that leads to where the lesson begins; empty if there is
+    neither for this variant.
+
+    Args:
+        scenario: The scenario.
+        variant: What was asked for; None for its default.
+    """
+    return find_cast(scenario, variant) or find_begin(scenario, variant)
 
 
 def problems_of_cast(sheet: Document) -> Iterator[Problem]:

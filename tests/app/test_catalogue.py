@@ -47,7 +47,7 @@ async def test_the_order_is_chosen_among_those_of_the_variant():
         assert "> step by step: the wake-up is lost" in str(app.query_one("#text").content)
         await pilot.press("v", "v")
         assert app.variants["sleep-race"] == "py-sigsuspend"
-        assert app.order_of(app.chosen) == "step by step, as you choose"
+        assert app.order_of(app.chosen) == "step by step: the lesson's order, or as you choose"
         await pilot.press("o", "o")
         assert app.order_of(app.chosen).startswith("live")
         await pilot.press("o", "o", "enter")

@@ -155,3 +155,47 @@ def test_looks(snap_compare, name, size, theme):
     if theme == "textual-light" and size == (120, 36):
         pytest.skip("one light picture of each is enough")
     assert snap_compare(Shell(systems.ALL[name](), theme), terminal_size=size)
+
+
+def compile_files(living, ended):
+    """A make with so many compilers at work, and others that have ended a moment ago."""
+    m = systems.Maker(("make",))
+    m.launch(30, "make")
+    for number in range(ended):
+        m.fork(30, 60 + number, f"old{number}")
+        m.add(systems.Exited, pid=60 + number)
+        m.add(systems.Reaped, pid=60 + number, by=30)
+    for number in range(living):
+        m.fork(30, 40 + number, f"cc{number}")
+    m.wait(30, "wait4")
+    return m
+
+
+@pytest.mark.parametrize(("ended", "boxes"), [(1, 1), (12, 0), (40, 0)])
+async def test_the_ended_go_before_they_push_the_living_out_of_sight(ended, boxes):
+    m = compile_files(3, ended)
+    app = Shell(m.state)
+    async with app.run_test(size=(80, 12)) as pilot:
+        picture = app.query_one(Picture)
+        living = {f"p:{pid}" for pid in (30, 40, 41, 42)}
+        drawn = {n.id for n in picture.scene.nodes}
+        assert living <= drawn
+        assert len(drawn - living) == boxes
+        assert picture._layout_now.extent == (80, 12)
+        assert (f"{picture.scene.recent} just ended" in text(app)) is not bool(boxes)
+        m.fork(30, 43, "cc3")
+        m.add(systems.Exited, pid=40)
+        m.add(systems.Reaped, pid=40, by=30)
+        picture.state = m.state
+        await pilot.pause()
+        assert ("p:40" in {n.id for n in picture.scene.nodes}) is bool(boxes), "not by turns"
+        m.t += 10
+        m.wait(30, "wait4")
+        picture.state = m.state
+        await pilot.pause()
+        assert "just ended" not in text(app)
+        m.add(systems.Exited, pid=41)
+        m.add(systems.Reaped, pid=41, by=30)
+        picture.state = m.state
+        await pilot.pause()
+        assert "p:41" in {n.id for n in picture.scene.nodes}, "there is room for it again"

@@ -190,6 +190,93 @@ async def test_a_schedule_says_who_is_next_and_where_it_was_departed_from():
         assert lets(s) == [60, 60]
 
 
+LESSON = "n follows the lesson's order; a digit or a click leaves it, and all take turns"
+
+
+def lesson(text):
+    """A lesson's own order, which nobody has asked for."""
+    return parse_schedule(text), ""
+
+
+async def test_the_next_step_of_a_lesson_is_that_of_its_order_and_this_is_said_once():
+    async with stage(stepped.pair(), lesson("1 to write\n1.1 until blocked\n1 write\nturns")) as s:
+        assert LESSON in strip(s)
+        await steps(s, "n", "n", "n")
+        assert lets(s) == [60, 60, 61]
+        assert "in the lesson's order, line 2 of 4" in strip(s)
+        assert LESSON not in strip(s)
+        await steps(s, "n", "n")
+        assert lets(s)[3:] == [61, 60], "in turns the writer would have written first"
+
+
+async def test_a_digit_leaves_a_lessons_order_and_that_is_said_once():
+    async with stage(stepped.pair(), lesson("1 to write\n1.1 until blocked\n1 write\nturns")) as s:
+        await steps(s, "n", "n", "1")
+        assert lets(s) == [60, 60, 60]
+        assert "The lesson's order was left by hand: all take turns." in strip(s)
+        await steps(s, "2")
+        assert "left by hand" not in strip(s)
+        assert "n lets the next one go on" in strip(s)
+
+
+async def test_a_digit_does_not_leave_an_order_in_which_all_take_turns():
+    async with stage(stepped.pair(), lesson("1 to fork\nturns")) as s:
+        await steps(s, "n", "1", "2", "2")
+        assert lets(s) == [60, 60, 61, 61]
+        assert "left by hand" not in strip(s)
+        assert "n lets the next one go on" in strip(s)
+        await steps(s, "n")
+        assert lets(s)[-1] == 60
+
+
+async def test_where_a_lessons_order_is_not_possible_all_take_turns_and_that_is_said_once():
+    async with stage(stepped.pair(), lesson("1 pipe2\n1 write")) as s:
+        await steps(s, "n", "n")
+        assert lets(s) == [60]
+        words = "This run went another way than the lesson's order: all take turns."
+        assert words in strip(s)
+        await steps(s, "n")
+        assert lets(s) == [60, 60]
+        assert words not in strip(s)
+
+
+async def test_a_lesson_that_waits_for_who_sleeps_is_left_by_the_second_key():
+    text = "1 to write\n1.1 until blocked\n1.1 exit_group"
+    async with stage(stepped.pair(), lesson(text)) as s:
+        await steps(s, "n", "n", "n", "n", "n")
+        made = lets(s)
+        assert "The lesson's order waits for one who sleeps: n again leaves it." in strip(s)
+        assert "waits for 1.1 to exit_group" in strip(s)
+        await steps(s, "n")
+        assert lets(s) == made
+        assert "The lesson's order waited in vain: all take turns." in strip(s)
+        await steps(s, "n")
+        assert lets(s) == [*made, 60]
+    async with stage(stepped.pair(), (parse_schedule(text), "asked for")) as s:
+        await steps(s, *"nnnnnnn")
+        assert lets(s) == made, "who asks for a schedule has it, and no other"
+
+
+async def test_a_lesson_waits_for_time_however_often_one_asks():
+    order = lesson("1 alarm\nuntil SIGALRM pending on 1\n1 pause")
+    session = stepped.sleeper()
+    async with stage(session, order) as s:
+        await steps(s, "n", "n", "n", "n")
+        assert lets(s) == [70]
+        assert "The lesson's order waits for SIGALRM to be pending on 1." in strip(s)
+        session.arrive(70, 14)
+        await s.frame(0.1)
+        await steps(s, "n")
+        assert lets(s) == [70, 70]
+
+
+async def test_who_lets_all_run_has_left_a_lessons_order():
+    async with stage(stepped.pair(), lesson("1 to write\n1.1 until blocked\nturns")) as s:
+        await steps(s, "n", "c", "c")
+        assert isinstance(s.session.commands[-1], RunUntil)
+        assert not s.app.feed.steps.following
+
+
 async def test_who_is_named_next_at_the_end_of_a_schedule_goes_on_at_the_next_key():
     async with stage(stepped.pair(), (parse_schedule("1 to write"), "short")) as s:
         while "line 1 of 1" in strip(s):

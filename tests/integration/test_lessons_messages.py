@@ -311,6 +311,8 @@ NOT_GIVEN = {"passed", "closed", "received", "read"}
 @pytest.mark.parametrize(
     ("variant", "plan", "untold"),
     [
+        ("py", "both", GIVEN),
+        ("c", "both", GIVEN),
         ("py", "under-way", GIVEN),
         ("c", "under-way", GIVEN),
         ("py-number", "", NOT_GIVEN),
@@ -329,10 +331,15 @@ def test_door(variant, plan, untold):
 async def test_a_passed_descriptor_is_on_the_screen():
     lesson = run_lesson("door", "c", "under-way")
     shows = {
-        "closed": {"t": ["+1 fd"]},
+        "closed": {"t": ["+fd note"]},
         "received": {"t": ["received descriptor 4 (note) from server"], "d": ["note"]},
     }
     await assert_on_screen(lesson, shows)
+
+
+async def test_both_descriptors_lead_to_one_open_file():
+    lesson = run_lesson("door", "c", "both")
+    await assert_on_screen(lesson, {"received": {"t": ["note", "shared"]}})
 
 
 @pytest.mark.parametrize("seed", ORDERS)

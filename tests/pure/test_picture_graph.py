@@ -22,6 +22,7 @@ from ipcviz.events import (
     Message,
     Notifier,
     ObjectInfo,
+    Opened,
     Poised,
     Reaped,
     Sample,
@@ -644,3 +645,39 @@ def test_who_has_both_ends_of_a_pair_stands_at_the_one_that_it_uses(used, sides)
     flows = {(e.source, e.target, e.fds) for e in scene.edges if e.kind == "flow"}
     assert len(flows) == sides
     assert flows <= {("p:20", "o:socket:[80]", "3"), ("o:socket:[80]", "p:21", "4")}
+
+
+def passed_note(*, again: bool):
+    """A server has opened a file that nobody reads, and a client has a descriptor of it: received
+    over a socket, or of its own open.
+    """
+    note = systems.plain(100, "/tmp/note")
+    m = systems.Maker(("server",))
+    m.launch(20, "server")
+    m.fork(20, 21, "client")
+    ofd = m.open(20, 5, note, "r")
+    if again:
+        m.open(21, 4, note, "r")
+    else:
+        opened = Opened(fd=4, ofd=ofd, object=note, mode="r")
+        m.add(Call, pid=21, tid=21, name="recvmsg", ret=1, effects=(opened,))
+    return m
+
+
+def test_both_descriptors_of_a_passed_file_lead_to_one_box():
+    scene = build_scene(passed_note(again=False).state)
+    box = next(n for n in scene.nodes if n.kind == "file")
+    assert [line.text for line in box.lines] == ["one open file"]
+    lines = {(e.source, e.target): e.fds for e in scene.edges if e.kind == "flow"}
+    assert lines == {(box.id, "p:20"): "5", (box.id, "p:21"): "4"}
+
+
+def test_a_file_that_each_has_opened_for_itself_is_not_shared():
+    scene = build_scene(passed_note(again=True).state)
+    assert not [n for n in scene.nodes if n.kind == "file"], "nobody has read it"
+
+
+def test_a_passed_file_has_no_box_for_two_once_one_has_closed_it():
+    m = passed_note(again=False)
+    m.close(20, 5)
+    assert "file" not in {n.kind for n in build_scene(m.state).nodes}

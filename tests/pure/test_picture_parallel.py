@@ -144,3 +144,14 @@ def test_who_has_ended_takes_no_object_out_of_the_list_while_its_box_is_still_sh
     assert "p:12" in {n.id for n in scene.nodes}, "it is shown for a moment"
     assert find_list(scene).title == "8 objects"
     assert layout.extent == CLASS
+
+
+def test_a_list_leaves_the_rows_of_what_one_of_both_has_alone_and_hides_nobody():
+    m = exchange(9, used=9)
+    own = thing(91)
+    m.open(11, 60, own, "w")
+    m.move(11, "write", 60, own, 64)
+    scene, layout, rows = show(m.state)
+    assert {f"o:{own.key}", find_list(scene).id} <= {n.id for n in scene.nodes}
+    assert layout.extent == CLASS, "\n".join(rows)
+    assert find_list(show(m.state, (79, 18))[0]).rows == 9

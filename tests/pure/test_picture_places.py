@@ -4,6 +4,8 @@ of moments.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,9 +13,10 @@ from hypothesis import strategies as st
 from ipcviz.app.naming import name_objects
 from ipcviz.app.picture.draw import paint_scene
 from ipcviz.app.picture.graph import build_scene
-from ipcviz.app.picture.layout import arrange_scene, choose_ends, keep_layout
+from ipcviz.app.picture.layout import arrange_scene, choose_boxes, keep_layout
 from ipcviz.app.picture.places import find_shift
 from ipcviz.app.picture.routes import Rect
+from ipcviz.events import Call, Sample, Sent
 from ipcviz.model.reduce import reduce
 from ipcviz.model.state import State
 from tests import fakes
@@ -28,7 +31,7 @@ def walk(events, size):
         state = reduce(state, event)
         scene = build_scene(name_objects(state, {}, whole=True), size=size, level=level)
         level = scene.level
-        scene = choose_ends(scene, size, layout, inside=inside)
+        scene = choose_boxes(scene, size, layout, inside=inside)
         inside = scene.inside
         now = arrange_scene(scene, size, layout)
         moved = layout is not None and any(
@@ -123,6 +126,39 @@ def test_where_all_is_placed_anew_as_many_as_can_be_stay():
     assert find_shift(new, {}, (20, 6), (0, 0), (80, 24)) == (0, 0)
 
 
+def send_stop(m, pid, target):
+    """SIGSTOP, which stays pending."""
+    args = {"pid": target}
+    m.add(Call, pid=pid, tid=pid, name="kill", args=args, effects=(Sent(target=target, signo=19),))
+    m.add(Sample, processes=(fakes.process(target, "cat", pending=1 << 18),))
+
+
+@pytest.mark.parametrize("size", [(80, 12), (65, 14)])
+def test_a_signal_moves_nothing_that_bytes_flow_through_and_is_told_in_its_process(size):
+    m = systems.pipeline_maker(("cat",), ("gzip",))
+    before = arrange_scene(build_scene(m.state, size=size), size)
+    send_stop(m, 11, 12)
+    scene = build_scene(m.state, size=size)
+    assert "s:signal:12:19" in {n.id for n in scene.nodes}
+    assert keep_layout(scene, size, before) is None, "its box has no room beside the others"
+    told = choose_boxes(scene, size, before, inside=False)
+    after = arrange_scene(told, size, before)
+    assert after.rects == before.rects
+    assert re.search("pending +(SIG)?STOP", draw(told, size, before))
+    resized = choose_boxes(scene, (size[0] - 5, size[1]), before, inside=False)
+    assert "signal" not in {n.kind for n in resized.nodes}, "nor does it come with another size"
+
+
+def test_where_nothing_flows_a_signal_has_its_box():
+    m = systems.Maker()
+    m.launch(11, "sh")
+    m.fork(11, 12, "cat")
+    before = arrange_scene(build_scene(m.state, size=(80, 12)), (80, 12))
+    send_stop(m, 11, 12)
+    scene = choose_boxes(build_scene(m.state, size=(80, 12)), (80, 12), before, inside=False)
+    assert "s:signal:12:19" in {n.id for n in scene.nodes}
+
+
 def written():
     """A process that writes to a terminal, and one that reads a file that another one reads too."""
     m = systems.pipeline_maker(("cat", "FILE"), ("gzip", "-c9"))
@@ -134,17 +170,17 @@ def written():
     return m.state
 
 
-def draw(scene, size):
-    rows = paint_scene(scene, arrange_scene(scene, size))
+def draw(scene, size, before=None):
+    rows = paint_scene(scene, arrange_scene(scene, size, before))
     return "\n".join("".join(text for text, _ in row) for row in rows)
 
 
 def test_where_room_is_short_files_are_told_in_the_box_of_who_uses_them():
     scene = build_scene(written())
     assert {"t:8:100:in", "t:8:101:out"} <= {n.id for n in scene.nodes}
-    roomy = choose_ends(scene, (100, 24), None, inside=False)
+    roomy = choose_boxes(scene, (100, 24), None, inside=False)
     assert roomy is scene or not roomy.inside
-    told = choose_ends(scene, (60, 8), None, inside=False)
+    told = choose_boxes(scene, (60, 8), None, inside=False)
     assert told.inside
     assert not {n.id for n in told.nodes} & {"t:8:100:in", "t:8:101:out"}
     ends = {n.id: [end.text for end in n.ends] for n in told.nodes if n.ends}
@@ -160,16 +196,16 @@ def test_a_file_of_two_processes_is_a_box_wherever_it_is():
         m.open(pid, 4, shared, "w")
         m.move(pid, "write", 4, shared, 10)
     scene = build_scene(m.state)
-    told = choose_ends(scene, (40, 6), None, inside=False)
+    told = choose_boxes(scene, (40, 6), None, inside=False)
     assert "t:8:100:out" in {n.id for n in told.nodes}
 
 
 def test_what_is_told_inside_stays_there_while_nothing_has_to_be_placed_anew():
     scene = build_scene(written())
     size = (60, 8)
-    told = choose_ends(scene, size, None, inside=False)
+    told = choose_boxes(scene, size, None, inside=False)
     layout = arrange_scene(told, size)
-    again = choose_ends(scene, size, layout, inside=told.inside)
+    again = choose_boxes(scene, size, layout, inside=told.inside)
     assert again == told
     assert keep_layout(again, size, layout) is layout
 
@@ -182,6 +218,6 @@ def test_many_files_in_a_small_box_are_counted(width):
         thing = systems.plain(200 + number, f"/tmp/file-{number}")
         m.open(11, 3 + number, thing, "w")
         m.move(11, "write", 3 + number, thing, 10)
-    scene = choose_ends(build_scene(m.state), (width, 4), None, inside=False)
+    scene = choose_boxes(build_scene(m.state), (width, 4), None, inside=False)
     text = draw(scene, (width, 4))
     assert "+" in text or "…" in text

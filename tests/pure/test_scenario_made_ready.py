@@ -246,3 +246,11 @@ def test_a_schedule_that_there_is_not():
     bare = replace(scenario, schedules={})
     with pytest.raises(ScenarioError, match="'sleep-race' ships no schedules"):
         plans.read_schedule("x", bare)
+
+
+def test_who_asks_for_no_schedule_follows_the_one_that_shows_the_moment_or_the_beginning():
+    find = plans.find_lesson_order
+    assert find(find_scenario("select-poll")) == find(find_scenario("select-poll"), "c") == "beside"
+    assert find(find_scenario("select-poll"), "py-poll") == "begin", "beside is for who reads alone"
+    assert find(find_scenario("pipe-eof")) == "begin"
+    assert find(find_scenario("sleep-race"), "c-sigsuspend") == ""

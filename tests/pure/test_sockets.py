@@ -632,7 +632,7 @@ def test_a_descriptor_under_way_is_drawn():
     nodes = {n.id: n for n in graph.build_scene(passing().state).nodes}
     tube = next(n for n in nodes.values() if n.kind == "socket")
     assert [(line.text, line.short) for line in tube.lines] == [
-        ("1 descriptor on its way: P1", "+1 fd")
+        ("1 descriptor on its way: P1", "+fd P1")
     ]
     assert nodes[f"o:{PIPE.key}"].lines[0].text == "on its way in S1, from client"
 

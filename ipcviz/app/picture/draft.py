@@ -42,11 +42,13 @@ class Use(NamedTuple):
         used: They have moved data through one of them.
         took: They have taken data out.
         put: They have put data in.
+        received: One of them was received over a socket (SCM_RIGHTS).
     """
 
     used: bool
     took: bool
     put: bool
+    received: bool = False
 
 
 class Joins:
@@ -164,6 +166,7 @@ class Joins:
                 used=any(row.used for row in rows),
                 took=any(row.took for row in rows),
                 put=any(row.put for row in rows),
+                received=any(row.sender or row.how.startswith("received") for row in rows),
             )
             self._used[link.object, link.pid] = found
         return found
@@ -196,6 +199,7 @@ class SceneDraft:
         joins: Who is connected to what.
         ended: All have ended: the system is drawn as it last was.
         attached: The session attached to what ran already.
+        recent: How many have ended a moment ago while others live.
         processes: Those that are drawn, by pid.
         waits: What each of them waits for.
         blocked: Processes that are blocked in a write, by object.
@@ -209,7 +213,9 @@ class SceneDraft:
         edges: By key, so far.
     """
 
-    def __init__(self, state: State, lit: Changes, joins: Joins) -> None:
+    def __init__(
+        self, state: State, lit: Changes, joins: Joins, *, without_gone: bool = False
+    ) -> None:
         self.state = state
         self.slots: Mapping[int, int] = {}
         self.lit = lit
@@ -225,6 +231,11 @@ class SceneDraft:
             for p in state.processes.values()
             if (p.pid in joins.last if self.ended else _is_shown(state, p))
         }
+        gone = [p.pid for p in self.processes.values() if p.fate == "gone"]
+        self.recent = 0 if self.ended else len(gone)
+        if without_gone and not self.ended:
+            for pid in gone:
+                del self.processes[pid]
         self.waits = {pid: words.waits_of(state, p) for pid, p in self.processes.items()}
         self.nodes: dict[str, Node] = {}
         self.edges: dict[tuple[str, str, str], Edge] = {}
@@ -343,6 +354,10 @@ class SceneDraft:
     def is_used(self, link: query.Link) -> bool:
         """Whether a traced call has moved data through one of its descriptors."""
         return bool(link.fds) if self.ended else self.joins.find_use(self.state, link).used
+
+    def is_received(self, link: query.Link) -> bool:
+        """Whether one of its descriptors was received over a socket."""
+        return not self.ended and self.joins.find_use(self.state, link).received
 
     def has_read(self, link: query.Link) -> bool:
         """Whether a traced call has taken data out through one of its descriptors."""

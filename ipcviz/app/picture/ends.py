@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from ipcviz.app.picture.draft import SceneDraft
 from ipcviz.app.picture.scene import Node, NodeLine
 from ipcviz.app.text import make_visible, moved_text
 from ipcviz.events.calls import READS
@@ -23,8 +25,14 @@ def add_end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
     key = thing.info.key
     if (key, 0) in d.state.memory and not thing.bytes_in and not thing.bytes_out:
         return  # It is a file to be mapped, and nobody has it mapped now.
-    inputs = [x for x in links if _is_input(d, thing, x, len(links))]
-    outputs = [x for x in links if _is_output(d, thing, x)]
+    passed = _describe_sharing(d, thing, links)
+    if passed:
+        # Who has it by the same open file description is what matters, whoever reads or writes.
+        inputs = [x for x in links if x.fds and x.reads]
+        outputs = [x for x in links if x.fds and not x.reads]
+    else:
+        inputs = [x for x in links if _is_input(d, thing, x, len(links))]
+        outputs = [x for x in links if _is_output(d, thing, x)]
     drawn = KINDS[thing.info.kind].drawn
     for side, found in (("in", inputs), ("out", outputs)):
         if not found:
@@ -37,7 +45,10 @@ def add_end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
                 kind=drawn,
                 title=make_visible(thing.label),
                 corner=drawn,
-                lines=(NodeLine(moved_text(moved, thing.exact), "dim"),) if moved else (),
+                lines=(
+                    *passed,
+                    *((NodeLine(moved_text(moved, thing.exact), "dim"),) if moved else ()),
+                ),
                 order=(thing.opened_at, thing.info.ino),
                 lit=ObjectPart(key) in d.lit,
                 select=("object", key),
@@ -47,6 +58,25 @@ def add_end(d: SceneDraft, thing: Object, links: list[query.Link]) -> None:
             d.strong.add(link.pid)
             ends = (node, f"p:{link.pid}") if side == "in" else (f"p:{link.pid}", node)
             d.join_nodes(*ends, "flow", thing, link.pid)
+
+
+def _describe_sharing(
+    d: SceneDraft, thing: Object, links: list[query.Link]
+) -> tuple[NodeLine, ...]:
+    """Of a file that was passed over a socket (SCM_RIGHTS): that several processes have the same
+    open file description; nothing of other files.
+    """
+    if thing.info.kind in TYPED:
+        return ()
+    if len(links) < 2 or not any(d.is_received(link) for link in links):
+        return ()
+    shared: Counter[int] = Counter()
+    for link in links:
+        table = d.state.descriptors_of(link.pid)
+        shared.update({table[fd].ofd for fd in link.fds if fd in table})
+    if max(shared.values(), default=0) < 2:
+        return ()
+    return (NodeLine("one open file", "strong", short="shared"),)
 
 
 def _is_input(d: SceneDraft, thing: Object, link: query.Link, holders: int) -> bool:

@@ -50,6 +50,7 @@ def build_scene(
     joins: Joins | None = None,
     about: frozenset[str] = frozenset(),
     finding: Finding | None = None,
+    without_gone: bool = False,
 ) -> Scene:
     """The scene of a moment.
 
@@ -65,11 +66,17 @@ def build_scene(
             found anew.
         about: Names of the panels that the story points at: what is to be seen of processes.
         finding: What it speaks of is marked; nothing is if it is None.
+        without_gone: Those that have ended have no boxes, as long as others live.
 
     Returns:
         A scene whose size is bounded, whatever the state is.
     """
-    draft = SceneDraft(state, frozenset(state.changed) if lit is None else lit, joins or Joins())
+    draft = SceneDraft(
+        state,
+        frozenset(state.changed) if lit is None else lit,
+        joins or Joins(),
+        without_gone=without_gone,
+    )
     draft.slots = slots or {}
     draft.about = about
     draft.rows = size[1]
@@ -88,7 +95,7 @@ def build_scene(
     nodes = tuple(
         processes.complete_box(draft, n) if n.kind == "process" else n for n in scene.nodes
     )
-    return Scene(nodes, scene.edges, scene.level)
+    return Scene(nodes, scene.edges, scene.level, recent=draft.recent)
 
 
 def _fade_scene(scene: Scene) -> Scene:

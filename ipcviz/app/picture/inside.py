@@ -33,10 +33,10 @@ def tell_ends_inside(scene: Scene) -> Scene:
     if not gone:
         return scene
     kept = (replace(n, ends=tuple(told[n.id])) if n.id in told else n for n in scene.nodes)
-    return Scene(
-        tuple(node for node in kept if node.id not in gone),
-        tuple(e for e in scene.edges if not gone & {e.source, e.target}),
-        scene.level,
+    return replace(
+        scene,
+        nodes=tuple(node for node in kept if node.id not in gone),
+        edges=tuple(e for e in scene.edges if not gone & {e.source, e.target}),
         inside=True,
     )
 

@@ -16,6 +16,7 @@ from ipcviz.app.picture.places import find_shift, keep_places
 from ipcviz.app.picture.ranks import Cell, is_process, rank_nodes
 from ipcviz.app.picture.routes import WORK, WORK_KEPT, Rect, Route, Router
 from ipcviz.app.picture.scene import BLOCKS, ENDS, TUBES, Node, Scene
+from ipcviz.app.picture.signals import is_on_its_way
 
 EdgeKey = tuple[str, str, str]
 
@@ -142,6 +143,48 @@ def measure_need(scene: Scene, room: tuple[int, int]) -> tuple[int, int]:
     widths = _column_widths(scene, cells, _READABLE)
     columns = _total_width(widths, _WIDTHS[_READABLE[0]][3]) + _room_beside(scene, cells)
     return columns, _find_bottom(scene, cells, _READABLE[1])[0]
+
+
+def shows_all(scene: Scene, layout: Layout) -> bool:
+    """Whether each process can be seen for itself, in a box and not as a single line, and nothing
+    has to be scrolled to.
+    """
+    seen = layout.extent[0] <= layout.size[0] and layout.extent[1] <= layout.size[1]
+    return seen and not scene.level and _HEIGHTS[layout.scale[1]][0] > 1
+
+
+def choose_boxes(
+    scene: Scene, size: tuple[int, int], previous: Layout | None, *, inside: bool
+) -> Scene:
+    """The scene with those boxes of which others tell, too, that have their place: of files and
+    terminals (`choose_ends`), and of signals on their way.
+
+    A signal is there for a step or two, and in the box of its process it is told anyway. So nothing
+    through which bytes flow moves for it; where nothing flows, signals are what the picture shows.
+
+    Args:
+        scene: With all of them.
+        size: Columns and rows at hand.
+        previous: The layout before; None if there is none.
+        inside: Whether files and terminals were told inside before.
+    """
+    chosen = choose_ends(scene, size, previous, inside=inside)
+    flows = any(n.kind in TUBES and not n.ended for n in scene.nodes)
+    if previous is None or not flows:
+        return chosen
+    fresh = {n.id for n in scene.nodes if is_on_its_way(n) and n.id not in previous.rects}
+    if not fresh or keep_layout(chosen, previous.size, previous) is not None:
+        return chosen
+    rest = replace(
+        scene,
+        nodes=tuple(n for n in scene.nodes if n.id not in fresh),
+        edges=tuple(e for e in scene.edges if not fresh & {e.source, e.target}),
+    )
+    told = choose_ends(rest, size, previous, inside=inside)
+    # With another size all is placed anew: what has room then gets it at the next moment.
+    resized = not _is_as_large(previous, size)
+    kept = resized or keep_layout(told, previous.size, previous) is not None
+    return told if kept else chosen
 
 
 def choose_ends(

@@ -42,13 +42,18 @@ def list_parallel(scene: Scene, opened: frozenset[str], rows: int) -> Scene:
     """
     into: dict[str, str] = {}
     found: dict[str, _Strand] = {}
-    for name, strand in _find_strands(scene):
+    strands = list(_find_strands(scene))
+    for name, strand in strands:
         # What is all alike is one group without that.
         shared = _share_rows(strand.nodes, LEAST)
         have_room = _count_objects(strand.nodes) * _BOX_ROWS <= rows
         if name in opened or len(shared) < LEAST or have_room:
             continue
-        found[name] = strand._replace(rows=_choose_rows(strand.nodes, rows))
+        # What only some of them have besides stands in the same column: it keeps its rows, or
+        # the list would push the processes themselves out of sight.
+        beside = (other for _, other in strands if set(other.people) < set(strand.people))
+        taken = sum(_count_rows(other) for other in beside)
+        found[name] = strand._replace(rows=_choose_rows(strand.nodes, rows - taken))
         into |= dict.fromkeys((node.id for node in strand.nodes), name)
     if not found:
         return scene
@@ -113,13 +118,18 @@ def _find_strands(scene: Scene) -> Iterator[tuple[str, _Strand]]:
 _PEOPLE: Final = {"process", "outsider", "group", "signal"}
 
 
+def _count_rows(strand: _Strand) -> int:
+    """Rows that a strand takes at least: a box of each object, or a list of its kinds."""
+    return min(_count_objects(strand.nodes) * _BOX_ROWS, len(_share_rows(strand.nodes, 2)) + _FRAME)
+
+
 def _name_object(node: str) -> str:
     """The id without the side at which a file stands: it is one object at both."""
     return node.rpartition(":")[0] if node.startswith("t:") else node
 
 
 def _choose_rows(nodes: Sequence[Node], rows: int) -> list[list[Node]]:
-    """The rows of a list on a screen of so many: one for each object if there is room."""
+    """The rows of a list where there are so many: one for each object if there is room."""
     for least in (len(nodes) + 1, LEAST):
         shared = _share_rows(nodes, least)
         if len(shared) + _FRAME <= rows:

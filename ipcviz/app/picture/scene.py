@@ -182,12 +182,14 @@ class Scene(msgspec.Struct, frozen=True):
         edges: In the order of their keys, or nearly so.
         level: How much is folded: 0 for nothing, else the level of `folding`.
         inside: Files and terminals that one process alone uses are told in its box.
+        recent: How many processes have ended a moment ago while others live, with a box or without.
     """
 
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
     level: int = 0
     inside: bool = False
+    recent: int = 0
 
     def compute_shape(self) -> tuple[object, ...]:
         """What a layout depends on: equal shapes can share one."""

@@ -28,6 +28,8 @@ _TIMER_ROWS: Final = 4
 """Rows of words of a timer in step mode: its signal, since when, what became of it, what is now."""
 _TIMER_CELLS: Final = 17
 """Cells of words of a timer: `nothing armed now`."""
+_ON_ITS_WAY: Final = "s:signal:"
+"""What the id of a signal's node begins with, where a process has sent it."""
 _CHIPS: Final = 8
 """Chips of a set of signals at most; of a set of more than half of all there are none."""
 
@@ -108,6 +110,11 @@ def _add_timer(
 # -- signals that were sent
 
 
+def is_on_its_way(node: Node) -> bool:
+    """Whether a node is a signal that a process has sent, and no timer."""
+    return node.id.startswith(_ON_ITS_WAY)
+
+
 def _add_sent(d: SceneDraft) -> None:
     """Signals that a process has sent: those that are pending, and those whose handler runs."""
     senders: dict[tuple[int, int], int] = {}
@@ -130,7 +137,7 @@ def _add_sent(d: SceneDraft) -> None:
             short="pending" if pending else "handler runs",
         )
         node = _add_node(
-            d, f"s:signal:{pid}:{signo}", pid, signo, "signal", (line,), pending=pending
+            d, f"{_ON_ITS_WAY}{pid}:{signo}", pid, signo, "signal", (line,), pending=pending
         )
         if sender != pid and sender in d.processes and d.processes[sender].fate == "alive":
             lit = SignalPart(pid, signo) in d.lit
@@ -152,7 +159,7 @@ def _add_totals(d: SceneDraft) -> None:
             lines.append(NodeLine("ended it", "text"))
         node = _add_node(
             d,
-            f"s:signal:{pid}:{signo}" + ("" if sender == pid else f":{sender}"),
+            f"{_ON_ITS_WAY}{pid}:{signo}" + ("" if sender == pid else f":{sender}"),
             pid,
             signo,
             "signal",

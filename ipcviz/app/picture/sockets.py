@@ -167,9 +167,11 @@ def _build_fact_lines(d: SceneDraft, *things: Object) -> tuple[NodeLine, ...]:
     """
     lines = []
     for thing in things:
-        words = describe_under_way(d.state, thing)
+        words = make_visible(describe_under_way(d.state, thing))
         if words:
-            lines.append(NodeLine(words, "strong", short=f"+{words.partition(' ')[0]} fd"))
+            count, label = words.partition(" ")[0], words.partition(": ")[2]
+            short = f"+fd {label}" if label and count == "1" else f"+{count} fd"
+            lines.append(NodeLine(words, "strong", short=short))
         shut = {"r": "reads no more", "w": "writes no more", "rw": "is shut down"}.get(
             thing.shut, ""
         )

@@ -19,7 +19,7 @@ from ipcviz.app.picture import graph
 from ipcviz.app.picture.channels import LOOKS
 from ipcviz.app.picture.draft import Joins
 from ipcviz.app.picture.draw import paint_scene
-from ipcviz.app.picture.layout import Layout, arrange_scene, choose_ends, measure_need
+from ipcviz.app.picture.layout import Layout, arrange_scene, choose_boxes, measure_need, shows_all
 from ipcviz.app.picture.scene import Node, Scene
 from ipcviz.model.state import State
 
@@ -232,6 +232,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self._note = ""
         self._needs: tuple[object, ...] = ()
         self._opened: frozenset[str] = frozenset()
+        self._without_gone = False
         self._joins = Joins()
         if state is not None:
             self.set_reactive(Picture.state, state)
@@ -253,6 +254,7 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
     def on_resize(self) -> None:
         """Another size is another layout, and folds anew."""
         self.scene = Scene()
+        self._without_gone = False
         self._redraw_scene()
 
     def notify_style_update(self) -> None:
@@ -266,20 +268,14 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         if size.width < 1 or size.height < 1:
             return
         room = (max(1, self.size.width), max(1, self.size.height))
-        inside = self.scene.inside
-        self.scene = graph.build_scene(
-            self.state,
-            opened=self._opened,
-            slots=self.slots,
-            lit=self.lit,
-            size=self._find_room(room),
-            level=self.scene.level,
-            joins=self._joins,
-            about=self.about,
-            finding=self.finding,
-        )
-        self.scene = choose_ends(self.scene, room, self._layout_now, inside=inside)
-        self._layout_now = self._arrange_scene(room)
+        scene, layout = self._make_picture(room)
+        if scene.recent and not self._without_gone and not shows_all(scene, layout):
+            # The ended go first: they must never push the living out of sight. They do not come
+            # back before all of them have gone: boxes would come and go by turns.
+            self._without_gone = True
+            scene, layout = self._make_picture(room)
+        self._without_gone = self._without_gone and bool(scene.recent)
+        self.scene, self._layout_now = scene, layout
         extent = Size(*self._layout_now.extent)
         if extent != self.virtual_size:
             self.virtual_size = extent
@@ -289,6 +285,23 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         self._ask_for_room(room)
         self._show_something()
         self._repaint_rows()
+
+    def _make_picture(self, room: tuple[int, int]) -> tuple[Scene, Layout]:
+        """The scene of this moment, and where everything is."""
+        scene = graph.build_scene(
+            self.state,
+            opened=self._opened,
+            slots=self.slots,
+            lit=self.lit,
+            size=self._find_room(room),
+            level=self.scene.level,
+            joins=self._joins,
+            about=self.about,
+            finding=self.finding,
+            without_gone=self._without_gone,
+        )
+        scene = choose_boxes(scene, room, self._layout_now, inside=self.scene.inside)
+        return scene, self._arrange_scene(scene, room)
 
     def _ask_for_room(self, room: tuple[int, int]) -> None:
         """Say how much room is needed, where that is not what it was for another scene."""
@@ -303,21 +316,21 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
             return room
         return max(1, int(room[0] * _ROOMY)), max(1, int(room[1] * _ROOMY))
 
-    def _arrange_scene(self, room: tuple[int, int]) -> Layout:
+    def _arrange_scene(self, scene: Scene, room: tuple[int, int]) -> Layout:
         """The layout; what is too tall leaves the last column to the scroll bar, so that it is not
         too wide, too.
         """
         before, narrow = self._layout_now, (room[0] - 1, room[1])
         if before is not None and before.size == narrow:
-            found = arrange_scene(self.scene, narrow, before)
+            found = arrange_scene(scene, narrow, before)
             if found.extent[1] > room[1]:
                 return found
         found = arrange_scene(
-            self.scene, room, before if before is None or before.size == room else None
+            scene, room, before if before is None or before.size == room else None
         )
         if found.extent[1] > room[1] and room[0] > 1:
             slim = arrange_scene(
-                self.scene, narrow, before if before is not None and before.size == narrow else None
+                scene, narrow, before if before is not None and before.size == narrow else None
             )
             if slim.extent[1] > room[1] and slim.extent[0] <= narrow[0]:
                 return slim
@@ -384,7 +397,10 @@ class Picture(ScrollView, can_focus=True, inherit_bindings=False):
         missing = sum(
             1 for e in self.scene.edges if e.kind not in ("hold", "past") and e.key not in told
         )
-        return f" {missing} of {len(self.scene.edges)} lines left out: too many " if missing else ""
+        lines = f"{missing} of {len(self.scene.edges)} lines left out: too many" if missing else ""
+        ended = f"{self.scene.recent} just ended" if self._without_gone else ""
+        words = "; ".join(filter(None, (ended, lines)))
+        return f" {words} " if words else ""
 
     def _find_style(self, style: str) -> Style:
         found = self._looks.get(style)

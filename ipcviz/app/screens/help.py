@@ -30,7 +30,10 @@ KEYS: Final = (
     ("space", "hold everything at once: step mode, in which nothing runs by itself"),
     (
         "n right space",
-        "in step mode the next step: who is next (>) says the schedule, or all take turns",
+        (
+            "in step mode the next step: who is next (>) says the lesson's order or a schedule,"
+            " or all take turns"
+        ),
     ),
     (
         "p left",

@@ -40,6 +40,8 @@ from ipcviz.model.waits.values import Wait
 
 MOST_STEPS: Final = 10_000
 """Operations after which a goal that was not reached is given up."""
+LEFT_BY_HAND: Final = "left by hand"
+"""Why a schedule is no longer followed where the viewer has let another one go."""
 _ALL: Final = -1
 
 
@@ -80,7 +82,7 @@ class Scheduler:
     Attributes:
         schedule: What is followed.
         place: The line that is next, counted from 0.
-        left: Why the schedule is no longer followed, in a sentence; empty as long as it is.
+        left: Why the schedule is no longer followed, in words; empty as long as it is.
     """
 
     def __init__(self, schedule: Schedule) -> None:
@@ -121,14 +123,20 @@ class Scheduler:
         self._asked = tid
 
     def step_by_hand(self, tid: int, state: State, names: GivenNames = NO_NAMES) -> None:
-        """The viewer lets a thread go: as the schedule wants it, or instead."""
+        """The viewer lets a thread go: as the schedule wants it, or instead. Where all take turns
+        it is as good as any other.
+        """
         if self.left:
             return
         move = self.peek_move(state, names)
         if move.tid == tid:
             self._follow_move(move)
         elif not move.done:
-            self.left = "The schedule was left by hand: all take turns."
+            lines = self.schedule.lines
+            if move.line < len(lines) and lines[move.line].kind == "turns":
+                self.place, self._steps, self._last = move.line, 0, tid
+            else:
+                self.left = LEFT_BY_HAND
 
     def _follow_move(self, move: Move) -> None:
         if move.departed:
