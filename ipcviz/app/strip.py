@@ -32,6 +32,7 @@ _VERDICT: Final = 2
 """Rows of the answer to a question, which come on top of that."""
 _HINT: Final = "n lets the next one go on, a digit or a click that process; c lets all run"
 _LESSON: Final = "n follows the lesson's order; a digit or a click leaves it, and all take turns"
+_IN_LESSON: Final = "n follows the lesson's order"
 _AT_THE_END: Final = "left goes back, Home to the first moment; ctrl+q leaves"
 _STANDSTILL: Final = "K sends a signal, left goes back, Home to the first moment; ctrl+q leaves"
 
@@ -286,8 +287,7 @@ def _find_information(view: View, steps: Steps | None) -> str:
     if steps.following and steps.is_schedule_done(state):
         return f"{steps.called} is done: all take turns"
     if steps.in_lesson:
-        place, count, _ = steps.schedule_line(state)
-        return f"in the lesson's order, line {place} of {count}"
+        return _IN_LESSON
     if steps.following:
         place, count, _ = steps.schedule_line(state)
         title = f": {steps.title}" if steps.title else ""
