@@ -66,6 +66,7 @@ def record_session(
                     meta=meta,
                     sources=sources,
                     reducing=False,
+                    at_once=False,
                     most_bytes=MOST_BYTES,
                     spare=place,
                 )

@@ -135,9 +135,19 @@ class TraceWriter:
             self._output = OutputFile(self.path)
         except OutputError as error:
             raise TraceError(error.message) from None
-        self._db = file.create_trace(meta or {}, sources or {})
+        self._meta, self._sources = meta or {}, sources or {}
+        self._made: sqlite3.Connection | None = None
         if at_once:
             self._place_file()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """The database. Where the file takes no place at once it is made by the thread: a screen
+        that is to be there need not wait for it.
+        """
+        if self._made is None:
+            self._made = file.create_trace(self._meta, self._sources)
+        return self._made
 
     @property
     def placed(self) -> bool:
@@ -284,6 +294,8 @@ class TraceWriter:
             self._thread.join()
         if not self._output.placed:
             self._output.close()
+        if self._made is None:
+            return
         with contextlib.suppress(sqlite3.Error):
             self._db.commit()
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -382,7 +394,7 @@ class TraceWriter:
     def _place_file(self) -> None:
         """Put the file at its place. Raises TraceError if it can't be put there."""
         try:
-            self._db = file.place_trace(self._db, self._output, self._most_bytes)
+            self._made = file.place_trace(self._db, self._output, self._most_bytes)
         except TraceError:
             self._output.close()
             raise
