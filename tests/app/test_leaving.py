@@ -10,6 +10,7 @@ from textual.app import App
 from ipcviz.app.bars import StatusLine
 from ipcviz.app.base import BaseApp
 from ipcviz.app.questions import Questions, Tally
+from ipcviz.app.screens import panes
 from ipcviz.app.screens.help import HelpScreen
 from ipcviz.app.screens.modals import BlankScreen, TroubleScreen
 from ipcviz.app.screens.question import QuestionScreen, QuestionsScreen
@@ -33,6 +34,18 @@ async def test_no_frame_is_shown_while_the_screen_is_taken_apart() -> None:
         s.app._run_paced_frame()
         set_running(s.app, True)
         s.app._timer.stop()
+
+
+async def test_what_was_put_off_is_dropped_where_the_viewer_has_left(monkeypatch) -> None:
+    """The panels come after the first screen. Who leaves in between leaves nothing to mount on."""
+    monkeypatch.setattr(panes, "_PAINTED", 1e6)
+    async with stage(fakes.sleep_race(), size=(120, 36)) as s:
+        view = s.app.live.view
+        s.app.exit()
+        assert not s.app.live.panes.mount_others()
+        s.app.live.panes._whole = True
+        s.app.live.panes.show_view(view)
+        assert not s.app.live.query("#side > *")
 
 
 @pytest.mark.parametrize(

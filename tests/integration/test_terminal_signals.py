@@ -49,7 +49,7 @@ def files(tmp_path_factory):
 
 SCREENS = {
     "catalogue": ((), "Ways to run it", b""),
-    "run": (("run", "--", "sleep", LAUNCHED), "sleep", b""),
+    "run": (("run", "--", "sleep", LAUNCHED), "for time to pass", b""),
     "attach": (("attach", "{pid}"), "attached to", b""),
     "picker": (("attach",), "Watch", b""),
     "replay": (("replay", "{folder}/t.ipcviz"), "kept", b""),
