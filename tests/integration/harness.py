@@ -251,7 +251,8 @@ class Bench:
         status, out, err = run(
             [*self.actor.prefix, *argv], self.work, self.environment(tag), stdin, seconds
         )
-        left = settled(lambda: tagged(tag), 3.0)
+        # Who is about to execute a program has no environment for a moment: one look may miss it.
+        left = settled(lambda: tagged(tag) or tagged(tag), 3.0)
         processes = tuple(sorted(name for _, name in left))
         for pid, _ in left:
             with contextlib.suppress(ProcessLookupError):
