@@ -23,6 +23,7 @@ from ipcviz.app.feed import Feed
 from ipcviz.app.keeping import is_kept, record_session
 from ipcviz.app.screens.live import LiveScreen
 from ipcviz.app.text import make_visible
+from ipcviz.app.textual_internals import is_leaving
 from ipcviz.app.themes import register_themes, toggle_light
 from ipcviz.events import Trouble, commands
 from ipcviz.events.undecoded import escape_text
@@ -63,7 +64,8 @@ class IpcvizApp(BaseApp[None]):
     """Shows one session.
 
     Args:
-        session: What to show; it is started when the app is ready, and closed by who made it.
+        session: What to show; it is started when the app is ready, unless it runs already, and
+            closed by who made it.
         title: The command or scenario, for the status line.
         scenario: The scenario, if it is one.
         clock: Seconds; tests give one that stands still.
@@ -192,7 +194,8 @@ class IpcvizApp(BaseApp[None]):
             return
         if self._replay is None:
             await mounted
-            self._begin_session()
+            if not is_leaving(self):
+                self._begin_session()
         else:
             self.call_after_refresh(self._begin_session)
 
@@ -233,8 +236,8 @@ class IpcvizApp(BaseApp[None]):
 
     def _run_paced_frame(self) -> None:
         """A tick that shows nothing while frames take more than their share of a processor."""
-        if not self.is_running:
-            return  # the screen is being taken apart
+        if is_leaving(self):
+            return
         now, used = time.monotonic(), time.process_time()
         if self._drew:
             # With the layout and the painting that came after it.
@@ -415,7 +418,7 @@ def run_app(
     """Show a session until the viewer leaves, and close it.
 
     Args:
-        session: What to show; not started yet.
+        session: What to show; it is started unless it runs already.
         title: The command or scenario, for the status line.
         scenario: The scenario, if it is one.
         save: A file to keep the session in; empty to keep it only until the end.

@@ -95,6 +95,14 @@ class AppWithoutTraceback(App[Result], Generic[Result]):
             self.report_failure(self._exception)
 
 
+def is_leaving(app: App[Any]) -> bool:
+    """Whether an app has been told to end: its widgets go one by one, and nothing can be mounted.
+
+    `App.is_running` stays true in Textual 8.2 until all of them are gone.
+    """
+    return app._exit or not app.is_running
+
+
 def compose_strips(app: App[Any]) -> list[Strip]:
     """Compose the rows of the screen as they are now, whether or not a terminal has shown them.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import shutil
 from collections.abc import Mapping
 
 from ipcviz.cli.scenarios import choose_settings
@@ -11,8 +9,6 @@ from ipcviz.cli.showing import RunOptions, need_terminal, show_session
 from ipcviz.errors import UserError
 from ipcviz.scenario import (
     Scenario,
-    ScenarioError,
-    find_scenario,
     load_all,
     prepare_launch,
     read_schedule,
@@ -21,22 +17,6 @@ from ipcviz.scenario.finished import add_finished
 from ipcviz.scenario.format import Value
 from ipcviz.scenario.launch import UNSET
 from ipcviz.scenario.plans import find_lesson_order
-
-
-def find_named(words: tuple[str, ...]) -> Scenario:
-    """The scenario that a command line names. Raises ScenarioError if it names none."""
-    if len(words) > 1:
-        raise ScenarioError(
-            f"Name one scenario, or put -- before a command: ipcviz run -- {shlex.join(words)}"
-        )
-    try:
-        return find_scenario(words[0])
-    except ScenarioError as error:
-        if shutil.which(words[0]):
-            raise ScenarioError(
-                f"{error.message} For the command of that name: ipcviz run -- {words[0]}"
-            ) from None
-        raise
 
 
 def run_scenario(

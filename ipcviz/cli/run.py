@@ -75,10 +75,11 @@ def run(
     check_outputs(save, save_schedule)
     if not context.meta[AFTER_DASHES]:
         # Commands go without scenarios, which take a sixth of the time until the screen is there.
-        from ipcviz.cli.catalogue import find_named, run_scenario
+        from ipcviz.cli.catalogue import run_scenario
+        from ipcviz.cli.scenarios import require_scenario
         from ipcviz.scenario import read_settings
 
-        scenario = find_named(command)
+        scenario = require_scenario(command)
         how = RunOptions(
             full=full,
             seccomp=not no_seccomp,

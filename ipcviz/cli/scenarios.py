@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Mapping
 
@@ -36,6 +37,22 @@ def scenario_named(words: tuple[str, ...], *, sure: bool = False) -> Scenario | 
         if sure and shutil.which(words[0]) is None:
             raise
         return None
+
+
+def require_scenario(words: tuple[str, ...]) -> Scenario:
+    """The scenario that a command line names. Raises ScenarioError if it names none."""
+    if len(words) > 1:
+        raise ScenarioError(
+            f"Name one scenario, or put -- before a command: ipcviz run -- {shlex.join(words)}"
+        )
+    try:
+        return find_scenario(words[0])
+    except ScenarioError as error:
+        if shutil.which(words[0]):
+            raise ScenarioError(
+                f"{error.message} For the command of that name: ipcviz run -- {words[0]}"
+            ) from None
+        raise
 
 
 def choose_settings(

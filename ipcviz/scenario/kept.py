@@ -65,5 +65,5 @@ def _decode_path(kind: Any, value: Any) -> Any:
 
 @cache
 def _make_decoder() -> msgspec.json.Decoder[Scenario]:
-    """It takes as long to make as many a scenario to read, and most runs read none."""
+    """Make the decoder when a scenario is read for the first time: most runs read none."""
     return msgspec.json.Decoder(Scenario, dec_hook=_decode_path)

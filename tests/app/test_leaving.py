@@ -7,6 +7,7 @@ import tempfile
 import pytest
 from textual.app import App
 
+from ipcviz.app.app import IpcvizApp
 from ipcviz.app.bars import StatusLine
 from ipcviz.app.base import BaseApp
 from ipcviz.app.questions import Questions, Tally
@@ -44,8 +45,26 @@ async def test_what_was_put_off_is_dropped_where_the_viewer_has_left(monkeypatch
         s.app.exit()
         assert not s.app.live.panes.mount_others()
         s.app.live.panes._whole = True
-        s.app.live.panes.show_view(view)
+        s.app.live.view = view
         assert not s.app.live.query("#side > *")
+
+
+async def test_a_signal_may_come_while_the_screen_is_mounted(monkeypatch) -> None:
+    """The app ends before its first frame, and shows none."""
+    app = IpcvizApp(fakes.FakeSession(fakes.sleep_race(), argv=("sleep",)), "sleep")
+    shown = []
+    monkeypatch.setattr(app, "run_frame", lambda **_: shown.append(True))
+    push = app.push_screen
+
+    def push_and_leave(screen):
+        mounted = push(screen)
+        app.exit()
+        return mounted
+
+    monkeypatch.setattr(app, "push_screen", push_and_leave)
+    async with app.run_test():
+        pass
+    assert shown == []
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from ipcviz.app.screens.timeline import Timeline
 from ipcviz.app.sources import SourceTexts
 from ipcviz.app.strip import StepStrip
 from ipcviz.app.text import make_visible
+from ipcviz.app.textual_internals import is_leaving
 from ipcviz.app.themes import has_high_contrast
 from ipcviz.model.query import has_ended
 from ipcviz.narrate.summary import summarize_run
@@ -265,7 +266,7 @@ class LiveScreen(ControlledScreen):
 
     def watch_view(self, view: View | None) -> None:
         """Show a view: in every panel that can be seen, and in the picture."""
-        if view is None or not self.is_mounted:
+        if view is None or not self.is_mounted or is_leaving(self.app):
             return
         if view.state.stepping is not self._was_stepping:
             self._was_stepping = view.state.stepping

@@ -18,6 +18,7 @@ from ipcviz.app.picture import Picture
 from ipcviz.app.screens.controller import Controller, Stage
 from ipcviz.app.screens.room import Need, split_room
 from ipcviz.app.strip import StepStrip
+from ipcviz.app.textual_internals import is_leaving
 from ipcviz.app.themes import find_contrast
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Panes(Controller):
         """Make the panels that can't be seen yet, once what can be seen is there: each costs as
         much time as several rows of the screen. Returns whether there were any to be made.
         """
-        if self._whole or not self._is_there:
+        if self._whole or is_leaving(self._screen.app):
             return False
         self._whole = True
         from ipcviz.app.panels.lanes import LanesPanel
@@ -170,17 +171,8 @@ class Panes(Controller):
         self._screen.call_after_refresh(self._show_again)
         return True
 
-    @property
-    def _is_there(self) -> bool:
-        """Whether the screen can still be changed: the viewer may have left before what was put
-        off could be done, and nothing can be mounted then.
-        """
-        return self._screen.query_one("#side").is_attached
-
     def show_view(self, view: View) -> None:
         """Give every panel a view; those that can't be seen only remember it."""
-        if not self._is_there:
-            return
         if self._whole:
             self._choose_beside(view)
         elif not self._awaited:
